@@ -1,0 +1,158 @@
+//! The errors that stop a run, and the exit code of each.
+//!
+//! Three kinds of trouble are never mixed. A *line* that is wrong is data: a row of `rejects`. A *run* that
+//! cannot go on is an [`Error`]: what was being done, where, what was expected, what was found, and one next
+//! step. A mistake of *ours* is an assertion, and leaves with [`Exit::LawBroken`].
+
+use std::fmt;
+
+/// What every fallible function here returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a run ended, as the number its caller sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Published; breaks or not.
+    Published = 0,
+    /// Published, and `--fail-on` was exceeded.
+    BreaksOverLimit = 10,
+    /// The command line is wrong.
+    Usage = 64,
+    /// A file is corrupt, of another layout, or does not tie.
+    BadData = 65,
+    /// A required input is missing.
+    MissingInput = 66,
+    /// One of the laws is broken: our mistake, nothing is published.
+    LawBroken = 70,
+    /// An output cannot be created.
+    CannotCreate = 73,
+    /// Reading or writing failed.
+    CannotWrite = 74,
+    /// Another run holds the night, or a store did not answer: try again.
+    TryAgain = 75,
+    /// Not permitted.
+    NotPermitted = 77,
+    /// A job, format or rate card is wrong.
+    BadConfiguration = 78,
+    /// Nothing is due yet.
+    NothingDue = 99,
+}
+
+/// A run that cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The exit code.
+    pub exit: Exit,
+    /// What is wrong, in one sentence without a full stop.
+    pub what: String,
+    /// The file it is about, as the user named it.
+    pub file: Option<String>,
+    /// Its line, counted from one.
+    pub line: Option<u64>,
+    /// Its column, by name.
+    pub column: Option<String>,
+    /// What should have been there.
+    pub expected: Option<String>,
+    /// What was there.
+    pub found: Option<String>,
+    /// One next step.
+    pub next: Option<String>,
+}
+
+impl Error {
+    /// An error that ends the run with `exit`.
+    pub fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), file: None, line: None, column: None, expected: None, found: None, next: None }
+    }
+
+    /// A file that is corrupt, of another layout, or does not tie (65).
+    pub fn data(what: impl Into<String>) -> Self {
+        Self::new(Exit::BadData, what)
+    }
+
+    /// A job, format or rate card that is wrong (78).
+    pub fn configuration(what: impl Into<String>) -> Self {
+        Self::new(Exit::BadConfiguration, what)
+    }
+
+    /// A broken law: our mistake, and nothing may be published (70).
+    pub fn law(what: impl Into<String>) -> Self {
+        Self::new(Exit::LawBroken, what).next("this is a defect of tieout: keep the input files and report it")
+    }
+
+    /// A failed read or write of `file` (74, or 77 when permission is missing).
+    pub fn io(doing: &str, file: impl fmt::Display, error: &std::io::Error) -> Self {
+        let exit = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Exit::NotPermitted,
+            _ => Exit::CannotWrite,
+        };
+        Self::new(exit, format!("cannot {doing}: {error}")).file(file)
+    }
+
+    /// Says which file.
+    #[must_use]
+    pub fn file(mut self, file: impl fmt::Display) -> Self {
+        self.file = Some(file.to_string());
+        self
+    }
+
+    /// Says which line.
+    #[must_use]
+    pub fn line(mut self, line: u64) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// Says which column.
+    #[must_use]
+    pub fn column(mut self, column: impl fmt::Display) -> Self {
+        self.column = Some(column.to_string());
+        self
+    }
+
+    /// Says what should have been there.
+    #[must_use]
+    pub fn expected(mut self, expected: impl fmt::Display) -> Self {
+        self.expected = Some(expected.to_string());
+        self
+    }
+
+    /// Says what was there.
+    #[must_use]
+    pub fn found(mut self, found: impl fmt::Display) -> Self {
+        self.found = Some(found.to_string());
+        self
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn next(mut self, next: impl fmt::Display) -> Self {
+        self.next = Some(next.to_string());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}")?;
+            if let Some(line) = self.line {
+                write!(f, ", line {line}")?;
+            }
+            if let Some(column) = &self.column {
+                write!(f, ", column {column}")?;
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.what)?;
+        for (label, text) in [("expected", &self.expected), ("found", &self.found), ("next", &self.next)] {
+            if let Some(text) = text {
+                write!(f, "\n  {label}: {text}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,1 @@
+//! Where all is kept: the only code that makes output visible.

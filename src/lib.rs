@@ -1,0 +1,8 @@
+//! Tieout closes a merchant's night.
+
+pub mod error;
+pub mod lake;
+pub mod money;
+pub mod sample;
+pub mod stage;
+pub mod table;

@@ -1,0 +1,251 @@
+//! Exact money: an [`Amount`] is a whole number of hundred-millionths of a currency's major unit.
+//!
+//! No float touches an amount. Text is converted without loss or refused, sums are checked, and the only
+//! rounding is [`Amount::percent`], which names its mode. An amount does not know its currency: tables keep
+//! the two side by side, and nothing here adds across currencies.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+
+/// Digits after the point of every [`Amount`]: the scale of the published `DECIMAL(24,8)`.
+pub const SCALE: u32 = 8;
+/// Digits in all of the published `DECIMAL(24,8)`.
+pub const PRECISION: u8 = 24;
+const ONE: i128 = 10_i128.pow(SCALE);
+/// The first magnitude that does not fit [`PRECISION`] digits.
+const LIMIT: i128 = 10_i128.pow(PRECISION as u32);
+
+/// An exact amount in the major unit of a currency kept beside it. Positive is money to the merchant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(pub i128);
+
+/// Why a text is not an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAnAmount {
+    /// Nothing but spaces, or no digit.
+    Empty,
+    /// A character that does not belong in a number.
+    Character,
+    /// More decimals than it may have.
+    Decimals,
+    /// More digits than [`PRECISION`] holds.
+    TooLarge,
+}
+
+impl fmt::Display for NotAnAmount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "no amount",
+            Self::Character => "not a decimal number",
+            Self::Decimals => "more decimals than it may have",
+            Self::TooLarge => "more digits than an amount may have",
+        })
+    }
+}
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// Reads `[+-]digits[.digits]`. Digits past `decimals` must be zeros; grouping marks, exponents and
+    /// currency signs are refused.
+    pub fn parse(text: &[u8], decimals: u32) -> Result<Self, NotAnAmount> {
+        let (negative, digits) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            _ => (false, text),
+        };
+        // Eighteen digits fit an i64; longer numbers take the wide road.
+        let magnitude = if digits.len() <= 18 { parse_narrow(digits, decimals)? } else { parse_wide(digits, decimals)? };
+        if magnitude >= LIMIT {
+            return Err(NotAnAmount::TooLarge);
+        }
+        Ok(Self(if negative { -magnitude } else { magnitude }))
+    }
+
+    /// The amount without its sign.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+
+    /// `per_cent` percent of this amount, rounded to `digits` decimals by `rounding`.
+    #[must_use]
+    pub fn percent(self, per_cent: Self, digits: u32, rounding: Rounding) -> Self {
+        // amount × percent has twice the scale, and percent is a hundredth.
+        let product = self.0.checked_mul(per_cent.0).expect("an amount times a percentage fits 128 bits");
+        let unit = 10_i128.pow(SCALE - digits.min(SCALE));
+        let rounded = rounding.divide(product, ONE * 100 * unit);
+        Self(rounded * unit)
+    }
+
+    /// Digits after the point that are in use: 0 for `3`, 2 for `3.50`'s `3.5` written with two, never less than `least`.
+    fn shown_decimals(self, least: u32) -> u32 {
+        let mut decimals = SCALE;
+        let mut rest = self.0;
+        while decimals > least && rest % 10 == 0 {
+            rest /= 10;
+            decimals -= 1;
+        }
+        decimals
+    }
+
+    /// The amount as text with as many decimals as `currency` has, or more where it has more.
+    #[must_use]
+    pub fn in_currency(self, currency: &str) -> String {
+        self.with_decimals(self.shown_decimals(minor_digits(currency)))
+    }
+
+    fn with_decimals(self, decimals: u32) -> String {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let magnitude = self.0.unsigned_abs();
+        let one = ONE.unsigned_abs();
+        let (whole, part) = (magnitude / one, magnitude % one);
+        if decimals == 0 {
+            return format!("{sign}{whole}");
+        }
+        let part = part / 10_u128.pow(SCALE - decimals);
+        format!("{sign}{whole}.{part:0width$}", width = decimals as usize)
+    }
+}
+
+fn parse_narrow(digits: &[u8], decimals: u32) -> Result<i128, NotAnAmount> {
+    let mut value: i64 = 0;
+    let mut after_point: Option<u32> = None;
+    let mut seen = false;
+    for &byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                seen = true;
+                if let Some(places) = &mut after_point {
+                    *places += 1;
+                    if *places > decimals.min(SCALE) {
+                        if byte != b'0' {
+                            return Err(NotAnAmount::Decimals);
+                        }
+                        *places -= 1;
+                        continue;
+                    }
+                }
+                value = value * 10 + i64::from(byte - b'0');
+            }
+            b'.' if after_point.is_none() => after_point = Some(0),
+            _ => return Err(NotAnAmount::Character),
+        }
+    }
+    if !seen {
+        return Err(NotAnAmount::Empty);
+    }
+    Ok(i128::from(value) * 10_i128.pow(SCALE - after_point.unwrap_or(0)))
+}
+
+fn parse_wide(digits: &[u8], decimals: u32) -> Result<i128, NotAnAmount> {
+    let point = digits.iter().position(|&byte| byte == b'.').unwrap_or(digits.len());
+    let (whole, part) = (&digits[..point], digits.get(point + 1..).unwrap_or_default());
+    if whole.is_empty() && part.is_empty() {
+        return Err(NotAnAmount::Empty);
+    }
+    if whole.iter().chain(part).any(|byte| !byte.is_ascii_digit()) {
+        return Err(NotAnAmount::Character);
+    }
+    let kept = part.len().min(decimals.min(SCALE) as usize);
+    if part[kept..].iter().any(|&byte| byte != b'0') {
+        return Err(NotAnAmount::Decimals);
+    }
+    let mut value: i128 = 0;
+    for &byte in whole.iter().chain(&part[..kept]) {
+        value = value * 10 + i128::from(byte - b'0');
+        if value >= LIMIT {
+            return Err(NotAnAmount::TooLarge);
+        }
+    }
+    Ok(value * 10_i128.pow(SCALE - u32::try_from(kept).expect("at most eight decimals are kept")))
+}
+
+/// How a fee is rounded, by the provider's contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// To the nearest; a half goes away from zero.
+    #[default]
+    HalfUp,
+    /// To the nearest; a half goes to the even neighbour.
+    HalfEven,
+    /// Away from zero.
+    Up,
+    /// Toward zero.
+    Down,
+}
+
+impl Rounding {
+    /// `dividend / divisor`, rounded. The divisor is positive.
+    fn divide(self, dividend: i128, divisor: i128) -> i128 {
+        let (quotient, rest) = (dividend / divisor, (dividend % divisor).abs());
+        let away = if dividend < 0 { -1 } else { 1 };
+        let up = match self {
+            Self::HalfUp => rest * 2 >= divisor,
+            Self::HalfEven => rest * 2 > divisor || (rest * 2 == divisor && quotient % 2 != 0),
+            Self::Up => rest != 0,
+            Self::Down => false,
+        };
+        if up { quotient + away } else { quotient }
+    }
+}
+
+/// Digits after the point of a currency's minor unit (ISO 4217); two where it is not an exception.
+#[must_use]
+pub fn minor_digits(currency: &str) -> u32 {
+    match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV" | "XAF"
+        | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        "CLF" | "UYW" => 4,
+        _ => 2,
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.with_decimals(self.shown_decimals(2)))
+    }
+}
+
+impl Add for Amount {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.checked_add(other.0).expect("a sum of amounts fits 128 bits"))
+    }
+}
+
+impl Sub for Amount {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.checked_sub(other.0).expect("a difference of amounts fits 128 bits"))
+    }
+}
+
+impl Neg for Amount {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+impl AddAssign for Amount {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl SubAssign for Amount {
+    fn sub_assign(&mut self, other: Self) {
+        *self = *self - other;
+    }
+}
+
+impl Sum for Amount {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::ZERO, Add::add)
+    }
+}

@@ -1,0 +1,1 @@
+//! Nights of any size from a seed, with an answer key.

@@ -1,0 +1,4 @@
+//! Verbs: tables in, tables out. No I/O, no clock, no environment.
+
+pub mod analyze;
+pub mod reconcile;

@@ -1,0 +1,1 @@
+//! How well customers got through the checkout.

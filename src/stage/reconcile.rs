@@ -1,0 +1,1 @@
+//! What agreed, what did not, and what is still waiting.

@@ -1,0 +1,37 @@
+//! Nouns: the published tables, one truth each. `schemas/tables` is written from here.
+
+pub mod analysis;
+pub mod build;
+pub mod column;
+pub mod delivery;
+pub mod entries;
+pub mod read;
+pub mod reconciliation;
+pub mod records;
+
+use column::Table;
+
+/// Every published table, in the order of the flow.
+pub static TABLES: [&Table; 15] = [
+    &entries::ENTRIES,
+    &records::ORDERS,
+    &records::ATTEMPTS,
+    &records::REFUNDS,
+    &reconciliation::MATCHES,
+    &reconciliation::BREAKS,
+    &reconciliation::OPEN_ITEMS,
+    &reconciliation::ROLLFORWARD,
+    &delivery::REJECTS,
+    &analysis::FUNNEL,
+    &analysis::SUCCESS_RATES,
+    &analysis::ABANDONMENT,
+    &analysis::FAILURE_REASONS,
+    &delivery::FILES,
+    &delivery::NIGHTS,
+];
+
+/// The table called `name`.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Table> {
+    TABLES.into_iter().find(|table| table.name == name)
+}

@@ -1,0 +1,99 @@
+//! Typed access to the columns of a batch, by name.
+//!
+//! A batch that claims to be a table was checked when it was made, so a missing column or another type here is
+//! our mistake and panics.
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{Date32Type, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType};
+
+use crate::money::Amount;
+
+/// The column `name`, whatever its type.
+#[must_use]
+pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a ArrayRef {
+    batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"))
+}
+
+/// A text column.
+#[must_use]
+pub fn text<'a>(batch: &'a RecordBatch, name: &str) -> &'a StringArray {
+    column(batch, name).as_string::<i32>()
+}
+
+/// A column of few values: its codes and its values.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a> {
+    /// A code per row, into `values`.
+    pub codes: &'a Int32Array,
+    /// The values.
+    pub values: &'a StringArray,
+}
+
+impl<'a> Words<'a> {
+    /// The value of a row; empty text where the row leaves it empty.
+    #[must_use]
+    pub fn get(&self, row: usize) -> &'a str {
+        self.optional(row).unwrap_or_default()
+    }
+
+    /// The value of a row, if it has one.
+    #[must_use]
+    pub fn optional(&self, row: usize) -> Option<&'a str> {
+        self.code(row).map(|code| self.values.value(code))
+    }
+
+    /// The code of a row, if it has a value.
+    #[must_use]
+    pub fn code(&self, row: usize) -> Option<usize> {
+        if self.codes.is_null(row) {
+            return None;
+        }
+        Some(usize::try_from(self.codes.value(row)).expect("a dictionary code is not negative"))
+    }
+}
+
+/// A column of few values.
+#[must_use]
+pub fn words<'a>(batch: &'a RecordBatch, name: &str) -> Words<'a> {
+    let dictionary = column(batch, name).as_dictionary::<Int32Type>();
+    Words { codes: dictionary.keys(), values: dictionary.values().as_string::<i32>() }
+}
+
+/// A column of amounts.
+#[must_use]
+pub fn amounts<'a>(batch: &'a RecordBatch, name: &str) -> &'a Decimal128Array {
+    column(batch, name).as_primitive::<Decimal128Type>()
+}
+
+/// The amount in a row, if it has one.
+#[must_use]
+pub fn amount(column: &Decimal128Array, row: usize) -> Option<Amount> {
+    column.is_valid(row).then(|| Amount(column.value(row)))
+}
+
+/// A column of instants, in microseconds.
+#[must_use]
+pub fn instants<'a>(batch: &'a RecordBatch, name: &str) -> &'a TimestampMicrosecondArray {
+    column(batch, name).as_primitive::<TimestampMicrosecondType>()
+}
+
+/// A column of days since 1970-01-01.
+#[must_use]
+pub fn dates<'a>(batch: &'a RecordBatch, name: &str) -> &'a Date32Array {
+    column(batch, name).as_primitive::<Date32Type>()
+}
+
+/// A column of whole numbers.
+#[must_use]
+pub fn counts<'a>(batch: &'a RecordBatch, name: &str) -> &'a Int64Array {
+    column(batch, name).as_primitive::<Int64Type>()
+}
+
+/// A column of flags.
+#[must_use]
+pub fn flags<'a>(batch: &'a RecordBatch, name: &str) -> &'a BooleanArray {
+    column(batch, name).as_boolean()
+}

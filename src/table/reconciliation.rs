@@ -1,0 +1,124 @@
+//! `matches`, `breaks`, `open_items`, `rollforward`: what comparing the two sides says.
+
+use super::column::Type::{Amount, Count, Date, Instant, Text, Word};
+use super::column::{Table, optional, required};
+
+/// One row per link between an entry and a record.
+pub static MATCHES: Table = Table {
+    name: "matches",
+    grain: "link between an entry and a record that agree",
+    key: &["match_id", "entry_id"],
+    columns: &[
+        required("match_id", Text, "Identity of the match; shared by all links of one group."),
+        required("business_date", Date, "The night that found it."),
+        required("kind", Word, "payment or refund."),
+        required("pass", Word, "The rule that found it."),
+        required("cardinality", Word, "Entries to records: 1:1."),
+        required("entry_id", Text, "The entry."),
+        optional("order_id", Text, "The order."),
+        optional("attempt_id", Text, "The attempt, for a payment."),
+        optional("refund_id", Text, "The refund, for a refund."),
+        required("provider", Word, "Who states the entry."),
+        required("account", Word, "The merchant's account with the provider."),
+        optional("merchant_reference", Text, "The merchant's identifier of the payment."),
+        optional("provider_reference", Text, "The provider's identifier of the movement."),
+        required("currency", Word, "Currency the two are compared in."),
+        required("merchant_amount", Amount, "What the merchant recorded; negative for a refund.").unit("currency"),
+        required("provider_amount", Amount, "What the provider states.").unit("currency"),
+        required("difference", Amount, "Provider less merchant; within tolerance, or it were a break.").unit("currency"),
+        required("fee", Amount, "Charged by the provider, in the currency that settles."),
+        required("occurred_at", Instant, "When it happened, as the provider dates it."),
+        required("settled_after_days", Count, "Days between the record and the night that matched it.").unit("days"),
+    ],
+};
+
+/// One row per break known at the close.
+pub static BREAKS: Table = Table {
+    name: "breaks",
+    grain: "break known at the close",
+    key: &["break_id"],
+    columns: &[
+        required("break_id", Text, "Identity of the break; the same every night it is known."),
+        required("business_date", Date, "The night of this close."),
+        required("break_type", Word, "What is wrong."),
+        required("state", Word, "waiting (inside the expected settlement lag), open, cleared, or resolved."),
+        optional("provider", Word, "Provider it is about."),
+        optional("account", Word, "Account with the provider."),
+        optional("merchant_reference", Text, "The merchant's identifier of the payment."),
+        optional("provider_reference", Text, "The provider's identifier of the movement."),
+        optional("order_id", Text, "The order."),
+        optional("attempt_id", Text, "The attempt."),
+        optional("refund_id", Text, "The refund."),
+        optional("entry_id", Text, "The entry."),
+        required("currency", Word, "Currency of the amounts."),
+        optional("merchant_amount", Amount, "What the merchant recorded.").unit("currency"),
+        optional("provider_amount", Amount, "What the provider states.").unit("currency"),
+        required(
+            "difference",
+            Amount,
+            "Provider less merchant; for a fee, contracted less charged. Negative costs the merchant.",
+        )
+        .unit("currency"),
+        required("first_seen", Date, "The night that found it."),
+        optional("cleared_on", Date, "The night that cleared it."),
+        required("age_days", Count, "Days from the first night to this one.").unit("days"),
+        required("age_bucket", Word, "0-1, 2-3, 4-7, 8-30 or >30 days."),
+        required("severity", Word, "low, medium, high or critical, by amount and age."),
+        required("suggested_action", Word, "What to do first."),
+        optional("resolution", Word, "How a person resolved it."),
+        optional("detail", Text, "What else there is to know: other candidates, the fee contracted, a second difference."),
+    ],
+};
+
+/// One row per item carried to the next night.
+///
+/// Also the shape in which both sides enter matching: a night's own items and those carried in are the same thing.
+pub static OPEN_ITEMS: Table = Table {
+    name: "open_items",
+    grain: "entry or record carried to the next night",
+    key: &["side", "id"],
+    columns: &[
+        required("side", Word, "provider or merchant."),
+        required("id", Text, "entry_id, attempt_id or refund_id."),
+        required("business_date", Date, "The night of this close."),
+        required("kind", Word, "payment or refund."),
+        optional("provider", Word, "Provider it is about."),
+        optional("account", Word, "Account with the provider."),
+        optional("order_id", Text, "The order, on the merchant's side."),
+        optional("merchant_reference", Text, "The merchant's identifier of the payment."),
+        optional("provider_reference", Text, "The provider's identifier of the movement."),
+        optional("merchant_refund_reference", Text, "The merchant's identifier of the refund."),
+        required("currency", Word, "Currency of the amount."),
+        required("amount", Amount, "What is compared: what the customer was charged; negative for a refund.").unit("currency"),
+        required("status", Word, "What its side says of it: succeeded, pending, failed and so on."),
+        required("occurred_at", Instant, "When it happened, as its side dates it."),
+        optional("settled_currency", Word, "Currency that settles, on the provider's side."),
+        optional("gross", Amount, "What settles before fees, on the provider's side.").unit("settled_currency"),
+        optional("fee", Amount, "Charged, on the provider's side.").unit("settled_currency"),
+        required("first_seen", Date, "The night that read it."),
+        required("expected_by", Date, "The night by which its counterpart is expected."),
+    ],
+};
+
+/// One row per provider, currency and break type.
+pub static ROLLFORWARD: Table = Table {
+    name: "rollforward",
+    grain: "provider, currency and break type",
+    key: &["provider", "currency", "break_type"],
+    columns: &[
+        required("business_date", Date, "The night of this close."),
+        optional("provider", Word, "Provider the breaks are about."),
+        required("currency", Word, "Currency of the amounts."),
+        required("break_type", Word, "What is wrong."),
+        required("opening", Count, "Breaks open when the night began."),
+        required("new", Count, "Breaks this night found."),
+        required("cleared", Count, "Breaks whose counterpart arrived."),
+        required("resolved", Count, "Breaks a person resolved."),
+        required("closing", Count, "Breaks open when the night closed: opening + new − cleared − resolved."),
+        required("opening_amount", Amount, "Sum of their differences.").unit("currency"),
+        required("new_amount", Amount, "Sum of their differences.").unit("currency"),
+        required("cleared_amount", Amount, "Sum of their differences.").unit("currency"),
+        required("resolved_amount", Amount, "Sum of their differences.").unit("currency"),
+        required("closing_amount", Amount, "Sum of their differences.").unit("currency"),
+    ],
+};
