@@ -1,6 +1,7 @@
 //! Tieout closes a merchant's night.
 
 pub mod error;
+pub mod format;
 pub mod lake;
 pub mod money;
 pub mod sample;

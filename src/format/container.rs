@@ -1,0 +1,133 @@
+//! What a file is wrapped in: nothing, gzip, or a ZIP archive of which one member is the file.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use zip::ZipArchive;
+
+use super::{Container, Encoding, Format};
+use crate::error::{Error, Result};
+
+/// The most a companion member may hold.
+const COMPANION_BYTES: u64 = 16 << 20;
+
+/// What an opened file gives to its reader.
+pub struct Opened<'a> {
+    /// The text, as encoded by the provider.
+    pub text: &'a mut dyn Read,
+    /// The other member that states totals, where the archive has it.
+    pub companion: Option<Vec<u8>>,
+}
+
+/// Opens `path` by what its first bytes say it is, and hands its text to `read`.
+pub fn open<T>(path: &Path, format: &Format, read: impl FnOnce(Opened) -> Result<T>) -> Result<T> {
+    let shown = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let failed = |error: &std::io::Error| Error::io("read", &shown, error);
+    let mut file = File::open(path).map_err(|error| failed(&error))?;
+    let mut magic = [0; 4];
+    let seen = read_up_to(&mut file, &mut magic).map_err(|error| failed(&error))?;
+    if seen == 0 {
+        return Err(Error::data("the file is empty: not even a header")
+            .file(&shown)
+            .found("0 bytes")
+            .next("a day without business still has a header and totals: fetch the file again"));
+    }
+    let found = match magic {
+        [0x1f, 0x8b, ..] => Container::Gzip,
+        [b'P', b'K', 3 | 5, 4 | 6] => Container::Zip,
+        _ => Container::None,
+    };
+    if !format.file.container.contains(&found) {
+        return Err(Error::data(format!("not a {}", format.title))
+            .file(&shown)
+            .expected(format.file.container.iter().map(|container| described(*container)).collect::<Vec<_>>().join(" or "))
+            .found(described(found))
+            .next("keep the file as the provider served it: do not unpack or re-save it"));
+    }
+    let file = File::open(path).map_err(|error| failed(&error))?;
+    match found {
+        Container::None => read(Opened { text: &mut BufReader::new(file), companion: None }),
+        Container::Gzip => read(Opened { text: &mut MultiGzDecoder::new(BufReader::new(file)), companion: None }),
+        Container::Zip => open_member(file, &shown, format, read),
+    }
+}
+
+fn described(container: Container) -> &'static str {
+    match container {
+        Container::None => "plain text",
+        Container::Gzip => "a gzip stream",
+        Container::Zip => "a ZIP archive",
+    }
+}
+
+fn open_member<T>(file: File, shown: &str, format: &Format, read: impl FnOnce(Opened) -> Result<T>) -> Result<T> {
+    let corrupt = |error: &dyn std::fmt::Display| {
+        Error::data("the ZIP archive is truncated or corrupt").file(shown).found(error).next("fetch the file again")
+    };
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| corrupt(&error))?;
+    let begins = format.file.member_begins.as_deref().map(|text| encode(text, format.file.encoding)).unwrap_or_default();
+    let companion_begins = format.companion.as_ref().map(|companion| encode(&companion.begins, format.file.encoding));
+    let (mut member, mut companion) = (None, None);
+    let mut first_lines = Vec::new();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(|error| corrupt(&error))?;
+        let mut head = vec![0; 512];
+        let seen = read_up_to(&mut entry, &mut head).map_err(|error| corrupt(&error))?;
+        head.truncate(seen);
+        if companion_begins.as_ref().is_some_and(|begins| head.starts_with(begins)) {
+            let mut whole = head;
+            entry.take(COMPANION_BYTES).read_to_end(&mut whole).map_err(|error| corrupt(&error))?;
+            companion = Some(whole);
+        } else if head.starts_with(&begins) {
+            if member.replace(index).is_some() {
+                return Err(Error::data("two members of the archive are the file").file(shown).next("split the archive"));
+            }
+        } else {
+            let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            first_lines.push(decode(line, format.file.encoding));
+        }
+    }
+    let Some(index) = member else {
+        return Err(Error::data(format!("no member of the archive is a {}", format.title))
+            .file(shown)
+            .expected(format!("a member that begins with {}", format.file.member_begins.as_deref().unwrap_or_default()))
+            .found(format!("{} members that begin with {}", archive.len(), first_lines.join(" and ")))
+            .next("check that the archive is the merchant's bill, encoded as the provider serves it"));
+    };
+    let mut entry = archive.by_index(index).map_err(|error| corrupt(&error))?;
+    read(Opened { text: &mut entry, companion })
+}
+
+/// Reads until the buffer is full or the input ends.
+pub fn read_up_to(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Text as the file would hold it, so that cells are compared without being decoded.
+#[must_use]
+pub fn encode(text: &str, encoding: Encoding) -> Vec<u8> {
+    match encoding {
+        Encoding::Utf8 => text.as_bytes().to_vec(),
+        Encoding::Gb18030 => encoding_rs::GB18030.encode(text).0.into_owned(),
+    }
+}
+
+/// What the file holds, as text; what is not of the encoding is replaced.
+#[must_use]
+pub fn decode(bytes: &[u8], encoding: Encoding) -> String {
+    match encoding {
+        Encoding::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
+        Encoding::Gb18030 => encoding_rs::GB18030.decode_without_bom_handling(bytes).0.into_owned(),
+    }
+}

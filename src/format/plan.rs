@@ -1,0 +1,528 @@
+//! A format compiled against the header of one file: every name resolved to a cell, every word to bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono_tz::Tz;
+use unicode_normalization::UnicodeNormalization;
+
+use super::container::{decode, encode};
+use super::time::Pattern;
+use super::{AddedColumns, Case, Condition, Encoding, Format, Layout, Otherwise, Rule, Sign, Total};
+use crate::error::{Error, Result};
+use crate::money::Amount;
+use crate::table::column::{Column, Type};
+
+/// A format and a header: how each row of one file becomes a row of its table.
+#[derive(Debug)]
+pub struct Plan {
+    /// Which layout the header has.
+    pub layout: String,
+    /// Cells a row has.
+    pub columns: usize,
+    /// The header, as text.
+    pub header: Vec<String>,
+    /// Columns the format does not know and may ignore.
+    pub added: Vec<String>,
+    /// Encoding of the cells.
+    pub encoding: Encoding,
+    /// Every cell that is read as an amount, each once a row.
+    pub amounts: Vec<AmountCell>,
+    /// The kinds, in order; one without conditions where the target has no kinds.
+    pub kinds: Vec<KindPlan>,
+    /// Canonical columns, in the order of the fills.
+    pub targets: Vec<&'static Column>,
+    /// Cells that identify a row.
+    pub identity: Vec<usize>,
+    /// Cells that may hold delimiters.
+    pub free_text: Vec<usize>,
+    /// Whether rows may stop early.
+    pub short_rows: bool,
+    /// Totals to keep while reading: those of the summary, then the footers, then the companion.
+    pub sums: Vec<SumPlan>,
+    /// Groups that close at zero.
+    pub closings: Vec<ClosingPlan>,
+    /// Identities of every row.
+    pub row_checks: Vec<RowCheckPlan>,
+}
+
+/// A cell that is read as an amount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmountCell {
+    /// Its position.
+    pub cell: usize,
+    /// Decimals its text may have.
+    pub decimals: u32,
+}
+
+/// One kind and how its rows are filled.
+#[derive(Debug)]
+pub struct KindPlan {
+    /// The canonical kind.
+    pub is: String,
+    /// What must hold.
+    pub when: Vec<Test>,
+    /// One per target.
+    pub fills: Vec<Fill>,
+}
+
+/// A condition on a cell.
+#[derive(Debug)]
+pub enum Test {
+    /// The cell is one of these, whatever its letter case. An absent column is an empty cell.
+    OneOf(Option<usize>, Vec<Vec<u8>>),
+    /// The amount in that slot has this sign.
+    Signed(usize, Sign),
+}
+
+/// How one canonical column of one kind is filled.
+#[derive(Debug)]
+pub enum Fill {
+    /// Left empty.
+    Nothing,
+    /// Text or a word out of cells.
+    Text(TextFill),
+    /// Amount slots added and taken off; the currency's decimals are checked unless the rule stated its own.
+    Amount {
+        /// Slots added.
+        add: Vec<usize>,
+        /// Slots taken off.
+        subtract: Vec<usize>,
+        /// The amount where no slot holds one.
+        default: Option<Amount>,
+        /// Whether the rule says how many decimals there may be.
+        own_decimals: bool,
+    },
+    /// A rate of exchange in a cell.
+    Rate(usize),
+    /// An instant in the first cell that holds one.
+    Instant {
+        /// The cells, in order.
+        cells: Vec<usize>,
+        /// How the text is laid out.
+        pattern: Pattern,
+        /// Where its zone comes from.
+        zone: ZoneOf,
+    },
+    /// A day in the first cell that holds one.
+    Day {
+        /// The cells, in order.
+        cells: Vec<usize>,
+        /// How the text is laid out.
+        pattern: Pattern,
+    },
+}
+
+/// Where the zone of a time comes from.
+#[derive(Debug)]
+pub enum ZoneOf {
+    /// The text states its offset.
+    Text,
+    /// Declared.
+    Fixed(Tz),
+    /// Named by a cell: an abbreviation the format explains, or a name of the time zone database.
+    Cell(usize, BTreeMap<String, Tz>),
+}
+
+/// Text or a word out of cells.
+#[derive(Debug)]
+pub struct TextFill {
+    /// The cells, in order.
+    pub cells: Vec<usize>,
+    /// Cells that mean nothing is there.
+    pub empty: Vec<Vec<u8>>,
+    /// Letter case to bring the cell to.
+    pub case: Option<Case>,
+    /// Patterns and words.
+    pub map: Vec<(Glob, String)>,
+    /// What a cell that no pattern fits becomes.
+    pub otherwise: Otherwise,
+    /// The value where no cell gives one.
+    pub default: Option<String>,
+}
+
+/// A pattern with `*` at either end.
+#[derive(Debug)]
+pub struct Glob {
+    /// The text between.
+    pub text: Vec<u8>,
+    /// Anything may stand before.
+    pub before: bool,
+    /// Anything may stand after.
+    pub after: bool,
+}
+
+impl Glob {
+    fn new(pattern: &str, encoding: Encoding) -> Self {
+        let inner = pattern.strip_prefix('*').unwrap_or(pattern);
+        let inner = inner.strip_suffix('*').unwrap_or(inner);
+        Self {
+            text: encode(inner, encoding),
+            before: pattern.starts_with('*'),
+            after: pattern.len() > 1 && pattern.ends_with('*'),
+        }
+    }
+
+    /// Whether a cell fits.
+    #[must_use]
+    pub fn fits(&self, cell: &[u8]) -> bool {
+        match (self.before, self.after) {
+            (false, false) => cell == self.text,
+            (true, false) => cell.ends_with(&self.text),
+            (false, true) => cell.starts_with(&self.text),
+            (true, true) => self.text.is_empty() || memchr::memmem::find(cell, &self.text).is_some(),
+        }
+    }
+}
+
+/// A total kept while reading.
+#[derive(Debug)]
+pub struct SumPlan {
+    /// Only rows for which this holds.
+    pub of: Vec<Test>,
+    /// Amount slots added.
+    pub add: Vec<usize>,
+    /// Amount slots taken off.
+    pub subtract: Vec<usize>,
+}
+
+/// A group that closes at zero.
+#[derive(Debug)]
+pub struct ClosingPlan {
+    /// What a group is called.
+    pub name: String,
+    /// Cells that make a group.
+    pub by: Vec<usize>,
+    /// Amount slots added.
+    pub add: Vec<usize>,
+    /// Amount slots taken off.
+    pub subtract: Vec<usize>,
+}
+
+/// An identity of every row.
+#[derive(Debug)]
+pub struct RowCheckPlan {
+    /// Amount slots added.
+    pub add: Vec<usize>,
+    /// Amount slots taken off.
+    pub subtract: Vec<usize>,
+    /// The amount slot that states the result.
+    pub equals: usize,
+    /// The column that states the result.
+    pub column: String,
+}
+
+/// A column name as it is compared: full-width forms folded, spaces around it and doubled inside it gone.
+#[must_use]
+pub fn folded(name: &str) -> String {
+    name.nfkc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The layouts of a format held against a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// The layout.
+    pub layout: String,
+    /// Columns it needs that are not there.
+    pub missing: Vec<String>,
+    /// Columns that are there and it does not know.
+    pub added: Vec<String>,
+    /// Columns it needs that are there.
+    pub present: usize,
+}
+
+impl Fit {
+    /// How far the header is from the layout.
+    #[must_use]
+    pub fn distance(&self, format: &Format) -> usize {
+        self.missing.len() + if format.file.added_columns == AddedColumns::Refuse { self.added.len() } else { 0 }
+    }
+}
+
+/// Every layout of `format` held against `header`, nearest first.
+#[must_use]
+pub fn fits(format: &Format, header: &[String]) -> Vec<Fit> {
+    let there: BTreeSet<String> = header.iter().map(|name| folded(name)).collect();
+    let derived = derived_layout(format);
+    let layouts = if format.layout.is_empty() { std::slice::from_ref(&derived) } else { &format.layout[..] };
+    let mut fits: Vec<Fit> = layouts
+        .iter()
+        .map(|layout| {
+            let known: Vec<String> = layout.columns.iter().chain(&layout.optional).map(|name| folded(name)).collect();
+            let is_known = |name: &str| {
+                known.iter().any(|known| known == name || known.strip_suffix("[*]").is_some_and(|begin| name.starts_with(begin)))
+            };
+            let missing: Vec<String> = layout.columns.iter().filter(|name| !there.contains(&folded(name))).cloned().collect();
+            Fit {
+                layout: layout.name.clone(),
+                present: layout.columns.len() - missing.len(),
+                missing,
+                added: header.iter().filter(|name| !name.is_empty() && !is_known(&folded(name))).cloned().collect(),
+            }
+        })
+        .collect();
+    fits.sort_by_key(|fit| (fit.distance(format), usize::MAX - fit.present));
+    fits
+}
+
+/// Without declared layouts the columns of rules for canonical columns that are never empty are required.
+fn derived_layout(format: &Format) -> Layout {
+    let needed = |canonical: &str, rule: &Rule| {
+        let column = &format.target.table().columns[format.target.table().position(canonical)];
+        !column.nullable && rule.default.is_none() && rule.from.0.len() == 1
+    };
+    let columns =
+        format.fill.iter().filter(|(canonical, rule)| needed(canonical, rule)).flat_map(|(_, rule)| rule.from.0.clone());
+    let mut columns: Vec<String> = columns.collect();
+    columns.dedup();
+    let optional = format.fill.values().flat_map(|rule| rule.from.0.iter().chain(&rule.add).chain(&rule.zone_from).cloned());
+    Layout { name: "default".to_owned(), optional: optional.collect(), columns, aliases: BTreeMap::new() }
+}
+
+impl Plan {
+    /// Compiles `format` against the cells of a header.
+    pub fn new(format: &Format, header: &[Vec<u8>]) -> Result<Self> {
+        let encoding = format.file.encoding;
+        let header: Vec<String> = header.iter().map(|cell| decode(cell, encoding)).collect();
+        let fit = fits(format, &header).into_iter().next().expect("a format has at least one layout");
+        if fit.distance(format) > 0 {
+            return Err(layout_error(format, &fit));
+        }
+        let mut compiler = Compiler { format, layout: &fit.layout, header: &header, amounts: Vec::new() };
+        let targets: Vec<&'static Column> = format
+            .target
+            .table()
+            .columns
+            .iter()
+            .filter(|column| !format.target.filled_by_stages().contains(&column.name))
+            .collect();
+        let kinds = compiler.kinds(&targets)?;
+        let sums = compiler.sums();
+        let closings = compiler.closings()?;
+        let row_checks = compiler.row_checks();
+        let identity = format.identity.iter().filter_map(|name| compiler.cell(name)).collect();
+        let free_text = format.file.free_text.iter().filter_map(|name| compiler.cell(name)).collect();
+        let amounts = compiler.amounts;
+        Ok(Self {
+            layout: fit.layout,
+            columns: header.len(),
+            added: fit.added,
+            encoding,
+            amounts,
+            kinds,
+            targets,
+            identity,
+            free_text,
+            short_rows: format.file.short_rows,
+            sums,
+            closings,
+            row_checks,
+            header,
+        })
+    }
+}
+
+fn layout_error(format: &Format, fit: &Fit) -> Error {
+    let mut differences = Vec::new();
+    if !fit.missing.is_empty() {
+        differences.push(format!("missing: {}", fit.missing.join(", ")));
+    }
+    if format.file.added_columns == AddedColumns::Refuse && !fit.added.is_empty() {
+        differences.push(format!("not known: {}", fit.added.join(", ")));
+    }
+    Error::data(format!("the columns are not those of a {}", format.title))
+        .expected(format!("the columns of layout `{}` of {}", fit.layout, format.name))
+        .found(differences.join("; "))
+        .next("if the provider changed its report, describe the new layout in a format file; `tieout formats show` prints the known ones")
+}
+
+struct Compiler<'a> {
+    format: &'a Format,
+    layout: &'a str,
+    header: &'a [String],
+    amounts: Vec<AmountCell>,
+}
+
+impl Compiler<'_> {
+    /// The cell of a source column in this layout, by its own name or an alias.
+    fn cell(&self, name: &str) -> Option<usize> {
+        let position = |name: &str| {
+            let name = folded(name);
+            self.header.iter().position(|cell| folded(cell) == name)
+        };
+        position(name).or_else(|| {
+            let layout = self.format.layout.iter().find(|layout| layout.name == self.layout)?;
+            layout.aliases.get(name)?.iter().find_map(|alias| position(alias))
+        })
+    }
+
+    /// The cells a list of names stands for; `begin[*]` is every column that begins so, by name.
+    fn cells(&self, names: &[String]) -> Vec<usize> {
+        let mut cells = Vec::new();
+        for name in names {
+            if let Some(begin) = name.strip_suffix("*]") {
+                let mut columns: Vec<(&String, usize)> = self
+                    .header
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, column)| column.starts_with(begin))
+                    .map(|(at, name)| (name, at))
+                    .collect();
+                columns.sort();
+                cells.extend(columns.into_iter().map(|(_, at)| at));
+            } else {
+                cells.extend(self.cell(name));
+            }
+        }
+        cells
+    }
+
+    /// The slot in which an amount column is read.
+    fn slot(&mut self, name: &str, decimals: u32) -> Option<usize> {
+        let cell = self.cell(name)?;
+        if let Some(slot) = self.amounts.iter().position(|amount| amount.cell == cell) {
+            self.amounts[slot].decimals = self.amounts[slot].decimals.max(decimals);
+            return Some(slot);
+        }
+        self.amounts.push(AmountCell { cell, decimals });
+        Some(self.amounts.len() - 1)
+    }
+
+    fn slots(&mut self, names: &[String], decimals: u32) -> Vec<usize> {
+        names.iter().filter_map(|name| self.slot(name, decimals)).collect()
+    }
+
+    fn kinds(&mut self, targets: &[&'static Column]) -> Result<Vec<KindPlan>> {
+        if self.format.kind.is_empty() {
+            let fills = targets.iter().map(|column| self.fill(column, self.format.fill.get(column.name)));
+            return Ok(vec![KindPlan { is: String::new(), when: Vec::new(), fills: fills.collect::<Result<_>>()? }]);
+        }
+        let format = self.format;
+        let compile = |kind: &super::Kind| {
+            let fills = targets.iter().map(|column| {
+                let rule = kind.fill.get(column.name).or_else(|| format.fill.get(column.name));
+                self.fill(column, rule)
+            });
+            let fills = fills.collect::<Result<_>>()?;
+            Ok(KindPlan { is: kind.is.clone(), when: self.tests(&kind.when), fills })
+        };
+        format.kind.iter().map(compile).collect()
+    }
+
+    fn tests(&mut self, when: &BTreeMap<String, Condition>) -> Vec<Test> {
+        let encoding = self.format.file.encoding;
+        let test = |(name, condition): (&String, &Condition)| match condition {
+            Condition::Is(text) => Test::OneOf(self.cell(name), vec![encode(text, encoding)]),
+            Condition::OneOf(texts) => Test::OneOf(self.cell(name), texts.iter().map(|text| encode(text, encoding)).collect()),
+            Condition::Signed { sign } => match self.slot(name, 8) {
+                Some(slot) => Test::Signed(slot, *sign),
+                None => Test::OneOf(None, Vec::new()),
+            },
+        };
+        when.iter().map(test).collect()
+    }
+
+    fn fill(&mut self, column: &Column, rule: Option<&Rule>) -> Result<Fill> {
+        let wrong = |what: String| Error::configuration(what).file(format!("format {}", self.format.name));
+        let Some(rule) = rule else { return Ok(Fill::Nothing) };
+        let cells = self.cells(&rule.from.0);
+        match column.kind {
+            Type::Text | Type::Word => Ok(Fill::Text(self.text_fill(rule, cells))),
+            Type::Amount => {
+                let default =
+                    rule.default.as_ref().or(rule.value.as_ref()).map(|text| Amount::parse(text.as_bytes(), 8)).transpose();
+                let default = default.map_err(|why| wrong(format!("default of {}: {why}", column.name)))?;
+                let decimals = rule.decimals.unwrap_or(8);
+                let first = rule.from.0.iter().find_map(|name| self.slot(name, decimals));
+                let add = first.into_iter().chain(self.slots(&rule.add, decimals)).collect();
+                Ok(Fill::Amount {
+                    add,
+                    subtract: self.slots(&rule.subtract, decimals),
+                    default,
+                    own_decimals: rule.decimals.is_some(),
+                })
+            }
+            Type::Rate => Ok(cells.first().map_or(Fill::Nothing, |&cell| Fill::Rate(cell))),
+            Type::Instant | Type::Date => {
+                let Some(pattern) = &rule.time else {
+                    return Err(wrong(format!("{} is a time: its rule needs `time`, the pattern of the text", column.name)));
+                };
+                let pattern = Pattern::new(pattern);
+                if cells.is_empty() && !column.nullable {
+                    return Err(Error::data(format!("no column gives {}", column.name)).expected(rule.from.0.join(" or ")));
+                }
+                if column.kind == Type::Date {
+                    return Ok(Fill::Day { cells, pattern });
+                }
+                let zone = match (&pattern, &rule.zone, rule.zone_from.as_ref().and_then(|name| self.cell(name))) {
+                    (Pattern::Rfc3339, ..) => ZoneOf::Text,
+                    (_, _, Some(cell)) => ZoneOf::Cell(cell, rule.zones.clone()),
+                    (_, Some(zone), None) => ZoneOf::Fixed(
+                        zone.parse().map_err(|_| wrong(format!("`{zone}` is not a time zone, such as Asia/Shanghai")))?,
+                    ),
+                    (_, None, None) => {
+                        return Err(wrong(format!("{} is a time without an offset: its rule needs `zone`", column.name)));
+                    }
+                };
+                Ok(Fill::Instant { cells, pattern, zone })
+            }
+            Type::Count | Type::Ratio | Type::Flag => Err(wrong(format!("no format fills {}", column.name))),
+        }
+    }
+
+    fn text_fill(&self, rule: &Rule, cells: Vec<usize>) -> TextFill {
+        let encoding = self.format.file.encoding;
+        TextFill {
+            cells,
+            empty: rule.empty.iter().map(|text| encode(text, encoding)).collect(),
+            case: rule.case,
+            map: rule.map.iter().map(|(pattern, word)| (Glob::new(pattern, encoding), word.clone())).collect(),
+            otherwise: rule.otherwise,
+            default: rule.value.clone().or_else(|| rule.default.clone()),
+        }
+    }
+
+    fn sums(&mut self) -> Vec<SumPlan> {
+        let format = self.format;
+        totals(format)
+            .map(|total| SumPlan {
+                of: self.tests(&total.of),
+                add: self.slots(&total.add, 8),
+                subtract: self.slots(&total.subtract, 8),
+            })
+            .collect()
+    }
+
+    fn closings(&mut self) -> Result<Vec<ClosingPlan>> {
+        let format = self.format;
+        let compile = |closing: &super::Closing| {
+            Ok(ClosingPlan {
+                name: closing.name.clone(),
+                by: self.cells(&closing.by),
+                add: self.slots(&closing.add, 8),
+                subtract: self.slots(&closing.subtract, 8),
+            })
+        };
+        format.closing.iter().map(compile).collect()
+    }
+
+    fn row_checks(&mut self) -> Vec<RowCheckPlan> {
+        let format = self.format;
+        let compile = |check: &super::RowCheck| {
+            Some(RowCheckPlan {
+                equals: self.slot(&check.equals, 8)?,
+                add: self.slots(&check.add, 8),
+                subtract: self.slots(&check.subtract, 8),
+                column: check.equals.clone(),
+            })
+        };
+        format.row_check.iter().filter_map(compile).collect()
+    }
+}
+
+/// Every total a format checks, in the order of [`Plan::sums`].
+pub fn totals(format: &Format) -> impl Iterator<Item = &Total> {
+    let summary = format.summary.iter().flat_map(|summary| &summary.totals);
+    let footers = format.footer.iter().flat_map(|footer| &footer.totals);
+    let companion = format.companion.iter().flat_map(|companion| &companion.totals);
+    summary.chain(footers).chain(companion)
+}

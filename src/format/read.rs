@@ -1,0 +1,331 @@
+//! Reads a file with its format: one pass over the bytes, chunks of whole rows in parallel, columns built in place.
+//!
+//! Parsing a row never fails the file: it gives a row of columns or a [`Reject`]. A file is refused as a whole
+//! when its container, encoding, columns or control totals are wrong.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow::array::ArrayRef;
+use memchr::memchr_iter;
+
+use super::column::Building;
+use super::container::{self, decode, encode, read_up_to};
+use super::control::{self, Kept, Tied};
+use super::plan::Plan;
+use super::split::{Piece, Splitter};
+use super::{Encoding, Format};
+use crate::error::{Error, Result};
+
+mod row;
+
+pub use row::Reject;
+use row::RowReader;
+
+/// Bytes read at a time and given to one task.
+const CHUNK_BYTES: usize = 4 << 20;
+/// The longest row.
+const ROW_BYTES: usize = 64 << 20;
+/// What is left at the end of a file goes to the chunk before it, so that a summary is never cut in two.
+const TAIL_BYTES: usize = 64 << 10;
+
+/// A file, read.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Which layout it has.
+    pub layout: String,
+    /// Its rows, in order.
+    pub parts: Vec<Part>,
+    /// Its lines that cannot be read, in order.
+    pub rejects: Vec<Reject>,
+    /// Rows and framing lines.
+    pub lines: u64,
+    /// Header, comment, summary and blank lines.
+    pub framing: u64,
+    /// What it states of itself and ties.
+    pub tied: Vec<Tied>,
+    /// What was kept of groups that may be spread over files.
+    pub kept: Kept,
+    /// Names of those groups.
+    pub closing_names: Vec<String>,
+    /// Columns it has that the format does not know.
+    pub added: Vec<String>,
+}
+
+/// Consecutive rows of a file, by column.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// Canonical columns the format can fill, in the order of the table.
+    pub columns: Vec<(&'static str, ArrayRef)>,
+    /// The kind of each row, as a position in the format's vocabulary.
+    pub kinds: Vec<u16>,
+    /// Hash of the cells that identify each row.
+    pub identities: Vec<u128>,
+    /// Hash of the bytes of each row.
+    pub contents: Vec<u64>,
+    /// The line of each row, counted from one.
+    pub lines: Vec<i64>,
+}
+
+struct Chunk {
+    index: usize,
+    first_line: u64,
+    bytes: Vec<u8>,
+}
+
+/// Reads the file at `path`, and refuses it when it is not what `format` describes or does not tie.
+pub fn read(path: &Path, format: &Format) -> Result<Decoded> {
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    if let Some(why) = &format.refuse {
+        return Err(Error::data(why.clone()).file(&name));
+    }
+    container::open(path, format, |opened| read_text(opened.text, format, opened.companion.as_deref()))
+        .map_err(|error| if error.file.is_none() { error.file(&name) } else { error })
+}
+
+/// Reads a text that is already out of its container.
+pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>) -> Result<Decoded> {
+    let byte = |letter: Option<char>| letter.and_then(|letter| u8::try_from(letter).ok());
+    let encoding = format.file.encoding;
+    let mut splitter = Splitter {
+        delimiter: byte(Some(format.file.delimiter)).unwrap_or(b','),
+        quote: byte(format.file.quote),
+        prefix: byte(format.file.value_prefix),
+        comment: format.file.comment.as_deref().map(|text| encode(text, encoding)).unwrap_or_default(),
+        summary: format.summary.as_ref().map(|summary| encode(&summary.begins, encoding)).unwrap_or_default(),
+        columns: 0,
+    };
+    let mut blocks = Blocks { input: text, pending: Vec::new(), ended: false };
+    let mut first = blocks.next(&splitter)?.unwrap_or_default();
+    let head = Head::find(&mut first, &splitter, format)?;
+    let plan = Plan::new(format, &head.header).map_err(|error| error.line(head.line))?;
+    splitter.columns = plan.columns;
+
+    let chunks = read_chunks(&mut blocks, first, head.line + 1, &splitter, &plan)?;
+    let mut kept = Kept { comments: head.comments, ..Kept::default() };
+    let (mut parts, mut rejects, mut rows, mut framing, mut cut) = (Vec::new(), Vec::new(), 0, head.line, None);
+    for chunk in chunks {
+        rows += chunk.rows;
+        framing += chunk.framing;
+        kept.merge(chunk.kept);
+        rejects.extend(chunk.rejects);
+        cut = chunk.short_last_row;
+        parts.push(chunk.part);
+    }
+    if let Some((line, cells)) = cut {
+        if !plan.short_rows && format.summary.is_none() && format.file.end.is_none() {
+            return Err(Error::data("the file is truncated, and nothing of it is booked")
+                .line(line)
+                .expected(format!("{} columns and a line end", plan.columns))
+                .found(format!("{cells} columns and the end of the file"))
+                .next("fetch the file again"));
+        }
+    }
+    let closing_names = plan.closings.iter().map(|closing| closing.name.clone()).collect();
+    let tied = control::check(format, &plan, &kept, companion).map_err(|error| with_rejects(error, &rejects))?;
+    let read: usize = parts.iter().map(|part| part.lines.len()).sum();
+    if (read + rejects.len()) as u64 != rows {
+        return Err(Error::law(format!("{rows} rows became {read} rows and {} rejects", rejects.len())));
+    }
+    Ok(Decoded {
+        layout: plan.layout,
+        parts,
+        rejects,
+        lines: rows + framing,
+        framing,
+        tied,
+        kept,
+        closing_names,
+        added: plan.added,
+    })
+}
+
+/// A total that does not tie because a line was refused says which line.
+fn with_rejects(error: Error, rejects: &[Reject]) -> Error {
+    let Some(reject) = rejects.first() else { return error };
+    error.next(format!(
+        "{} of its lines cannot be read; the first is line {}, column {}: `{}` {}",
+        rejects.len(),
+        reject.line,
+        reject.column,
+        reject.value,
+        reject.reason
+    ))
+}
+
+/// The header of a file and the framing before it.
+struct Head {
+    header: Vec<Vec<u8>>,
+    line: u64,
+    comments: Vec<(u64, Vec<u8>)>,
+}
+
+impl Head {
+    /// Takes everything up to and with the header off `block`.
+    fn find(block: &mut Vec<u8>, splitter: &Splitter, format: &Format) -> Result<Self> {
+        let mut at = if format.file.encoding == Encoding::Utf8 && block.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let (mut line, mut comments) = (0, Vec::new());
+        loop {
+            if at >= block.len() {
+                return Err(Error::data(format!("no header: not a {}", format.title)).next("fetch the file again"));
+            }
+            line += 1;
+            let end = memchr::memchr(b'\n', &block[at..]).map_or(block.len(), |end| at + end);
+            let text = block[at..end].trim_ascii_end();
+            at = end + 1;
+            if text.is_empty() {
+                continue;
+            }
+            if !splitter.comment.is_empty() && text.starts_with(&splitter.comment) {
+                comments.push((line, text.to_vec()));
+                continue;
+            }
+            check_encoding(text, format).map_err(|error| error.line(line))?;
+            let header = splitter.header(text);
+            block.drain(..at.min(block.len()));
+            return Ok(Self { header, line, comments });
+        }
+    }
+}
+
+/// A header in another encoding than declared is named as that, not as forty unknown columns.
+fn check_encoding(header: &[u8], format: &Format) -> Result<()> {
+    if header.is_ascii() {
+        return Ok(());
+    }
+    let (declared, found) = match format.file.encoding {
+        Encoding::Utf8 if std::str::from_utf8(header).is_err() => ("UTF-8", "bytes that are not UTF-8, as in GBK"),
+        Encoding::Gb18030 if std::str::from_utf8(header).is_ok() => ("GB 18030 (GBK)", "UTF-8"),
+        _ => return Ok(()),
+    };
+    Err(Error::data("the encoding is not the provider's")
+        .expected(declared)
+        .found(found)
+        .next("keep the file as the provider served it: an editor or a spreadsheet has re-saved it"))
+}
+
+/// Reads blocks of whole rows.
+struct Blocks<'a> {
+    input: &'a mut dyn Read,
+    pending: Vec<u8>,
+    ended: bool,
+}
+
+impl Blocks<'_> {
+    /// The next block of whole rows; the last one may lack its line end.
+    fn next(&mut self, splitter: &Splitter) -> Result<Option<Vec<u8>>> {
+        loop {
+            if self.ended {
+                return Ok(if self.pending.is_empty() { None } else { Some(std::mem::take(&mut self.pending)) });
+            }
+            let before = self.pending.len();
+            self.pending.resize(before + CHUNK_BYTES, 0);
+            let read = read_up_to(self.input, &mut self.pending[before..])
+                .map_err(|error| Error::data(format!("cannot unpack the file: {error}")).next("fetch the file again"))?;
+            self.pending.truncate(before + read);
+            self.ended = read < CHUNK_BYTES;
+            if self.ended {
+                continue;
+            }
+            // A short rest is left for the next round, so that the end of the file is not cut off its last rows.
+            let whole = splitter.whole_rows(&self.pending[..self.pending.len() - TAIL_BYTES]);
+            if whole > 0 {
+                let rest = self.pending.split_off(whole);
+                return Ok(Some(std::mem::replace(&mut self.pending, rest)));
+            }
+            if self.pending.len() > ROW_BYTES {
+                return Err(Error::data(format!("a row of more than {ROW_BYTES} bytes"))
+                    .next("check that the file is what its name says"));
+            }
+        }
+    }
+}
+
+/// What one chunk became.
+struct ReadChunk {
+    index: usize,
+    part: Part,
+    rejects: Vec<Reject>,
+    kept: Kept,
+    rows: u64,
+    framing: u64,
+    /// Line and cells of the chunk's last row, where it stops early and no line end follows.
+    short_last_row: Option<(u64, usize)>,
+}
+
+/// Reads all chunks, in parallel, and gives them in order.
+fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &Splitter, plan: &Plan) -> Result<Vec<ReadChunk>> {
+    let done = Mutex::new(Vec::new());
+    let in_flight = AtomicUsize::new(0);
+    let limit = 2 * rayon::current_num_threads();
+    let mut next_line = first_line;
+    rayon::in_place_scope(|scope| {
+        let (mut block, mut index) = (Some(first), 0);
+        while let Some(bytes) = block {
+            let line_ends = memchr_iter(b'\n', &bytes).count() as u64;
+            let ends_open = u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"));
+            let chunk = Chunk { index, first_line: next_line, bytes };
+            next_line += line_ends + ends_open;
+            index += 1;
+            // Bounded memory: no more chunks are read than can soon be worked on. A worker thread helps; another waits.
+            while in_flight.load(Ordering::Acquire) >= limit {
+                if !matches!(rayon::yield_now(), Some(rayon::Yield::Executed)) {
+                    std::thread::sleep(std::time::Duration::from_micros(100));
+                }
+            }
+            in_flight.fetch_add(1, Ordering::AcqRel);
+            let (done, in_flight) = (&done, &in_flight);
+            scope.spawn(move |_| {
+                let read = read_chunk(&chunk, splitter, plan);
+                done.lock().expect("no reader panics while it holds the list").push(read);
+                in_flight.fetch_sub(1, Ordering::AcqRel);
+            });
+            block = blocks.next(splitter)?;
+        }
+        Ok(())
+    })?;
+    let mut chunks = done.into_inner().expect("every reader has ended");
+    chunks.sort_by_key(|chunk: &ReadChunk| chunk.index);
+    Ok(chunks)
+}
+
+fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan) -> ReadChunk {
+    let mut reader = RowReader::new(plan, &chunk.bytes);
+    let mut kept = Kept::default();
+    let (mut rows, mut framing, mut last) = (0, 0, None);
+    splitter.split(&chunk.bytes, chunk.first_line, |piece| match piece {
+        Piece::Row { line, raw, cells } => {
+            rows += 1;
+            last = Some((line, cells.len()));
+            reader.row(line, raw, cells);
+        }
+        Piece::Framing { line, text } => {
+            framing += 1;
+            if !text.is_empty() {
+                kept.comments.push((line, text.to_vec()));
+            }
+        }
+        Piece::Trailer { line, text } => {
+            framing += 1;
+            if !text.is_empty() {
+                kept.trailer.push((line, text.to_vec()));
+            }
+        }
+    });
+    let short_last_row = last.filter(|&(_, cells)| cells < plan.columns && !chunk.bytes.ends_with(b"\n"));
+    let (part, rejects, of_rows) = reader.finish();
+    kept.merge(of_rows);
+    ReadChunk { index: chunk.index, part, rejects, kept, rows, framing, short_last_row }
+}
+
+/// The columns of a part, finished.
+fn finish_columns(plan: &Plan, building: Vec<Building>) -> Vec<(&'static str, ArrayRef)> {
+    plan.targets.iter().zip(building).map(|(column, building)| (column.name, building.finish())).collect()
+}
+
+/// Text of a cell for a message.
+fn shown(cell: &[u8], encoding: Encoding) -> String {
+    decode(cell, encoding)
+}

@@ -1,0 +1,509 @@
+//! One row: its kind, its amounts, its columns, or the reason it is rejected.
+
+use std::borrow::Cow;
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::super::column::{Building, Words};
+use super::super::plan::{Fill, KindPlan, Plan, Test, TextFill, ZoneOf};
+use super::super::split::Cells;
+use super::super::time::{Zone, day, local_micros};
+use super::super::{Case, Encoding, Otherwise, Sign};
+use super::{Kept, Part, finish_columns, shown};
+use crate::money::{Amount, SCALE, minor_digits};
+
+/// A line that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Its line, counted from one.
+    pub line: u64,
+    /// The column that is wrong, by the file's own name.
+    pub column: String,
+    /// What stands there, masked.
+    pub value: String,
+    /// Why it cannot be read.
+    pub reason: String,
+}
+
+/// Why a row is rejected: the cell, and the reason.
+struct Refusal {
+    cell: Option<usize>,
+    reason: String,
+}
+
+fn refuse<T>(cell: Option<usize>, reason: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal { cell, reason: reason.into() })
+}
+
+/// Reads the rows of one chunk.
+pub(super) struct RowReader<'p> {
+    plan: &'p Plan,
+    building: Vec<Building>,
+    /// What each amount cell of the current row holds.
+    slots: Vec<Option<Amount>>,
+    /// A zone per target column, with the hour asked last.
+    zones: Vec<Option<Zone>>,
+    /// Position of the target `currency`, for the decimals an amount may have.
+    currency: Option<usize>,
+    /// Position of the targets gross, fee and net, where net is computed.
+    net: Option<[usize; 3]>,
+    part: Part,
+    rejects: Vec<Reject>,
+    kept: Kept,
+    scratch: Vec<u8>,
+}
+
+impl<'p> RowReader<'p> {
+    pub(super) fn new(plan: &'p Plan, chunk: &[u8]) -> Self {
+        let position = |name: &str| plan.targets.iter().position(|column| column.name == name);
+        let states_net = |kind: &KindPlan, net: usize| !matches!(kind.fills[net], Fill::Nothing);
+        let net = match (position("gross"), position("fee"), position("net")) {
+            (Some(gross), Some(fee), Some(net)) if !plan.kinds.iter().any(|kind| states_net(kind, net)) => {
+                Some([gross, fee, net])
+            }
+            _ => None,
+        };
+        let _ = chunk;
+        Self {
+            building: plan.targets.iter().map(|column| Building::new(column.kind)).collect(),
+            slots: vec![None; plan.amounts.len()],
+            zones: plan.targets.iter().map(|_| None).collect(),
+            currency: position("currency"),
+            net,
+            part: Part::default(),
+            rejects: Vec::new(),
+            kept: Kept { sums: vec![(0, Amount::ZERO); plan.sums.len()], ..Kept::default() },
+            scratch: Vec::new(),
+            plan,
+        }
+    }
+
+    pub(super) fn finish(self) -> (Part, Vec<Reject>, Kept) {
+        let mut part = self.part;
+        part.columns = finish_columns(self.plan, self.building);
+        (part, self.rejects, self.kept)
+    }
+
+    /// Reads one row: it becomes a row of every column, or a reject.
+    pub(super) fn row(&mut self, line: u64, raw: &[u8], cells: Cells) {
+        let rows = self.part.lines.len();
+        let mut spans = Vec::new();
+        let read = match self.whole(cells, &mut spans) {
+            Ok(cells) => self.read(line, raw, cells).map_err(|refusal| (refusal, cells)),
+            Err(refusal) => Err((refusal, cells)),
+        };
+        if let Err((refusal, cells)) = read {
+            for building in &mut self.building {
+                building.truncate(rows);
+            }
+            let column = refusal.cell.and_then(|cell| self.plan.header.get(cell)).cloned().unwrap_or_else(|| "(line)".to_owned());
+            let value = refusal.cell.map(|cell| masked(&shown(cells.get(cell), self.plan.encoding))).unwrap_or_default();
+            self.rejects.push(Reject { line, column, value, reason: refusal.reason });
+        }
+    }
+
+    /// A row with as many cells as the header. One with more is read when exactly one free-text column explains
+    /// it: then every amount and no other cell of the row must be an amount.
+    fn whole<'c>(&mut self, cells: Cells<'c>, spans: &'c mut Vec<(u32, u32)>) -> Result<Cells<'c>, Refusal> {
+        let expected = self.plan.columns;
+        if cells.len() == expected || (cells.len() < expected && self.plan.short_rows) {
+            return Ok(cells);
+        }
+        if cells.len() > expected {
+            let extra = cells.len() - expected;
+            let mut fitting = None;
+            for &column in &self.plan.free_text {
+                let mut trial = Vec::new();
+                let joined = cells.joined(column, extra, &mut trial);
+                if self.plan.amounts.iter().all(|amount| is_amount(joined.get(amount.cell), amount.decimals))
+                    && fitting.replace(column).is_some()
+                {
+                    fitting = None;
+                    break;
+                }
+            }
+            if let Some(column) = fitting {
+                return Ok(cells.joined(column, extra, spans));
+            }
+        }
+        refuse(None, format!("{} columns where the header has {expected}", cells.len()))
+    }
+
+    fn read(&mut self, line: u64, raw: &[u8], cells: Cells) -> Result<(), Refusal> {
+        let plan = self.plan;
+        let amounts = self.amounts(cells);
+        self.keep(line, cells);
+        amounts?;
+        let Some((kind_number, kind)) = plan.kinds.iter().enumerate().find(|(_, kind)| self.holds(&kind.when, cells)) else {
+            let cell = plan.kinds.iter().flat_map(|kind| &kind.when).find_map(|test| match test {
+                Test::OneOf(cell, _) => *cell,
+                Test::Signed(..) => None,
+            });
+            return refuse(cell, "is not a kind the format knows");
+        };
+        for (target, fill) in kind.fills.iter().enumerate() {
+            self.fill(target, fill, cells)?;
+        }
+        self.compute_net();
+        self.check_decimals(kind)?;
+        let mut hash = Xxh3::new();
+        for &cell in &plan.identity {
+            let cell = cells.get(cell);
+            hash.update(&(cell.len() as u64).to_le_bytes());
+            hash.update(cell);
+        }
+        self.part.identities.push(hash.digest128());
+        self.part.contents.push(xxh3_64(raw));
+        self.part.kinds.push(u16::try_from(kind_number).expect("a format has few kinds"));
+        self.part.lines.push(i64::try_from(line).expect("a line number fits 63 bits"));
+        Ok(())
+    }
+
+    /// Reads every amount cell once.
+    fn amounts(&mut self, cells: Cells) -> Result<(), Refusal> {
+        let mut refusal = Ok(());
+        for (slot, amount) in self.slots.iter_mut().zip(&self.plan.amounts) {
+            let cell = cells.get(amount.cell);
+            *slot = if cell.is_empty() {
+                None
+            } else {
+                match Amount::parse(cell, amount.decimals) {
+                    Ok(amount) => Some(amount),
+                    Err(why) => {
+                        if refusal.is_ok() {
+                            refusal = refuse(Some(amount.cell), format!("is {why}"));
+                        }
+                        None
+                    }
+                }
+            };
+        }
+        refusal
+    }
+
+    fn sum(&self, add: &[usize], subtract: &[usize]) -> Amount {
+        let total = |slots: &[usize]| slots.iter().filter_map(|&slot| self.slots[slot]).sum::<Amount>();
+        total(add) - total(subtract)
+    }
+
+    /// Keeps what the row adds to totals, groups and identities, whether the row is rejected later or not.
+    fn keep(&mut self, line: u64, cells: Cells) {
+        let plan = self.plan;
+        for (index, sum) in plan.sums.iter().enumerate() {
+            if self.holds(&sum.of, cells) {
+                let amount = self.sum(&sum.add, &sum.subtract);
+                let kept = &mut self.kept.sums[index];
+                kept.0 += 1;
+                kept.1 += amount;
+            }
+        }
+        for (index, closing) in plan.closings.iter().enumerate() {
+            let amount = self.sum(&closing.add, &closing.subtract);
+            let group: Vec<String> = closing.by.iter().map(|&cell| decoded(cells.get(cell), plan.encoding)).collect();
+            let entry = self.kept.closings.entry((index, group.join(" "))).or_insert((Amount::ZERO, line));
+            entry.0 += amount;
+        }
+        if self.kept.row_check.is_none() {
+            for check in &plan.row_checks {
+                let computed = self.sum(&check.add, &check.subtract);
+                if let Some(stated) = self.slots[check.equals].filter(|&stated| stated != computed) {
+                    self.kept.row_check = Some((line, check.column.clone(), computed, stated));
+                }
+            }
+        }
+    }
+
+    fn holds(&self, tests: &[Test], cells: Cells) -> bool {
+        tests.iter().all(|test| match test {
+            Test::OneOf(cell, words) => {
+                let cell = cell.map_or(&b""[..], |cell| cells.get(cell));
+                words.iter().any(|word| word.eq_ignore_ascii_case(cell))
+            }
+            Test::Signed(slot, sign) => {
+                let negative = self.slots[*slot].is_some_and(|amount| amount < Amount::ZERO);
+                negative == (*sign == Sign::Negative)
+            }
+        })
+    }
+
+    fn fill(&mut self, target: usize, fill: &Fill, cells: Cells) -> Result<(), Refusal> {
+        let required = !self.plan.targets[target].nullable;
+        match (fill, &mut self.building[target]) {
+            (Fill::Nothing, building) => push_nothing(building),
+            (Fill::Text(rule), Building::Text(texts)) => {
+                let value = rule.value(cells, self.plan.encoding, &mut self.scratch)?;
+                if required && value.is_none() {
+                    return refuse(rule.cells.first().copied(), "is empty");
+                }
+                texts.push(value.as_deref());
+            }
+            (Fill::Text(rule), Building::Word(words)) => {
+                let code = word_code(rule, words, cells, self.plan.encoding, &mut self.scratch)?;
+                words.push(code);
+                if required && words.last().is_none() {
+                    return refuse(rule.cells.first().copied(), "is empty");
+                }
+            }
+            (Fill::Amount { add, subtract, default, .. }, Building::Decimal { values, valid, .. }) => {
+                let mut slots = add.iter().chain(subtract).peekable();
+                let first = slots.peek().map(|&&slot| self.plan.amounts[slot].cell);
+                let stated = slots.any(|&slot| self.slots[slot].is_some());
+                let total = |slots: &[usize]| slots.iter().filter_map(|&slot| self.slots[slot]).sum::<Amount>();
+                let amount = if stated { Some(total(add) - total(subtract)) } else { *default };
+                if required && amount.is_none() {
+                    return refuse(first, "is empty");
+                }
+                values.push(amount.unwrap_or_default().0);
+                valid.push(amount.is_some());
+            }
+            (Fill::Rate(cell), Building::Decimal { values, valid, .. }) => {
+                let rate = rate(cells.get(*cell)).ok_or(()).or_else(|()| refuse(Some(*cell), "is not a rate of exchange"))?;
+                values.push(rate.unwrap_or_default());
+                valid.push(rate.is_some());
+            }
+            (Fill::Instant { cells: sources, pattern, zone }, Building::Instant(values, valid)) => {
+                let source = sources.iter().copied().find(|&source| !cells.get(source).is_empty());
+                let Some(source) = source else {
+                    if required {
+                        return refuse(sources.first().copied(), "is empty");
+                    }
+                    values.push(0);
+                    valid.push(false);
+                    return Ok(());
+                };
+                let text = std::str::from_utf8(cells.get(source)).unwrap_or_default();
+                let Some((local, offset)) = local_micros(text, pattern) else { return refuse(Some(source), "is not a time") };
+                let instant = match (offset, zone) {
+                    (Some(seconds), _) => Some(local - seconds * 1_000_000),
+                    (None, zone) => zone_clock(&mut self.zones[target], zone, cells)?.instant(local),
+                };
+                let Some(instant) = instant else { return refuse(Some(source), "never was in its time zone") };
+                values.push(instant);
+                valid.push(true);
+            }
+            (Fill::Day { cells: sources, pattern }, Building::Date(values, valid)) => {
+                let source = sources.iter().copied().find(|&source| !cells.get(source).is_empty());
+                let text = source.map(|source| std::str::from_utf8(cells.get(source)).unwrap_or_default());
+                let day = text.map(|text| day(text, pattern));
+                if day == Some(None) {
+                    return refuse(source, "is not a date");
+                }
+                values.push(day.flatten().unwrap_or_default());
+                valid.push(day.is_some());
+            }
+            (fill, building) => panic!("a plan fills {building:?} with {fill:?}"),
+        }
+        Ok(())
+    }
+
+    /// Where a format states no net, net is gross less fee by definition.
+    fn compute_net(&mut self) {
+        let Some([gross, fee, net]) = self.net else { return };
+        let last = |building: &Building| match building {
+            Building::Decimal { values, .. } => values.last().copied().unwrap_or_default(),
+            _ => 0,
+        };
+        let amount = Amount(last(&self.building[gross])) - Amount(last(&self.building[fee]));
+        if let Building::Decimal { values, valid, .. } = &mut self.building[net] {
+            values.pop();
+            valid.pop();
+            values.push(amount.0);
+            valid.push(true);
+        }
+    }
+
+    /// An amount whose rule states no decimals of its own has at most those of its currency.
+    fn check_decimals(&self, kind: &KindPlan) -> Result<(), Refusal> {
+        let Some(Building::Word(currency)) = self.currency.map(|at| &self.building[at]) else { return Ok(()) };
+        let Some(currency) = currency.last() else { return Ok(()) };
+        let unit = 10_i128.pow(SCALE - minor_digits(currency));
+        for (target, fill) in kind.fills.iter().enumerate() {
+            let (Fill::Amount { add, subtract, own_decimals: false, .. }, Building::Decimal { values, .. }) =
+                (fill, &self.building[target])
+            else {
+                continue;
+            };
+            let same_currency = self.plan.targets[target].unit == "currency";
+            if same_currency && values.last().is_some_and(|value| value % unit != 0) {
+                let finer = |slot: &&usize| self.slots[**slot].is_some_and(|amount| amount.0 % unit != 0);
+                let cell = add.iter().chain(subtract).find(finer).map(|&slot| self.plan.amounts[slot].cell);
+                return refuse(cell, format!("has more decimals than {currency}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn push_nothing(building: &mut Building) {
+    match building {
+        Building::Text(texts) => texts.push(None),
+        Building::Word(words) => {
+            let nothing = words.code(None);
+            words.push(nothing);
+        }
+        Building::Decimal { values, valid, .. } => {
+            values.push(0);
+            valid.push(false);
+        }
+        Building::Instant(values, valid) => {
+            values.push(0);
+            valid.push(false);
+        }
+        Building::Date(values, valid) => {
+            values.push(0);
+            valid.push(false);
+        }
+    }
+}
+
+/// The code of a word; raw cells seen before are not worked out again.
+fn word_code(
+    rule: &TextFill,
+    words: &mut Words,
+    cells: Cells,
+    encoding: Encoding,
+    scratch: &mut Vec<u8>,
+) -> Result<i32, Refusal> {
+    let raw: Cow<[u8]> = match rule.cells[..] {
+        [] => Cow::Borrowed(b""),
+        [only] => Cow::Borrowed(cells.get(only)),
+        _ => {
+            let mut all = Vec::new();
+            for &cell in &rule.cells {
+                all.extend_from_slice(cells.get(cell));
+                all.push(0x1f);
+            }
+            Cow::Owned(all)
+        }
+    };
+    if let Some(code) = words.recall(&raw) {
+        return Ok(code);
+    }
+    let value = rule.value(cells, encoding, scratch)?;
+    let code = words.code(value.as_deref());
+    words.remember(&raw, code);
+    Ok(code)
+}
+
+impl TextFill {
+    /// The first value the cells give, or the default.
+    fn value<'a>(&'a self, cells: Cells<'a>, encoding: Encoding, scratch: &mut Vec<u8>) -> Result<Option<Cow<'a, str>>, Refusal> {
+        for &source in &self.cells {
+            let cell = cells.get(source);
+            if cell.is_empty() || self.empty.iter().any(|empty| empty == cell) {
+                continue;
+            }
+            if let Some(value) = self.mapped(cell, source, encoding, scratch)? {
+                return Ok(Some(value));
+            }
+        }
+        Ok(self.default.as_deref().map(Cow::Borrowed))
+    }
+
+    fn mapped<'a>(
+        &'a self,
+        cell: &'a [u8],
+        source: usize,
+        encoding: Encoding,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Option<Cow<'a, str>>, Refusal> {
+        let Some(case) = self.case else { return self.chosen(cell, source, encoding) };
+        scratch.clear();
+        scratch.extend_from_slice(cell);
+        match case {
+            Case::Lower => scratch.make_ascii_lowercase(),
+            Case::Upper => scratch.make_ascii_uppercase(),
+        }
+        // Owned because the scratch is used again for the next cell; changes of case are for words of few values.
+        Ok(self.chosen(scratch, source, encoding)?.map(|value| Cow::Owned(value.into_owned())))
+    }
+
+    fn chosen<'a>(&'a self, cell: &'a [u8], source: usize, encoding: Encoding) -> Result<Option<Cow<'a, str>>, Refusal> {
+        if let Some((_, word)) = self.map.iter().find(|(pattern, _)| pattern.fits(cell)) {
+            return Ok((!word.is_empty()).then_some(Cow::Borrowed(word)));
+        }
+        match self.otherwise {
+            Otherwise::Keep => {
+                text(cell, encoding).map(Some).ok_or(()).or_else(|()| refuse(Some(source), "is not text of the file's encoding"))
+            }
+            Otherwise::Empty => Ok(None),
+            Otherwise::Reject => refuse(Some(source), "is not a word the format knows"),
+        }
+    }
+}
+
+/// A cell as UTF-8; ASCII is not copied.
+fn text(cell: &[u8], encoding: Encoding) -> Option<Cow<'_, str>> {
+    match encoding {
+        Encoding::Gb18030 if !cell.is_ascii() => encoding_rs::GB18030.decode_without_bom_handling_and_without_replacement(cell),
+        _ => std::str::from_utf8(cell).ok().map(Cow::Borrowed),
+    }
+}
+
+/// A cell as text for a group's name.
+fn decoded(cell: &[u8], encoding: Encoding) -> String {
+    text(cell, encoding).unwrap_or_default().into_owned()
+}
+
+/// The clock of a time: one zone for the file, or the zone a cell names.
+fn zone_clock<'z>(kept: &'z mut Option<Zone>, zone: &ZoneOf, cells: Cells) -> Result<&'z mut Zone, Refusal> {
+    let wanted = match zone {
+        ZoneOf::Text => return refuse(None, "states no offset"),
+        ZoneOf::Fixed(zone) => *zone,
+        ZoneOf::Cell(cell, names) => {
+            let name = std::str::from_utf8(cells.get(*cell)).unwrap_or_default();
+            match names.get(name).copied().or_else(|| name.parse().ok()) {
+                Some(zone) => zone,
+                None => return refuse(Some(*cell), "is not a time zone the format knows"),
+            }
+        }
+    };
+    if kept.as_ref().is_none_or(|kept| kept.name() != wanted) {
+        *kept = Some(Zone::new(wanted));
+    }
+    Ok(kept.as_mut().expect("it was just made"))
+}
+
+/// A rate of exchange in units of `10^-12`; further digits are rounded half up. `Some(None)` where the cell is empty.
+#[expect(clippy::option_option, reason = "not a rate, no rate, and a rate are three answers")]
+fn rate(cell: &[u8]) -> Option<Option<i128>> {
+    if cell.is_empty() {
+        return Some(None);
+    }
+    let point = cell.iter().position(|&byte| byte == b'.').unwrap_or(cell.len());
+    let (whole, part) = (&cell[..point], cell.get(point + 1..).unwrap_or_default());
+    if whole.len() > 12 || part.len() > 18 || whole.iter().chain(part).any(|byte| !byte.is_ascii_digit()) {
+        return None;
+    }
+    let digit = |at: usize| i128::from(part.get(at).map_or(0, |byte| byte - b'0'));
+    let whole = whole.iter().fold(0, |value, byte| value * 10 + i128::from(byte - b'0'));
+    let rate = (0..12).fold(whole, |value, at| value * 10 + digit(at));
+    Some(Some(rate + i128::from(digit(12) >= 5)))
+}
+
+fn is_amount(cell: &[u8], decimals: u32) -> bool {
+    !cell.is_empty() && Amount::parse(cell, decimals).is_ok()
+}
+
+/// A value fit to be shown: long runs of digits, which may be card numbers, keep their last four.
+fn masked(value: &str) -> String {
+    const SHOWN: usize = 60;
+    let mut masked = String::new();
+    let mut run = String::new();
+    let flush = |run: &mut String, masked: &mut String| {
+        let hidden = if run.len() >= 12 { run.len() - 4 } else { 0 };
+        masked.extend(std::iter::repeat_n('*', hidden));
+        masked.push_str(&run[hidden..]);
+        run.clear();
+    };
+    for letter in value.chars().take(SHOWN) {
+        if letter.is_ascii_digit() {
+            run.push(letter);
+        } else {
+            flush(&mut run, &mut masked);
+            masked.push(letter);
+        }
+    }
+    flush(&mut run, &mut masked);
+    masked
+}

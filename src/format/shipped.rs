@@ -1,0 +1,94 @@
+//! The formats inside the binary, and those a job adds from a folder of its own.
+
+use std::path::Path;
+
+use super::Format;
+use crate::error::{Error, Result};
+
+/// Name and text of every shipped format. A test holds this list against `schemas/`.
+pub static SHIPPED: &[(&str, &str)] = &[
+    ("wechat_pay/trade_bill", include_str!("../../schemas/providers/wechat_pay/trade_bill.toml")),
+    ("wechat_pay/personal_export", include_str!("../../schemas/providers/wechat_pay/personal_export.toml")),
+    ("alipay/trade_detail", include_str!("../../schemas/providers/alipay/trade_detail.toml")),
+    ("alipay/personal_export", include_str!("../../schemas/providers/alipay/personal_export.toml")),
+    ("stripe/payout_reconciliation", include_str!("../../schemas/providers/stripe/payout_reconciliation.toml")),
+    ("stripe/balance_change", include_str!("../../schemas/providers/stripe/balance_change.toml")),
+    ("adyen/settlement_detail", include_str!("../../schemas/providers/adyen/settlement_detail.toml")),
+    ("merchant/orders", include_str!("../../schemas/merchant/orders.toml")),
+    ("merchant/attempts", include_str!("../../schemas/merchant/attempts.toml")),
+    ("merchant/refunds", include_str!("../../schemas/merchant/refunds.toml")),
+];
+
+/// Formats by name: those of a folder first, then the shipped ones.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    own: Vec<(String, String)>,
+}
+
+impl Library {
+    /// The shipped formats alone.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self::default()
+    }
+
+    /// The shipped formats and those below `folder`, which add to them or override one.
+    pub fn with_folder(folder: &Path) -> Result<Self> {
+        let pattern = folder.join("**/*.toml");
+        let paths = glob::glob(&pattern.to_string_lossy())
+            .map_err(|error| Error::configuration(format!("not a folder of formats: {error}")).file(folder.display()))?;
+        let mut own = Vec::new();
+        for path in paths.flatten() {
+            let text = std::fs::read_to_string(&path).map_err(|error| Error::io("read the format", path.display(), &error))?;
+            let name = path.strip_prefix(folder).unwrap_or(&path).with_extension("");
+            let name: Vec<_> = name.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+            own.push((name.join("/"), text));
+        }
+        own.sort();
+        Ok(Self { own })
+    }
+
+    /// Names of all formats.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.own.iter().map(|(name, _)| name.as_str()).chain(SHIPPED.iter().map(|(name, _)| *name)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The text of a format.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let own = self.own.iter().find(|(own, _)| own == name).map(|(_, text)| text.as_str());
+        own.or_else(|| SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text))
+    }
+
+    /// The format called `name`, loaded and checked.
+    pub fn load(&self, name: &str) -> Result<Format> {
+        let Some(text) = self.text(name) else {
+            let names = self.names();
+            let nearest = names.iter().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+            let error = Error::configuration(format!("no format is called `{name}`")).expected(names.join(", "));
+            return Err(match nearest {
+                Some(nearest) => error.next(format!("did you mean `{nearest}`?")),
+                None => error,
+            });
+        };
+        // A format that overrides a shipped one may extend it: its own name then means the shipped text.
+        let find = |parent: &str| {
+            if parent == name {
+                SHIPPED.iter().find(|(shipped, _)| *shipped == parent).map(|(_, text)| (*text).to_owned())
+            } else {
+                self.text(parent).map(str::to_owned)
+            }
+        };
+        Format::parse(name, text, &find)
+    }
+
+    /// Every format, loaded and checked.
+    pub fn all(&self) -> Result<Vec<Format>> {
+        self.names().into_iter().map(|name| self.load(name)).collect()
+    }
+}
