@@ -1,4 +1,5 @@
 //! Sample nights: the checked-in bytes, the providers' own totals, the answer key.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -97,7 +98,7 @@ fn the_wechat_bill_ties_to_its_summary() {
         }
         let date = path.to_str().unwrap().rsplit(['_', '.']).nth(1).unwrap().to_owned();
         assert!(bill.iter().all(|line| line[0][..10].replace('-', "") == date), "{path:?}: every line is of the night");
-        // 0.60 %, half up, of what settles; nothing on refunds. One line of night one is overcharged by plan: it is not WeChat's.
+        // 0.60 %, half up, of what settles; nothing on refunds. No line of WeChat's is overcharged in the small nights.
         for line in &bill {
             let expected = amount(&line[12]).percent(Amount(60_000_000), 2, tieout::money::Rounding::HalfUp);
             assert_eq!(amount(&line[22]), expected, "fee of {}", line[6]);
@@ -162,7 +163,7 @@ fn an_alipay_name_is_gbk_without_the_flag_of_utf8() {
 #[test]
 fn an_adyen_batch_closes_at_zero() {
     let mut carried: BTreeMap<String, Amount> = BTreeMap::new();
-    let mut carries = 0;
+    let mut transfers = 0;
     for (path, bytes) in provider_files("adyen") {
         let mut balances: BTreeMap<String, Amount> = BTreeMap::new();
         let (mut from, mut to) = (BTreeMap::new(), BTreeMap::new());
@@ -175,7 +176,7 @@ fn an_adyen_batch_closes_at_zero() {
                 assert_eq!(row["Psp Reference"].len(), 16);
             }
             if row["Type"] == "Balancetransfer" {
-                carries += 1;
+                transfers += 1;
                 let side = if row["Modification Merchant Reference"].contains(" from ") { &mut from } else { &mut to };
                 side.insert(row["Net Currency"].clone(), net);
             }
@@ -185,7 +186,7 @@ fn an_adyen_batch_closes_at_zero() {
         assert_eq!(from, carried, "{path:?}: a batch opens with what the one before left");
         carried = to.into_iter().map(|(currency, net)| (currency, -net)).collect();
     }
-    assert!(carries >= 2, "at least one balance goes from a batch to the next");
+    assert!(transfers >= 2, "at least one balance goes from a batch to the next");
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl SettlementDetail {
         let mut report = Self { file: Csv::create(path, &HEADER)?, date, batch, balances: Balances::new() };
         let before = format!("Balancetransfer from batch {}", batch_number(date - Days::new(1)));
         for (currency, balance) in left {
-            report.batch_row("Balancetransfer", "Balancetransfer", currency, balance, &before)?;
+            report.batch_row(midnight(date), "Balancetransfer", "Balancetransfer", (currency, balance), &before)?;
         }
         Ok(report)
     }
@@ -110,15 +110,16 @@ impl SettlementDetail {
         /// Less is not worth a transfer to the bank.
         const LEAST_PAYOUT: u32 = 10_000;
         let fees = format!("Transaction Fees {}", self.date.format("%B   %d %Y"));
-        self.batch_row("Fee", &fees, "EUR", -cents(180), "")?;
+        let closing = midnight(self.date) + Duration::hours(23);
+        self.batch_row(closing, "Fee", &fees, ("EUR", -cents(180)), "")?;
         let payout = format!("TX{}XT batch {}, {ACCOUNT}", self.date.format("%Y%m%d"), self.batch);
         let after = format!("Balancetransfer to batch {}", batch_number(self.date + Days::new(1)));
         let mut left = Balances::new();
         for (currency, balance) in self.balances.clone() {
             if balance >= cents(LEAST_PAYOUT) {
-                self.batch_row("MerchantPayout", &payout, currency, -balance, "")?;
+                self.batch_row(closing, "MerchantPayout", &payout, (currency, -balance), "")?;
             } else if balance != Amount::ZERO {
-                self.batch_row("Balancetransfer", "Balancetransfer", currency, -balance, &after)?;
+                self.batch_row(closing, "Balancetransfer", "Balancetransfer", (currency, -balance), &after)?;
                 left.insert(currency, balance);
             }
         }
@@ -127,16 +128,16 @@ impl SettlementDetail {
     }
 
     /// A line that belongs to no payment.
-    fn batch_row(&mut self, kind: &str, what: &str, currency: &'static str, net: Amount, note: &str) -> Result<()> {
+    fn batch_row(&mut self, at: NaiveDateTime, kind: &str, what: &str, net: (&'static str, Amount), note: &str) -> Result<()> {
         self.row(&Row {
             reference: "",
             order: "",
             method: "",
-            at: midnight(self.date) + Duration::hours(23),
+            at,
             kind,
             modification: what,
             gross: None,
-            net: (currency, net),
+            net,
             commission: "",
             markup: "",
             variant: "",

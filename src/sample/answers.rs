@@ -15,13 +15,13 @@ use crate::money::Amount;
 pub(super) struct Answers {
     file: Csv,
     /// What begins on a night to come.
-    planted: BTreeMap<u32, Vec<Break>>,
+    planted: BTreeMap<u32, Vec<Planted>>,
     /// What is known, with the night it began.
-    known: Vec<(u32, NaiveDate, Break)>,
+    known: Vec<(u32, NaiveDate, Planted)>,
 }
 
 /// A difference a person must look at, over all the nights it lasts.
-pub(super) struct Break {
+pub(super) struct Planted {
     break_type: BreakType,
     life: Life,
     provider: &'static str,
@@ -80,7 +80,7 @@ impl Answers {
     }
 
     /// Makes `planted` begin on `night`.
-    pub(super) fn plant(&mut self, night: u32, planted: Break) {
+    pub(super) fn plant(&mut self, night: u32, planted: Planted) {
         self.planted.entry(night).or_default().push(planted);
     }
 
@@ -108,7 +108,7 @@ impl Answers {
     }
 }
 
-impl Break {
+impl Planted {
     /// A break about `order` that stays open until a person resolves it.
     pub(super) fn of(break_type: BreakType, order: &Order, why: &'static str) -> Self {
         Self {
@@ -153,10 +153,9 @@ impl Break {
 
     fn state(&self, nights_later: u32, first_seen: NaiveDate, night: NaiveDate) -> &'static str {
         match self.life {
-            Life::UntilResolved => "open",
             Life::UntilCleared(Some(after)) if nights_later >= after => "cleared",
             Life::UntilCleared(_) if night < expected_by(first_seen) => "waiting",
-            Life::UntilCleared(_) => "open",
+            Life::UntilCleared(_) | Life::UntilResolved => "open",
         }
     }
 

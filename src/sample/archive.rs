@@ -45,9 +45,10 @@ const NO_FLAGS: [u8; 2] = [0; 2];
 impl Archive {
     /// Everything in it says 05:46:48 of `made`.
     pub(super) fn create(path: PathBuf, made: NaiveDate) -> Result<Self> {
-        let day = (u32::try_from(made.year()).unwrap_or_default().saturating_sub(1980)) << 9 | made.month() << 5 | made.day();
-        let time = 5 << 11 | 46 << 5 | 48 / 2;
-        let stamp = (day << 16 | time).to_le_bytes();
+        let years = u32::try_from(made.year() - 1980).expect("a sample is of the years after 2000");
+        let day = (years << 9) | (made.month() << 5) | made.day();
+        let time = (5 << 11) | (46 << 5) | (48 / 2);
+        let stamp = ((day << 16) | time).to_le_bytes();
         Ok(Self { out: file::create(&path)?, path, stamp, directory: Vec::new(), members: 0 })
     }
 

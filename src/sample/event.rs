@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use chrono::{Duration, NaiveDateTime};
 
-use super::answers::Break;
+use super::answers::Planted;
 use super::order::{Order, cents};
 use crate::money::Amount;
 
@@ -12,7 +12,7 @@ use crate::money::Amount;
 #[derive(Default)]
 pub(super) struct Told {
     pub events: Vec<(u32, Event)>,
-    pub breaks: Vec<(u32, Break)>,
+    pub breaks: Vec<(u32, Planted)>,
 }
 
 /// One line of some file.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use chrono::{Days, Duration, NaiveDateTime};
 
-use super::answers::{Break, BreakType};
+use super::answers::{BreakType, Planted};
 use super::draw::Draw;
 use super::event::{AttemptRecord, Event, Movement, OrderRecord, Promotion, RefundRecord, Told};
 use super::order::{Order, Provider, cents, midnight};
@@ -250,7 +250,7 @@ impl Story {
 
     // What is wrong.
 
-    fn found(&mut self, found: Break) {
+    fn found(&mut self, found: Planted) {
         self.told.breaks.push((0, found));
     }
 
@@ -258,7 +258,7 @@ impl Story {
         let order = &self.order;
         let refund = matches!(break_type, BreakType::RefundMissingInProvider | BreakType::RefundMissingInMerchant);
         let amount = if refund { -order.half() } else { order.amount };
-        let found = Break::of(break_type, order, why).waits(cleared_after);
+        let found = Planted::of(break_type, order, why).waits(cleared_after);
         let found = if refund { found.refund(order.refund_reference()) } else { found };
         self.found(match break_type {
             BreakType::MissingInProvider | BreakType::RefundMissingInProvider => found.merchant(amount),
@@ -278,7 +278,7 @@ impl Story {
     fn amount_mismatch(&mut self) {
         let stated = self.order.amount + cents(100);
         self.paid(Movement::payment(&self.order, stated));
-        let found = Break::of(BreakType::AmountMismatch, &self.order, "the provider took 1.00 more than the order asked");
+        let found = Planted::of(BreakType::AmountMismatch, &self.order, "the provider took 1.00 more than the order asked");
         self.found(found.merchant(self.order.amount).provider(stated));
     }
 
@@ -286,7 +286,7 @@ impl Story {
         let payment = self.payment();
         let (contracted, charged) = (payment.fee, payment.fee + cents(7));
         self.paid(Movement { fee: charged, ..payment });
-        let found = Break::of(BreakType::FeeMismatch, &self.order, "the provider charged 0.07 more than the contract says");
+        let found = Planted::of(BreakType::FeeMismatch, &self.order, "the provider charged 0.07 more than the contract says");
         self.found(found.merchant(contracted).provider(charged));
     }
 
@@ -294,7 +294,7 @@ impl Story {
         let payment = self.payment();
         self.paid(Movement { currency: "GBP", customer_currency: "GBP", ..payment });
         let amount = self.order.amount;
-        let found = Break::of(BreakType::CurrencyMismatch, &self.order, "charged and settled in GBP: same digits, other money");
+        let found = Planted::of(BreakType::CurrencyMismatch, &self.order, "charged and settled in GBP: same digits, other money");
         self.found(found.merchant(amount).provider(amount));
     }
 
@@ -303,7 +303,8 @@ impl Story {
         self.attempt(0, |attempt| fail(attempt, draw));
         self.line(0, self.payment());
         let amount = self.order.amount;
-        let found = Break::of(BreakType::FalseFailure, &self.order, "the merchant heard a failure; the provider took the money");
+        let found =
+            Planted::of(BreakType::FalseFailure, &self.order, "the merchant heard a failure; the provider took the money");
         self.found(found.merchant(amount).provider(amount));
     }
 
@@ -312,21 +313,21 @@ impl Story {
         let (asked, given) = (self.order.half(), self.order.half() + cents(100));
         self.line(0, Movement::refund(&self.order, given));
         let found =
-            Break::of(BreakType::RefundAmountMismatch, &self.order, "the provider gave back 1.00 more than was asked for");
+            Planted::of(BreakType::RefundAmountMismatch, &self.order, "the provider gave back 1.00 more than was asked for");
         self.found(found.refund(self.order.refund_reference()).merchant(-asked).provider(-given));
     }
 
     fn duplicate_in_provider(&mut self) {
         self.paid(self.payment());
         self.line(0, self.payment());
-        let found = Break::of(BreakType::DuplicateInProvider, &self.order, "the same line stands in the provider's file twice");
+        let found = Planted::of(BreakType::DuplicateInProvider, &self.order, "the same line stands in the provider's file twice");
         self.found(found.provider(self.order.amount));
     }
 
     fn duplicate_in_merchant(&mut self) {
         self.paid(self.payment());
         self.attempt(0, |attempt| attempt.attempt_id = format!("AT{}-2", attempt.order.digits()));
-        let found = Break::of(BreakType::DuplicateInMerchant, &self.order, "the merchant recorded one payment as two attempts");
+        let found = Planted::of(BreakType::DuplicateInMerchant, &self.order, "the merchant recorded one payment as two attempts");
         self.found(found.merchant(self.order.amount));
     }
 
@@ -343,10 +344,10 @@ impl Story {
             };
             self.line(0, line);
             let why = "one of two payments under one reference; neither has the amount of the order";
-            self.found(Break::of(BreakType::Ambiguous, &self.order, why).provider(stated));
+            self.found(Planted::of(BreakType::Ambiguous, &self.order, why).provider(stated));
         }
         let why = "two payments fit its reference, none its amount; the merchant never learned the provider's reference";
-        self.found(Break::of(BreakType::Ambiguous, &self.order, why).merchant(amount));
+        self.found(Planted::of(BreakType::Ambiguous, &self.order, why).merchant(amount));
     }
 
     /// Tonight's order is paid; another, a quarter of a year old, is taken back by the customer's bank.
@@ -357,11 +358,11 @@ impl Story {
         let at = self.order.placed + Duration::seconds(660);
         self.line(0, Movement::chargeback(&old, at));
         let why = "the customer's bank took back a payment of the quarter before";
-        self.found(Break::of(BreakType::Chargeback, &old, why).provider(-old.amount));
+        self.found(Planted::of(BreakType::Chargeback, &old, why).provider(-old.amount));
         if won {
             self.line(2, Movement::chargeback_reversal(&old, at + Days::new(2)));
             let why = "the merchant won: the money taken back two nights ago is returned";
-            let found = Break::of(BreakType::ChargebackReversed, &old, why).provider(old.amount);
+            let found = Planted::of(BreakType::ChargebackReversed, &old, why).provider(old.amount);
             self.told.breaks.push((2, found));
         }
     }

@@ -123,7 +123,10 @@ impl Order {
         let (number, salt) = (self.number, self.salt);
         let day = self.date.format("%Y%m%d");
         match self.provider {
-            Provider::WechatPay => format!("420000{day}{salt:05}{number:08}{which}"),
+            Provider::WechatPay => {
+                let object = if which == 2 { "503000" } else { "420000" };
+                format!("{object}{day}{salt:05}{number:08}{which}")
+            }
             Provider::Alipay => format!("{day}220014{salt:05}{number:08}{which}"),
             Provider::Stripe => {
                 let object = match which {

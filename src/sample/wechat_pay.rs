@@ -1,4 +1,4 @@
-//! WeChat Pay's trade bill, ALL: UTF-8 with a byte order mark, CRLF, a back-tick before every value, a summary at the end.
+//! The trade bill of `wechat_pay`, ALL: UTF-8 with a byte order mark, CRLF, a back-tick before every value, a summary at the end.
 
 use std::path::Path;
 

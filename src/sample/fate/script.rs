@@ -4,9 +4,9 @@ use super::super::draw::Draw;
 use super::super::order::Provider::{self, Adyen, Alipay, Stripe, WechatPay};
 use super::Fate;
 
-/// Every kind of break at least once in three nights, spread over the providers, and every kind of ordinary order.
-/// Day by day: (fates of the first orders, fates of the last orders).
 type Scene = &'static [(Provider, Fate)];
+/// Every kind of break at least once in three nights, spread over the providers, and every kind of ordinary order.
+/// Night by night: the first orders, and the last, which are about midnight.
 const SCRIPT: [(Scene, Scene); 3] = [
     (
         &[
