@@ -1,0 +1,160 @@
+//! The manifest of a night: what it was closed from and what it published, with hashes. Creating it is the commit.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// Version of the manifest's own layout.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One generation of a night. Holds no clock: the same night is the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this layout.
+    pub schema_version: u32,
+    /// How many times the night has been published with different inputs, this one included.
+    pub generation: u64,
+    /// What the night was closed from.
+    #[serde(flatten)]
+    pub night: Night,
+    /// The files it published, one a table.
+    pub outputs: Vec<Output>,
+    /// SHA-256 of the manifest file itself; known once it is written, so not part of it.
+    #[serde(skip)]
+    pub sha256: String,
+}
+
+/// What a night was closed from, and its totals: all of a manifest that the lake does not decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Night {
+    /// Name of the job.
+    pub job: String,
+    /// The night.
+    pub business_date: NaiveDate,
+    /// Hash of everything the night depends on: files, job, formats, carried state, version.
+    pub inputs_sha256: String,
+    /// Version of tieout.
+    pub version: String,
+    /// Whether every provider of the job was read.
+    pub complete: bool,
+    /// Time zone of the business date.
+    pub timezone: String,
+    /// The night whose open items were carried in.
+    pub previous_night: Option<PreviousNight>,
+    /// The files that were read.
+    pub inputs: Vec<Input>,
+    /// Sums and counts by which the night ties, as the caller words them; amounts as text.
+    pub totals: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The exact manifest a night was built on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousNight {
+    /// Its night.
+    pub business_date: NaiveDate,
+    /// Its generation.
+    pub generation: u64,
+    /// SHA-256 of its file.
+    pub manifest_sha256: String,
+}
+
+impl From<&Manifest> for PreviousNight {
+    fn from(manifest: &Manifest) -> Self {
+        Self {
+            business_date: manifest.night.business_date,
+            generation: manifest.generation,
+            manifest_sha256: manifest.sha256.clone(),
+        }
+    }
+}
+
+/// One file that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Provider name, or orders, attempts, refunds.
+    pub source: String,
+    /// The merchant's account, or empty for the merchant's own records.
+    pub account: String,
+    /// The format it was read with.
+    pub format: String,
+    /// Which layout of that format it has.
+    pub layout: String,
+    /// Its name as received.
+    pub name: String,
+    /// SHA-256 of its bytes as received.
+    pub sha256: String,
+    /// Its size as received.
+    pub bytes: u64,
+    /// read, duplicate or refused.
+    pub state: String,
+    /// Lines it holds, framing included.
+    pub lines: u64,
+    /// Lines that became rows.
+    pub entries: u64,
+    /// Lines that could not be read.
+    pub rejects: u64,
+}
+
+/// One file that was published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Its table.
+    pub table: String,
+    /// Where it is, relative to the lake.
+    pub path: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// Sum of each amount column over all rows and currencies: a check that nothing was lost, not an amount of
+    /// money.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sums: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// The generation that follows when the night is published from inputs of this hash.
+    pub(super) fn generation_for(&self, inputs_sha256: &str) -> u64 {
+        if self.night.inputs_sha256 == inputs_sha256 { self.generation } else { self.generation + 1 }
+    }
+
+    /// The bytes of the file; notes their hash.
+    pub(super) fn encode(&mut self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("a manifest holds nothing JSON cannot say");
+        bytes.push(b'\n');
+        self.sha256 = hex(&Sha256::digest(&bytes));
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8], path: &str) -> Result<Self> {
+        let damaged = |error: serde_json::Error| {
+            Error::data(format!("this manifest cannot be read: {error}"))
+                .file(path)
+                .next("restore the file from a backup of the lake; the data files of the night are not touched")
+        };
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
+        let version = value["schema_version"].as_u64();
+        if version != Some(u64::from(SCHEMA_VERSION)) {
+            return Err(Error::data("this manifest was written by another version of tieout")
+                .file(path)
+                .expected(format!("schema_version {SCHEMA_VERSION}"))
+                .found(version.map_or("none".to_owned(), |version| version.to_string()))
+                .next("use the version of tieout that wrote the lake, or a newer one"));
+        }
+        let mut manifest: Self = serde_json::from_value(value).map_err(damaged)?;
+        manifest.sha256 = hex(&Sha256::digest(bytes));
+        Ok(manifest)
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
