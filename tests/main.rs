@@ -1,3 +1,5 @@
 //! Every test, in one binary: the engines are linked once.
 
+mod lake;
+mod reconcile;
 mod sample;

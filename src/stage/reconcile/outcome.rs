@@ -1,0 +1,149 @@
+//! Where an entry or a record ended.
+
+/// Where one entry or record ended: exactly one of these, for every row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// It agrees with its counterpart.
+    Match,
+    /// A person must look at it.
+    Break(BreakType),
+    /// Its counterpart may still come. With a type, that is the break it becomes if none does.
+    Waiting(Option<BreakType>),
+    /// It is no part of the comparison.
+    Excluded(Exclusion),
+}
+
+impl Outcome {
+    /// The word in column `outcome`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Break(_) => "break",
+            Self::Waiting(_) => "waiting",
+            Self::Excluded(_) => "excluded",
+        }
+    }
+
+    /// The word in column `outcome_reason`.
+    #[must_use]
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Match | Self::Waiting(None) => None,
+            Self::Break(kind) | Self::Waiting(Some(kind)) => Some(kind.as_str()),
+            Self::Excluded(why) => Some(why.as_str()),
+        }
+    }
+
+    /// For a merchant's payment: whether the provider states that it was paid, agreed in all or not.
+    #[must_use]
+    pub fn is_settled(self) -> bool {
+        use BreakType::{AmountMismatch, CurrencyMismatch, FalseFailure, FeeMismatch};
+        matches!(self, Self::Match | Self::Break(AmountMismatch | CurrencyMismatch | FalseFailure | FeeMismatch))
+    }
+}
+
+/// Why a row takes no part in the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Exclusion {
+    /// Another record with the same reference stands for the payment.
+    Superseded,
+    /// The merchant says it was not paid, and no provider says otherwise.
+    NotPaid,
+}
+
+impl Exclusion {
+    /// The word in column `outcome_reason`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Superseded => "superseded",
+            Self::NotPaid => "not_paid",
+        }
+    }
+}
+
+/// What is wrong: the types of break this stage finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BreakType {
+    /// The merchant was paid, the provider states no such payment.
+    MissingInProvider,
+    /// The provider was paid, the merchant has no such record.
+    MissingInMerchant,
+    /// The two state different amounts.
+    AmountMismatch,
+    /// The provider charged another fee than its rate card says.
+    FeeMismatch,
+    /// The two state different currencies.
+    CurrencyMismatch,
+    /// The provider was paid, the merchant's record does not say so.
+    FalseFailure,
+    /// The provider states one payment more than once, or charged twice.
+    DuplicateInProvider,
+    /// The merchant recorded one payment more than once.
+    DuplicateInMerchant,
+    /// Several candidates are equally good.
+    Ambiguous,
+    /// The merchant refunded, the provider states no such refund.
+    RefundMissingInProvider,
+    /// The provider refunded, the merchant has no refund that stands.
+    RefundMissingInMerchant,
+    /// The two state different amounts of a refund.
+    RefundAmountMismatch,
+    /// The customer's bank took the money back.
+    Chargeback,
+    /// Money of a chargeback came back.
+    ChargebackReversed,
+}
+
+impl BreakType {
+    /// The word in columns `break_type` and `outcome_reason`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MissingInProvider => "missing_in_provider",
+            Self::MissingInMerchant => "missing_in_merchant",
+            Self::AmountMismatch => "amount_mismatch",
+            Self::FeeMismatch => "fee_mismatch",
+            Self::CurrencyMismatch => "currency_mismatch",
+            Self::FalseFailure => "false_failure",
+            Self::DuplicateInProvider => "duplicate_in_provider",
+            Self::DuplicateInMerchant => "duplicate_in_merchant",
+            Self::Ambiguous => "ambiguous",
+            Self::RefundMissingInProvider => "refund_missing_in_provider",
+            Self::RefundMissingInMerchant => "refund_missing_in_merchant",
+            Self::RefundAmountMismatch => "refund_amount_mismatch",
+            Self::Chargeback => "chargeback",
+            Self::ChargebackReversed => "chargeback_reversed",
+        }
+    }
+
+    /// What to do first.
+    #[must_use]
+    pub fn suggested_action(self) -> &'static str {
+        match self {
+            Self::MissingInProvider => "Ask the provider for this payment; hold fulfilment if it is unknown there.",
+            Self::MissingInMerchant => "Find the order this payment belongs to, or refund the customer.",
+            Self::AmountMismatch => "Compare the order with what the customer was charged, and correct or refund the difference.",
+            Self::FeeMismatch => "Claim the difference from the provider, or correct the rate card.",
+            Self::CurrencyMismatch => "Check the currency the order was charged in.",
+            Self::FalseFailure => "Mark the order paid and fulfil it, or refund the customer.",
+            Self::DuplicateInProvider => "Check whether the customer was charged twice, and refund one charge.",
+            Self::DuplicateInMerchant => "Remove the second record of the same payment.",
+            Self::Ambiguous => "Choose the right candidate by hand; detail names them.",
+            Self::RefundMissingInProvider => "Ask the provider for this refund; send it again if it is unknown there.",
+            Self::RefundMissingInMerchant => "Record the refund, or ask the provider why it was made.",
+            Self::RefundAmountMismatch => "Compare what was asked for with what was given back, and settle the difference.",
+            Self::Chargeback => "Answer the dispute before its deadline, or accept it.",
+            Self::ChargebackReversed => "Close the dispute: the money came back.",
+        }
+    }
+
+    /// Whether a break of type `word` waits for a counterpart that may still come.
+    pub(super) fn is_missing(word: &str) -> bool {
+        use BreakType::{MissingInMerchant, MissingInProvider, RefundMissingInMerchant, RefundMissingInProvider};
+        [MissingInProvider, MissingInMerchant, RefundMissingInProvider, RefundMissingInMerchant]
+            .iter()
+            .any(|missing| missing.as_str() == word)
+    }
+}

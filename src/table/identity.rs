@@ -1,0 +1,64 @@
+//! Identities: short names computed from what a thing is, the same every night and on every machine.
+
+use std::fmt;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Crockford's base 32 in lower case: its order is the order of the bytes, and no two digits look alike.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Digits of an identity: 128 bits, five a digit.
+const LENGTH: usize = 26;
+
+/// The identity of the thing that `parts` name, as published: 26 digits and lower-case letters.
+#[must_use]
+pub fn identity(parts: &[&str]) -> String {
+    Identity::of(parts).to_string()
+}
+
+/// An identity as a number. Numbers order as their texts do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity(u128);
+
+impl Identity {
+    /// The identity of the thing that `parts` name. Each part counts with its length: `a, bc` is not `ab, c`.
+    #[must_use]
+    pub fn of(parts: &[&str]) -> Self {
+        let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
+        for part in parts {
+            bytes.extend_from_slice(&u64::try_from(part.len()).expect("a length fits 64 bits").to_le_bytes());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        Self(xxh3_128(&bytes))
+    }
+
+    /// Reads a published identity; none if `text` is not one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != LENGTH {
+            return None;
+        }
+        text.bytes()
+            .try_fold(0_u128, |number, byte| {
+                let digit = DIGITS.iter().position(|&digit| digit == byte)?;
+                number.checked_mul(32)?.checked_add(u128::try_from(digit).ok()?)
+            })
+            .map(Self)
+    }
+
+    /// Calls `read` with the published text, without an allocation.
+    pub fn with_text<T>(self, read: impl FnOnce(&str) -> T) -> T {
+        let mut text = [0_u8; LENGTH];
+        let mut rest = self.0;
+        for digit in text.iter_mut().rev() {
+            *digit = DIGITS[usize::try_from(rest % 32).expect("below 32")];
+            rest /= 32;
+        }
+        read(std::str::from_utf8(&text).expect("the digits are ASCII"))
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.with_text(|text| f.write_str(text))
+    }
+}
