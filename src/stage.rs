@@ -1,4 +1,7 @@
 //! Verbs: tables in, tables out. No I/O, no clock, no environment.
 
 pub mod analyze;
+pub mod items;
+pub mod normalize;
 pub mod reconcile;
+pub mod records;

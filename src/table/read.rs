@@ -58,7 +58,13 @@ impl<'a> Words<'a> {
 /// A column of few values.
 #[must_use]
 pub fn words<'a>(batch: &'a RecordBatch, name: &str) -> Words<'a> {
-    let dictionary = column(batch, name).as_dictionary::<Int32Type>();
+    words_of(column(batch, name))
+}
+
+/// An array of few values.
+#[must_use]
+pub fn words_of(array: &ArrayRef) -> Words<'_> {
+    let dictionary = array.as_dictionary::<Int32Type>();
     Words { codes: dictionary.keys(), values: dictionary.values().as_string::<i32>() }
 }
 
@@ -96,4 +102,10 @@ pub fn counts<'a>(batch: &'a RecordBatch, name: &str) -> &'a Int64Array {
 #[must_use]
 pub fn flags<'a>(batch: &'a RecordBatch, name: &str) -> &'a BooleanArray {
     column(batch, name).as_boolean()
+}
+
+/// A number of rows as a row number of 32 bits.
+#[must_use]
+pub fn count_of_rows(rows: usize) -> u32 {
+    u32::try_from(rows).expect("a table has fewer than 2^32 rows")
 }
