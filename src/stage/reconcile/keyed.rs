@@ -2,7 +2,7 @@
 //!
 //! The key columns of a row are hashed once. Rows are split by the top bits of their hash into partitions that
 //! fit the cache; a partition is sorted by the rest of the hash and both sides are walked together. What moves
-//! is a [tag](tag) of eight bytes a row. Equal hashes are only a hint: keys themselves are compared, always.
+//! is a tag of eight bytes a row. Equal hashes are only a hint: keys themselves are compared, always.
 //!
 //! Nothing here depends on another partition, so threads (or machines) may share them out; the answer is the same.
 
@@ -54,7 +54,7 @@ pub fn repeated(keys: &Keys) -> Option<(u32, u32)> {
         let runs = tags.chunk_by(|a, b| a >> 32 == b >> 32).filter(|run| run.len() > 1);
         let twice = runs.filter_map(|run| {
             let mut rows: Vec<u32> = run.iter().copied().map(row).collect();
-            rows.sort_unstable_by(|&a, &b| keys.compare(a, keys, b));
+            rows.sort_unstable_by(|&a, &b| keys.compare(a, keys, b).then(a.cmp(&b)));
             rows.windows(2).find(|pair| keys.same(pair[0], keys, pair[1])).map(|pair| (pair[0], pair[1]))
         });
         twice.min_by(|a, b| keys.compare(a.0, keys, b.0))

@@ -18,7 +18,12 @@ type Tally<'t> = BTreeMap<&'t str, Sum>;
 
 /// Law 3 begins with the input: an item that comes in twice could be consumed twice.
 pub(super) fn each_id_once(items: &Items) -> Result<()> {
-    let Some((row, _)) = keyed::repeated(&Keys::of(items.batch, &["kind", "id"])) else { return Ok(()) };
+    // An attempt and a refund of the merchant may share an identifier; entries never do.
+    let key: &[&str] = match items.side {
+        Side::Provider => &["id"],
+        Side::Merchant => &["kind", "id"],
+    };
+    let Some((row, _)) = keyed::repeated(&Keys::of(items.batch, key)) else { return Ok(()) };
     Err(Error::law(format!("{} {} {} comes in twice", items.side.as_str(), items.kind_word(row), items.id(row))))
 }
 
