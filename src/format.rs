@@ -14,6 +14,7 @@ pub mod recognise;
 pub mod shipped;
 pub mod split;
 pub mod time;
+pub mod typed;
 
 use std::collections::BTreeMap;
 

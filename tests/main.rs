@@ -1,5 +1,4 @@
 //! Every test, in one binary: the engines are linked once.
 
-mod lake;
 mod reconcile;
 mod sample;

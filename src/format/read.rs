@@ -15,7 +15,7 @@ use super::column::Building;
 use super::container::{self, decode, encode, read_up_to};
 use super::control::{self, Kept, Tied};
 use super::plan::Plan;
-use super::split::{Piece, Splitter};
+use super::split::{Cells, Piece, Splitter};
 use super::{Encoding, Format};
 use crate::error::{Error, Result};
 
@@ -243,6 +243,54 @@ impl Blocks<'_> {
     }
 }
 
+/// Rows that come cell by cell, not as lines of bytes.
+pub struct Rows<'p> {
+    plan: &'p Plan,
+    reader: RowReader<'p>,
+    bytes: Vec<u8>,
+    spans: Vec<(u32, u32)>,
+    rows: u64,
+}
+
+impl<'p> Rows<'p> {
+    /// No rows yet.
+    #[must_use]
+    pub fn new(plan: &'p Plan) -> Self {
+        Self { plan, reader: RowReader::new(plan), bytes: Vec::new(), spans: Vec::new(), rows: 0 }
+    }
+
+    /// Reads one row.
+    pub fn push<'c>(&mut self, line: u64, cells: impl Iterator<Item = &'c [u8]>) {
+        self.bytes.clear();
+        self.spans.clear();
+        let end = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a row is smaller than 4 GiB");
+        for cell in cells {
+            let start = end(&self.bytes);
+            self.bytes.extend_from_slice(cell);
+            self.spans.push((start, end(&self.bytes)));
+        }
+        self.rows += 1;
+        self.reader.row(line, &self.bytes, Cells::new(&self.bytes, &self.spans));
+    }
+
+    /// What was read.
+    #[must_use]
+    pub fn finish(self) -> Decoded {
+        let (part, rejects, kept) = self.reader.finish();
+        Decoded {
+            layout: self.plan.layout.clone(),
+            parts: vec![part],
+            rejects,
+            lines: self.rows,
+            framing: 0,
+            tied: Vec::new(),
+            kept,
+            closing_names: Vec::new(),
+            added: self.plan.added.clone(),
+        }
+    }
+}
+
 /// What one chunk became.
 struct ReadChunk {
     index: usize,
@@ -292,7 +340,7 @@ fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &
 }
 
 fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan) -> ReadChunk {
-    let mut reader = RowReader::new(plan, &chunk.bytes);
+    let mut reader = RowReader::new(plan);
     let mut kept = Kept::default();
     let (mut rows, mut framing, mut last) = (0, 0, None);
     splitter.split(&chunk.bytes, chunk.first_line, |piece| match piece {

@@ -12,6 +12,12 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
+    /// Cells at these places of a text, without a prefix.
+    #[must_use]
+    pub fn new(text: &'a [u8], spans: &'a [(u32, u32)]) -> Self {
+        Self { text, spans, prefix: None }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

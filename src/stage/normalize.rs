@@ -200,7 +200,9 @@ pub fn join(arrays: &[&dyn Array]) -> ArrayRef {
                 i32::try_from(at).expect("few values")
             })
             .collect();
-        keys.extend(dictionary.keys().iter().map(|key| key.map(|key| codes[usize::try_from(key).expect("codes are not negative")])));
+        keys.extend(
+            dictionary.keys().iter().map(|key| key.map(|key| codes[usize::try_from(key).expect("codes are not negative")])),
+        );
     }
     let values = Arc::new(StringArray::from(values));
     Arc::new(DictionaryArray::<Int32Type>::new(Int32Array::from(keys), values))

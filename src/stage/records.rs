@@ -1,6 +1,6 @@
 //! The merchant's files, read, to `orders`, `attempts` and `refunds`: one order, each identifier once.
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::array::{ArrayRef, AsArray, StringArray};
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
@@ -50,8 +50,12 @@ pub fn attempts_of_orders(orders: &Columns) -> Columns {
         ("status", crate::table::build::words(status)),
         ("provider_reference", none),
     ];
-    columns.extend(["provider", "method", "wallet", "card_brand", "card_funding", "stage", "failure_code"].map(|name| (name, no_word())));
-    columns.extend(["order_id", "business_date", "amount", "currency", "file_id", "line"].map(|name| (name, orders.column(name).clone())));
+    columns.extend(
+        ["provider", "method", "wallet", "card_brand", "card_funding", "stage", "failure_code"].map(|name| (name, no_word())),
+    );
+    columns.extend(
+        ["order_id", "business_date", "amount", "currency", "file_id", "line"].map(|name| (name, orders.column(name).clone())),
+    );
     Columns { columns, rows }
 }
 

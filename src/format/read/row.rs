@@ -54,7 +54,7 @@ pub(super) struct RowReader<'p> {
 }
 
 impl<'p> RowReader<'p> {
-    pub(super) fn new(plan: &'p Plan, chunk: &[u8]) -> Self {
+    pub(super) fn new(plan: &'p Plan) -> Self {
         let position = |name: &str| plan.targets.iter().position(|column| column.name == name);
         let states_net = |kind: &KindPlan, net: usize| !matches!(kind.fills[net], Fill::Nothing);
         let net = match (position("gross"), position("fee"), position("net")) {
@@ -63,7 +63,6 @@ impl<'p> RowReader<'p> {
             }
             _ => None,
         };
-        let _ = chunk;
         Self {
             building: plan.targets.iter().map(|column| Building::new(column.kind)).collect(),
             slots: vec![None; plan.amounts.len()],

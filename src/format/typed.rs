@@ -1,0 +1,120 @@
+//! Merchant records that come as NDJSON or Parquet: the same rules as for delimited files, read row by row from columns.
+//!
+//! Values are taken as text, exactly as written: a JSON number keeps its digits. A Parquet column of floating point
+//! that an amount is read from is refused, because it is not exact.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::Format;
+use super::plan::{Fill, Plan, folded};
+use super::read::{Decoded, Rows};
+use crate::error::{Error, Result};
+
+const BATCH_ROWS: usize = 1 << 16;
+
+/// Whether a file of this name is read here, and how.
+#[must_use]
+pub fn is_typed(path: &Path) -> bool {
+    matches!(extension(path).as_str(), "ndjson" | "jsonl" | "parquet")
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// Reads the NDJSON or Parquet file at `path`.
+pub fn read(path: &Path, format: &Format) -> Result<Decoded> {
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let result = if extension(path) == "parquet" { read_parquet(path, format) } else { read_ndjson(path, format) };
+    result.map_err(|error| if error.file.is_none() { error.file(name) } else { error })
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| Error::io("read", path.display(), &error))
+}
+
+/// Columns the rules of a format read.
+fn sources(format: &Format) -> Vec<String> {
+    let rules = format.fill.values().chain(format.kind.iter().flat_map(|kind| kind.fill.values()));
+    let mut names: Vec<String> = rules
+        .flat_map(|rule| rule.from.0.iter().chain(&rule.add).chain(&rule.subtract).chain(&rule.zone_from).cloned())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn read_ndjson(path: &Path, format: &Format) -> Result<Decoded> {
+    let fields: Vec<Field> = sources(format).into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+    let broken = |error: &dyn std::fmt::Display| {
+        Error::data("the file is not one JSON object a line, and nothing of it is booked")
+            .found(error)
+            .next("write NDJSON: one object a line")
+    };
+    let reader = arrow::json::ReaderBuilder::new(Arc::new(Schema::new(fields)))
+        .with_batch_size(BATCH_ROWS)
+        .with_coerce_primitive(true)
+        .build(BufReader::new(open(path)?))
+        .map_err(|error| broken(&error))?;
+    let batches: Vec<RecordBatch> = reader.collect::<std::result::Result<_, _>>().map_err(|error| broken(&error))?;
+    read_batches(&batches, format)
+}
+
+fn read_parquet(path: &Path, format: &Format) -> Result<Decoded> {
+    let broken = |error: &dyn std::fmt::Display| {
+        Error::data("the file is not a whole Parquet file, and nothing of it is booked").found(error).next("write the file again")
+    };
+    let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(|error| broken(&error))?;
+    let wanted: Vec<String> = sources(format).iter().map(|name| folded(name)).collect();
+    let columns = builder.schema().fields().iter().enumerate().filter(|(_, field)| wanted.contains(&folded(field.name())));
+    let columns: Vec<usize> = columns.map(|(at, _)| at).collect();
+    let mask = parquet::arrow::ProjectionMask::roots(builder.parquet_schema(), columns);
+    let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|error| broken(&error))?;
+    let batches: Vec<RecordBatch> = reader.collect::<std::result::Result<_, _>>().map_err(|error| broken(&error))?;
+    read_batches(&batches, format)
+}
+
+fn read_batches(batches: &[RecordBatch], format: &Format) -> Result<Decoded> {
+    let header: Vec<Vec<u8>> = match batches.first() {
+        Some(batch) => batch.schema().fields().iter().map(|field| field.name().as_bytes().to_vec()).collect(),
+        None => sources(format).into_iter().map(String::into_bytes).collect(),
+    };
+    let plan = Plan::new(format, &header)?;
+    let mut rows = Rows::new(&plan);
+    let mut line = 0;
+    for batch in batches {
+        let columns = batch.columns().iter().enumerate().map(|(at, column)| as_text(column, at, &plan));
+        let columns: Vec<StringArray> = columns.collect::<Result<_>>()?;
+        for row in 0..batch.num_rows() {
+            line += 1;
+            rows.push(line, columns.iter().map(|column| if column.is_valid(row) { column.value(row).as_bytes() } else { b"" }));
+        }
+    }
+    Ok(rows.finish())
+}
+
+/// A column as the text a delimited file would hold.
+fn as_text(column: &ArrayRef, at: usize, plan: &Plan) -> Result<StringArray> {
+    let is_amount = plan.amounts.iter().any(|amount| amount.cell == at)
+        || plan.kinds.iter().flat_map(|kind| &kind.fills).any(|fill| matches!(fill, Fill::Rate(cell) if *cell == at));
+    if is_amount && column.data_type().is_floating() {
+        return Err(Error::data("an amount is stored in floating point, which is not exact")
+            .column(&plan.header[at])
+            .expected("a decimal, an integer or text")
+            .found(column.data_type())
+            .next("write the column as DECIMAL"));
+    }
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let text = cast_with_options(column, &DataType::Utf8, &options).map_err(|error| {
+        Error::data("a column cannot be read as text").column(&plan.header[at]).found(error).next("write the column as text")
+    })?;
+    Ok(text.as_string::<i32>().clone())
+}
