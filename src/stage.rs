@@ -1,4 +1,5 @@
 //! Verbs: tables in, tables out. No I/O, no clock, no environment.
 
 pub mod analyze;
+pub mod failures;
 pub mod reconcile;

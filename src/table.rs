@@ -5,6 +5,7 @@ pub mod build;
 pub mod column;
 pub mod delivery;
 pub mod entries;
+pub mod frame;
 pub mod read;
 pub mod reconciliation;
 pub mod records;
