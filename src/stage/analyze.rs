@@ -18,11 +18,12 @@ mod facts;
 mod failure_reasons;
 mod funnel;
 mod link;
+mod pack;
 mod success_rates;
 pub mod wilson;
 mod words;
 
-use arrow::array::{Array, BooleanArray, RecordBatch};
+use arrow::array::{BooleanArray, RecordBatch};
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::error::Result;

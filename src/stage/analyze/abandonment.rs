@@ -11,7 +11,7 @@ use super::wilson::proportion;
 use super::words::Stage;
 use crate::error::{Error, Result};
 use crate::table::analysis::ABANDONMENT;
-use crate::table::{build, read};
+use crate::table::build;
 
 /// One row per cut, value, stage and maturity (peers: definition 8).
 ///
@@ -20,14 +20,14 @@ use crate::table::{build, read};
 /// abandonment rate is the sum of the shares other than paid, pending and `merchant_cancelled`.
 pub(super) fn abandonment(cells: &Cells, facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
     let sums = by_cut(&cells.orders, &["stage", "mature"], &[rows().alias("orders")])?;
-    let (stages, mature) = (codes(&sums, "stage"), read::flags(&sums, "mature"));
+    let (stages, mature) = (codes(&sums, "stage"), codes(&sums, "mature"));
     let mut ends: Vec<End> = places(&sums, &facts.vocabularies)
         .zip(counts(&sums, "orders"))
         .enumerate()
-        .map(|(row, (place, orders))| End { place, stage: word(stages.value(row)), mature: mature.value(row), orders })
+        .map(|(row, (place, orders))| End { place, stage: word(stages.value(row)), mature: mature.value(row) == 1, orders })
         .collect();
     ends.sort_unstable_by_key(|end| (end.place, end.stage, end.mature));
-    let whole = hold(&ends, facts.orders.num_rows())?;
+    let whole = hold(&ends, facts.orders.count)?;
 
     let share = |end: &End| end.mature.then(|| proportion(end.orders, whole[&end.place])).flatten();
     Ok(ABANDONMENT.batch([

@@ -4,61 +4,59 @@
 //! become some ten thousands, and every table is a sum over cells that never sees a single order again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::datatypes::{Int64Type, UInt32Type};
-use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, UnionArgs, col, concat, len, lit, when};
+use arrow::error::ArrowError;
+use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, UnionArgs, col, concat, len, lit, when};
 
 use super::dimension::{NOT_STATED, Vocabulary, dimensions};
-use super::facts::Facts;
+use super::facts::{Facts, Rows};
+use super::pack::pack;
 use crate::error::{Error, Result};
 use crate::table::frame::{broken, export, import};
+use crate::table::read;
 
 /// The column that says how many orders or attempts a cell holds.
 const ROWS: &str = "rows";
 
-/// The facts of a night in cells.
+/// The facts of a night in cells, every column of the facts under its name.
 pub(super) struct Cells {
-    /// Orders: `hour`, dimensions, `ending`, `first`, `stage`, `mature`, `recovered`, `settled`, `waiting`; `rows`,
-    /// `attempts`, `amount`.
+    /// Orders: `rows`, with `attempts` and `amount` summed.
     pub(super) orders: DataFrame,
-    /// Attempts: dimensions, `status`, `code`, `recovered`; `rows`, `amount`.
+    /// Attempts: `rows`, with `amount` summed.
     pub(super) attempts: DataFrame,
 }
 
 impl Cells {
     pub(super) fn of(facts: &Facts) -> Result<Self> {
-        let fate = ["hour", "ending", "first", "stage", "mature", "recovered", "settled", "waiting"];
-        let rows = || len().cast(DataType::Int64).alias(ROWS);
-        let orders = import(&facts.orders)?.lazy().group_by(dimensions().chain(fate).map(col).collect::<Vec<_>>()).agg([
-            rows(),
-            col("attempts").sum(),
-            col("amount").sum(),
-        ]);
-        let attempts = import(&facts.attempts)?
-            .lazy()
-            .group_by(dimensions().chain(["status", "code", "recovered"]).map(col).collect::<Vec<_>>())
-            .agg([rows(), col("amount").sum()]);
-        let cells = Self { orders: orders.collect().map_err(broken)?, attempts: attempts.collect().map_err(broken)? };
-        cells.hold(facts)?;
-        Ok(cells)
+        Ok(Self { orders: group(&facts.orders)?, attempts: group(&facts.attempts)? })
     }
+}
 
-    /// Every order and attempt is in one cell.
-    fn hold(&self, facts: &Facts) -> Result<()> {
-        for (what, cells, rows) in
-            [("orders", &self.orders, facts.orders.num_rows()), ("attempts", &self.attempts, facts.attempts.num_rows())]
-        {
-            let total = cells.clone().lazy().select([col(ROWS).sum()]).collect().map_err(broken)?;
-            let total: i64 = counts(&export(total)?, ROWS).sum();
-            if usize::try_from(total) != Ok(rows) {
-                return Err(Error::law(format!("the cells do not hold the {what} of the night"))
-                    .expected(format!("{rows} {what}"))
-                    .found(format!("{total} {what}")));
-            }
-        }
-        Ok(())
+fn group(facts: &Rows) -> Result<DataFrame> {
+    let (packing, keys) = pack(&facts.coded);
+    let names = packing.names();
+    let summed = facts.summed.iter().map(|(name, array)| (*name, Arc::clone(array)));
+    let rows = RecordBatch::try_from_iter(names.iter().map(String::as_str).zip(keys).chain(summed)).map_err(unequal)?;
+    let mut sums = vec![len().cast(DataType::Int64).alias(ROWS)];
+    sums.extend(facts.summed.iter().map(|(name, _)| col(*name).sum()));
+    let plan = import(&rows)?.lazy().group_by(names.iter().map(col).collect::<Vec<_>>()).agg(sums);
+    let cells = export(plan.collect().map_err(broken)?)?;
+
+    let held: i64 = counts(&cells, ROWS).sum();
+    if usize::try_from(held) != Ok(facts.count) {
+        return Err(Error::law("the cells do not hold every row of the facts").expected(facts.count).found(held));
     }
+    let sums = [ROWS].into_iter().chain(facts.summed.iter().map(|(name, _)| *name));
+    let sums = sums.map(|name| (name, Arc::clone(read::column(&cells, name))));
+    import(&RecordBatch::try_from_iter(packing.unpack(&cells).into_iter().chain(sums)).map_err(unequal)?)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+fn unequal(error: ArrowError) -> Error {
+    Error::law(format!("the facts do not line up: {error}"))
 }
 
 /// How many rows there are where `condition` holds.
@@ -71,9 +69,19 @@ pub(super) fn rows() -> Expr {
     col(ROWS).sum()
 }
 
+/// That a flag is set.
+pub(super) fn holds(flag: &str) -> Expr {
+    is(flag, 1)
+}
+
 /// That a column of codes holds `code`.
 pub(super) fn is(column: &str, code: u32) -> Expr {
     col(column).eq(lit(code))
+}
+
+/// A code in every row. A literal alone is of no type yet, and an untyped one becomes an Int32.
+fn code(code: u32) -> Expr {
+    lit(code).cast(DataType::UInt32)
 }
 
 /// The cut that takes all together.
@@ -91,16 +99,16 @@ pub(super) struct Place<'a> {
 /// Sums over the cells for every cut and value, and for every `key` beside them: one plan, collected once.
 pub(super) fn by_cut(cells: &DataFrame, keys: &[&str], sums: &[Expr]) -> Result<RecordBatch> {
     let parts = cuts().zip(0_u32..).map(|(cut, number)| {
-        let value = if cut == ALL { lit(NOT_STATED) } else { col(cut) };
+        let value = if cut == ALL { code(NOT_STATED) } else { col(cut) };
         cells
             .clone()
             .lazy()
             .with_column(value.alias("value"))
             .group_by(["value"].iter().chain(keys).map(|&key| col(key)).collect::<Vec<_>>())
             .agg(sums)
-            .with_column(lit(number).alias("cut"))
+            .with_column(code(number).alias("cut"))
     });
-    export(concat(parts.collect::<Vec<_>>(), UnionArgs::default()).and_then(|plan| plan.collect()).map_err(broken)?)
+    export(concat(parts.collect::<Vec<_>>(), UnionArgs::default()).and_then(LazyFrame::collect).map_err(broken)?)
 }
 
 /// Where each row of [`by_cut`] belongs.
@@ -123,10 +131,10 @@ fn cuts() -> impl Iterator<Item = &'static str> {
 
 /// A column of codes.
 pub(super) fn codes<'a>(batch: &'a RecordBatch, name: &str) -> &'a UInt32Array {
-    crate::table::read::column(batch, name).as_primitive::<UInt32Type>()
+    read::column(batch, name).as_primitive::<UInt32Type>()
 }
 
 /// A column of sums of counts.
 pub(super) fn counts<'a>(batch: &'a RecordBatch, name: &str) -> impl Iterator<Item = i64> + use<'a> {
-    crate::table::read::column(batch, name).as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default)
+    read::column(batch, name).as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default)
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
 use arrow::datatypes::Int32Type;
 
 use crate::table::read::Words;
@@ -37,6 +37,11 @@ impl Vocabulary {
         words.sort_unstable();
         words.dedup();
         Self { words }
+    }
+
+    /// How many codes there are: every code is below.
+    pub(super) fn size(&self) -> u32 {
+        u32::try_from(self.words.len() + 1).expect("words are fewer than rows")
     }
 
     /// The code of every row of `column`, one of those the vocabulary was made of.

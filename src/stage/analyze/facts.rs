@@ -1,13 +1,15 @@
-//! What happened to each order and each attempt, one row each, in codes and flags: what polars groups.
+//! What happened to each order and each attempt, one row each, in codes: what polars groups.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, RecordBatch};
+use rayon::prelude::*;
 
 use super::dimension::{NOT_STATED, OF_ATTEMPT, OF_ORDER, Vocabulary};
 use super::link::{NO_ROW, Sequence, at, link, row};
+use super::pack::Coded;
 use super::words::{Ending, First, OrderStatus, Reached, Stage, Status};
 use super::{Inputs, Rules};
 use crate::error::{Error, Result};
@@ -16,30 +18,77 @@ use crate::table::read::{self, Words};
 
 /// The facts of a night.
 pub(super) struct Facts {
-    /// One row per order: `hour` (µs), its dimensions, `ending`, `first`, `stage`, `mature`, `recovered`, `settled`,
-    /// `waiting`, `attempts`, `amount`.
-    pub(super) orders: RecordBatch,
-    /// One row per attempt: its dimensions and those of its order, `status`, `code`, `recovered`, `amount`.
-    pub(super) attempts: RecordBatch,
+    /// One row per order: `hour`, its dimensions, `ending`, `first`, `stage`, `mature`, `recovered`, `settled`,
+    /// `waiting`; beside them `attempts` and `amount`.
+    pub(super) orders: Rows,
+    /// One row per attempt: its dimensions and those of its order, `status`, `code`, `recovered`; beside them `amount`.
+    pub(super) attempts: Rows,
     /// The words behind the codes of every dimension.
-    pub(super) vocabularies: HashMap<&'static str, Vocabulary>,
+    pub(super) vocabularies: Vocabularies,
     /// The words behind `code`.
     pub(super) codes: Vocabulary,
+    /// The hour whose code is zero, in hours since 1970-01-01 UTC.
+    pub(super) first_hour: i64,
 }
+
+/// A table of facts.
+pub(super) struct Rows {
+    /// How many.
+    pub(super) count: usize,
+    /// What they are grouped by; a flag is 0 or 1.
+    pub(super) coded: Vec<Coded>,
+    /// What is summed.
+    pub(super) summed: Vec<(&'static str, ArrayRef)>,
+}
+
+impl Rows {
+    /// The codes of one column.
+    pub(super) fn codes(&self, name: &str) -> &[u32] {
+        &self.coded.iter().find(|column| column.name == name).expect("facts are asked for what they have").codes
+    }
+
+    /// The amount of every row.
+    pub(super) fn amounts(&self) -> &Decimal128Array {
+        let amount = self.summed.iter().find(|(name, _)| *name == "amount");
+        amount.expect("every fact has an amount").1.as_primitive()
+    }
+}
+
+type Vocabularies = HashMap<&'static str, Vocabulary>;
 
 /// Establishes the facts.
 pub(super) fn establish(inputs: &Inputs, rules: &Rules) -> Result<Facts> {
     let attempts = Attempts::read(inputs)?;
     let (orders, order_of) = link(inputs.orders, inputs.attempts)?;
     let progress = progress(orders.num_rows(), &order_of, &attempts);
-    let vocabularies = vocabularies(&orders, inputs.attempts);
-    let codes = Vocabulary::of(&[attempts.codes]);
+    let created = read::instants(&orders, "created_at").values();
+    let night = Night {
+        first_hour: created.iter().map(|&at| hour(at)).min().unwrap_or_default(),
+        vocabularies: vocabularies(&orders, inputs.attempts),
+        codes: Vocabulary::of(&[attempts.codes]),
+        orders,
+        order_of,
+        progress,
+        attempts,
+    };
     Ok(Facts {
-        attempts: attempt_facts(inputs, &orders, &order_of, &progress, &attempts, &vocabularies, &codes),
-        orders: order_facts(inputs, rules, &orders, &progress, &attempts, &vocabularies)?,
-        vocabularies,
-        codes,
+        orders: order_facts(inputs, rules, &night)?,
+        attempts: attempt_facts(inputs, &night),
+        first_hour: night.first_hour,
+        vocabularies: night.vocabularies,
+        codes: night.codes,
     })
+}
+
+/// All that facts are read off.
+struct Night<'a> {
+    orders: RecordBatch,
+    order_of: Vec<u32>,
+    progress: Vec<Progress>,
+    attempts: Attempts<'a>,
+    vocabularies: Vocabularies,
+    codes: Vocabulary,
+    first_hour: i64,
 }
 
 /// The columns of the attempts that decide what happened.
@@ -104,7 +153,7 @@ fn progress(orders: usize, order_of: &[u32], attempts: &Attempts) -> Vec<Progres
 }
 
 /// Both sides have a currency, and a code means the same in each.
-fn vocabularies(orders: &RecordBatch, attempts: &RecordBatch) -> HashMap<&'static str, Vocabulary> {
+fn vocabularies(orders: &RecordBatch, attempts: &RecordBatch) -> Vocabularies {
     let of_attempt = OF_ATTEMPT.into_iter().map(|name| (name, Vocabulary::of(&[read::words(attempts, name)])));
     let of_order = OF_ORDER.into_iter().map(|name| match name {
         "currency" => (name, Vocabulary::of(&[read::words(orders, name), read::words(attempts, name)])),
@@ -113,92 +162,87 @@ fn vocabularies(orders: &RecordBatch, attempts: &RecordBatch) -> HashMap<&'stati
     of_attempt.chain(of_order).collect()
 }
 
-const MICROSECONDS_AN_HOUR: i64 = 3_600_000_000;
-
-fn order_facts(
-    inputs: &Inputs,
-    rules: &Rules,
-    orders: &RecordBatch,
-    progress: &[Progress],
-    attempts: &Attempts,
-    vocabularies: &HashMap<&'static str, Vocabulary>,
-) -> Result<RecordBatch> {
+fn order_facts(inputs: &Inputs, rules: &Rules, night: &Night) -> Result<Rows> {
+    let Night { orders, progress, attempts, vocabularies, .. } = night;
     let statuses = required(orders, "status", OrderStatus::ALL, OrderStatus::word)?;
-    let created = read::instants(orders, "created_at");
+    let created = read::instants(orders, "created_at").values();
     let window = rules.maturity.num_microseconds().ok_or_else(|| {
         Error::configuration("the abandonment window is too long").expected("a window of less than 290,000 years")
     })?;
-    let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
-    for name in OF_ATTEMPT {
+    let of_attempt = OF_ATTEMPT.into_par_iter().map(|name| {
         let codes = vocabularies[name].codes(read::words(inputs.attempts, name));
-        let first = progress.iter().map(|order| if order.first == NO_ROW { NOT_STATED } else { codes[at(order.first)] });
-        columns.push((name, Arc::new(UInt32Array::from_iter_values(first))));
-    }
-    for name in OF_ORDER {
-        columns.push((name, coded(vocabularies[name].codes(read::words(orders, name)))));
-    }
+        let of_first = |order: &Progress| if order.first == NO_ROW { NOT_STATED } else { codes[at(order.first)] };
+        Coded { name, codes: progress.iter().map(of_first).collect(), size: vocabularies[name].size() }
+    });
+    let of_order = OF_ORDER.into_par_iter().map(|name| Coded {
+        name,
+        codes: vocabularies[name].codes(read::words(orders, name)),
+        size: vocabularies[name].size(),
+    });
+    let mut coded: Vec<Coded> = of_attempt.chain(of_order).collect();
+
     let mut technical = Technical { failures: rules.failures, known: HashMap::new() };
     let each = || progress.iter().zip(&statuses);
-    let last_failed_technically: Vec<bool> = progress.iter().map(|order| technical.last_failure(order, attempts)).collect();
-    let stages =
-        each().zip(last_failed_technically).map(|((order, &status), technical)| stage(order, status, technical, attempts));
-    let flags = |flag: fn(&Progress, &Attempts) -> bool| -> ArrayRef {
-        Arc::new(BooleanArray::from(progress.iter().map(|order| flag(order, attempts)).collect::<Vec<_>>()))
-    };
-    columns.extend([
-        ("hour", Arc::new(created.iter().flatten().map(hour).collect::<Int64Array>()) as ArrayRef),
-        ("ending", coded(each().map(|(order, &status)| ending(order, status, attempts).code()).collect())),
-        ("first", coded(progress.iter().map(|order| first(order, attempts).code()).collect())),
-        ("stage", coded(stages.map(Stage::code).collect())),
-        (
-            "mature",
-            Arc::new(BooleanArray::from(
-                created.iter().flatten().map(|at| at.saturating_add(window) <= rules.closes_at).collect::<Vec<_>>(),
-            )),
-        ),
-        ("recovered", flags(recovered)),
-        ("settled", flags(|order, _| order.settled)),
-        ("waiting", flags(|order, _| order.waiting)),
-        ("attempts", Arc::new(progress.iter().map(|order| i64::from(order.attempts)).collect::<Int64Array>())),
-        ("amount", Arc::clone(read::column(orders, "amount"))),
+    let stages = each().map(|(order, &status)| stage(order, status, technical.last_failure(order, attempts), attempts).code());
+    let hours = || created.iter().map(|&at| u32::try_from(hour(at) - night.first_hour).expect("hours of centuries fit 32 bits"));
+    coded.extend([
+        Coded { name: "stage", codes: stages.collect(), size: Stage::SIZE },
+        Coded {
+            name: "ending",
+            codes: each().map(|(order, &status)| ending(order, status, attempts).code()).collect(),
+            size: Ending::SIZE,
+        },
+        Coded { name: "first", codes: progress.iter().map(|order| first(order, attempts).code()).collect(), size: First::SIZE },
+        flag("mature", created.iter().map(|at| at.saturating_add(window) <= rules.closes_at)),
+        flag("recovered", progress.iter().map(|order| recovered(order, attempts))),
+        flag("settled", progress.iter().map(|order| order.settled)),
+        flag("waiting", progress.iter().map(|order| order.waiting)),
+        Coded { name: "hour", codes: hours().collect(), size: hours().max().map_or(1, |last| last.saturating_add(1)) },
     ]);
-    batch(columns)
+    let tries = progress.iter().map(|order| i64::from(order.attempts)).collect::<Int64Array>();
+    let amount = Arc::clone(read::column(orders, "amount"));
+    Ok(Rows { count: orders.num_rows(), coded, summed: vec![("attempts", Arc::new(tries)), ("amount", amount)] })
 }
 
-fn attempt_facts(
-    inputs: &Inputs,
-    orders: &RecordBatch,
-    order_of: &[u32],
-    progress: &[Progress],
-    attempts: &Attempts,
-    vocabularies: &HashMap<&'static str, Vocabulary>,
-    codes: &Vocabulary,
-) -> RecordBatch {
-    let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
-    for name in OF_ATTEMPT.into_iter().chain(["currency"]) {
-        columns.push((name, coded(vocabularies[name].codes(read::words(inputs.attempts, name)))));
-    }
-    for name in OF_ORDER.into_iter().filter(|&name| name != "currency") {
-        let of_order = vocabularies[name].codes(read::words(orders, name));
-        let own = order_of.iter().map(|&order| if order == NO_ROW { NOT_STATED } else { of_order[at(order)] });
-        columns.push((name, Arc::new(UInt32Array::from_iter_values(own))));
-    }
-    let recovered = (0..row(order_of.len())).map(|attempt| {
+fn attempt_facts(inputs: &Inputs, night: &Night) -> Rows {
+    let Night { orders, order_of, progress, attempts, vocabularies, codes, .. } = night;
+    let of_attempt = OF_ATTEMPT.into_iter().chain(["currency"]).collect::<Vec<_>>().into_par_iter().map(|name| Coded {
+        name,
+        codes: vocabularies[name].codes(read::words(inputs.attempts, name)),
+        size: vocabularies[name].size(),
+    });
+    let of_order = OF_ORDER.into_par_iter().filter(|&name| name != "currency").map(|name| {
+        let codes = vocabularies[name].codes(read::words(orders, name));
+        let own = |&order: &u32| if order == NO_ROW { NOT_STATED } else { codes[at(order)] };
+        Coded { name, codes: order_of.iter().map(own).collect(), size: vocabularies[name].size() }
+    });
+    let mut coded: Vec<Coded> = of_attempt.chain(of_order).collect();
+    let recovered = |attempt: u32| {
         let order = order_of[at(attempt)];
         let success = if order == NO_ROW { NO_ROW } else { progress[at(order)].success };
         success != NO_ROW && attempts.sequence.compare(attempt, success) == Ordering::Less
-    });
-    columns.extend([
-        ("status", coded(attempts.statuses.iter().map(|status| status.code()).collect())),
-        ("code", coded(codes.codes(attempts.codes))),
-        ("recovered", Arc::new(BooleanArray::from(recovered.collect::<Vec<_>>())) as ArrayRef),
-        ("amount", Arc::clone(read::column(inputs.attempts, "amount"))),
+    };
+    coded.extend([
+        Coded { name: "status", codes: attempts.statuses.iter().map(|status| status.code()).collect(), size: Status::SIZE },
+        Coded { name: "code", codes: codes.codes(attempts.codes), size: codes.size() },
+        flag("recovered", (0..row(order_of.len())).map(recovered)),
     ]);
-    RecordBatch::try_from_iter(columns).expect("every column has a row per attempt")
+    Rows { count: order_of.len(), coded, summed: vec![("amount", Arc::clone(read::column(inputs.attempts, "amount")))] }
 }
 
+const MICROSECONDS_AN_HOUR: i64 = 3_600_000_000;
+
 fn hour(created_at: i64) -> i64 {
-    created_at - created_at.rem_euclid(MICROSECONDS_AN_HOUR)
+    created_at.div_euclid(MICROSECONDS_AN_HOUR)
+}
+
+/// The instant an hour of the facts begins, in microseconds.
+pub(super) fn begins(facts: &Facts, hour: u32) -> i64 {
+    (facts.first_hour + i64::from(hour)) * MICROSECONDS_AN_HOUR
+}
+
+fn flag(name: &'static str, holds: impl Iterator<Item = bool>) -> Coded {
+    Coded { name, codes: holds.map(u32::from).collect(), size: 2 }
 }
 
 fn is_paid(order: &Progress, status: OrderStatus) -> bool {
@@ -272,14 +316,6 @@ impl Technical<'_> {
         let find = || self.failures.find(attempts.providers.get(last), attempts.codes.get(last)).category.is_technical();
         *self.known.entry((attempts.providers.code(last), attempts.codes.code(last))).or_insert_with(find)
     }
-}
-
-fn coded(codes: Vec<u32>) -> ArrayRef {
-    Arc::new(UInt32Array::from(codes))
-}
-
-fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
-    RecordBatch::try_from_iter(columns).map_err(|error| Error::law(format!("the facts do not line up: {error}")))
 }
 
 /// The values of a column of a closed list that every row fills.

@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, RecordBatch};
 use polars::prelude::{IntoLazy, SortMultipleOptions, col};
 
 use super::Rules;
-use super::cells::{Cells, codes, counts, is, rows, rows_where};
+use super::cells::{Cells, codes, counts, holds, is, rows, rows_where};
 use super::facts::Facts;
 use super::words::Status;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ pub(super) fn failure_reasons(cells: &Cells, facts: &Facts, rules: &Rules) -> Re
     let plan = cells.attempts.clone().lazy().filter(is("status", Status::Failed.code())).group_by(key.clone()).agg([
         rows().alias("attempts"),
         col("amount").sum(),
-        rows_where(col("recovered")).alias("of them recovered"),
+        rows_where(holds("recovered")).alias("of them recovered"),
     ]);
     let sums = export(plan.sort_by_exprs(key, SortMultipleOptions::default()).collect().map_err(broken)?)?;
     hold(&sums, facts)?;
@@ -50,7 +50,7 @@ pub(super) fn failure_reasons(cells: &Cells, facts: &Facts, rules: &Rules) -> Re
 
 /// Every failed attempt has one reason.
 fn hold(sums: &RecordBatch, facts: &Facts) -> Result<()> {
-    let failed = codes(&facts.attempts, "status").values().iter().filter(|&&status| status == Status::Failed.code()).count();
+    let failed = facts.attempts.codes("status").iter().filter(|&&status| status == Status::Failed.code()).count();
     let reasons: i64 = counts(sums, "attempts").sum();
     if usize::try_from(reasons) == Ok(failed) {
         return Ok(());

@@ -6,9 +6,9 @@ use arrow::array::{ArrayRef, RecordBatch};
 use polars::prelude::{Expr, IntoLazy, NULL, SortMultipleOptions, col, lit, when};
 
 use super::Rules;
-use super::cells::{Cells, codes, counts, is, rows, rows_where};
+use super::cells::{Cells, codes, counts, holds, is, rows, rows_where};
 use super::dimension::dimensions;
-use super::facts::Facts;
+use super::facts::{Facts, begins};
 use super::words::{Ending, First};
 use crate::error::{Error, Result};
 use crate::money::Amount;
@@ -32,19 +32,19 @@ pub(super) fn funnel(cells: &Cells, facts: &Facts, rules: &Rules) -> Result<Reco
         rows_where(is("ending", Ending::Pending.code())).alias("pending"),
         rows_where(is("ending", Ending::Abandoned.code())).alias("abandoned"),
         rows_where(is("ending", Ending::Cancelled.code())).alias("cancelled"),
-        rows_where(col("recovered")).alias("recovered"),
-        rows_where(col("settled")).alias("settled"),
+        rows_where(holds("recovered")).alias("recovered"),
+        rows_where(holds("settled")).alias("settled"),
         col("attempts").sum(),
         col("amount").sum().alias("created_amount"),
         amount_where(is("ending", Ending::Succeeded.code())).alias("succeeded_amount"),
-        amount_where(col("settled")).alias("settled_amount"),
+        amount_where(holds("settled")).alias("settled_amount"),
     ]);
     let sums = export(plan.sort_by_exprs(key, SortMultipleOptions::default()).collect().map_err(broken)?)?;
     adds_up(&sums, facts)?;
 
     let mut columns: Vec<(&str, ArrayRef)> = vec![
         ("business_date", build::same_date(rules.night, sums.num_rows())),
-        ("hour", build::instants(counts(&sums, "hour").map(Some))),
+        ("hour", build::instants(codes(&sums, "hour").values().iter().map(|&hour| Some(begins(facts, hour))))),
     ];
     for name in dimensions() {
         columns.push((name, facts.vocabularies[name].column(codes(&sums, name).values())));
@@ -79,8 +79,8 @@ fn adds_up(sums: &RecordBatch, facts: &Facts) -> Result<()> {
             return Err(Error::law("an order of the funnel ended twice, or not at all").expected(created).found(ended));
         }
     }
-    let orders = read::amounts(&facts.orders, "amount");
-    let of_orders: Amount = (0..facts.orders.num_rows()).filter_map(|row| read::amount(orders, row)).sum();
+    let orders = facts.orders.amounts();
+    let of_orders: Amount = (0..facts.orders.count).filter_map(|row| read::amount(orders, row)).sum();
     let of_funnel: Amount = amounts(sums, "created_amount").flatten().sum();
     if of_orders != of_funnel {
         return Err(Error::law("the funnel does not hold the amounts of the orders").expected(of_orders).found(of_funnel));

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use arrow::array::RecordBatch;
-use polars::prelude::{Expr, col, lit};
+use polars::prelude::{Expr, lit};
 
 use super::Rules;
-use super::cells::{ALL, Cells, Place, by_cut, counts, is, places, rows, rows_where};
+use super::cells::{ALL, Cells, Place, by_cut, counts, holds, is, places, rows, rows_where};
 use super::facts::Facts;
 use super::wilson::proportion;
 use super::words::{Ending, First, Status};
@@ -20,7 +20,7 @@ pub(super) fn success_rates(cells: &Cells, facts: &Facts, rules: &Rules) -> Resu
     let of_orders = [first_attempt_rate(), order_success_rate(), settled_success_rate()];
     // An attempt has ended or is pending; an order must also have had its time.
     let attempts = by_cut(&cells.attempts, &[], &sums(&of_attempts, rows_where(lit(false))))?;
-    let orders = by_cut(&cells.orders, &[], &sums(&of_orders, rows_where(col("mature").not())))?;
+    let orders = by_cut(&cells.orders, &[], &sums(&of_orders, rows_where(holds("mature").not())))?;
     let mut rates = tallies(&attempts, &of_attempts, facts);
     rates.extend(tallies(&orders, &of_orders, facts));
     rates.sort_unstable_by_key(|&(metric, place, _)| (metric, place));
@@ -98,8 +98,8 @@ fn settled_success_rate() -> Metric {
     let paid = || is("ending", Ending::Succeeded.code());
     Metric {
         name: "settled_success_rate",
-        succeeded: paid().and(col("settled")),
-        pending: paid().and(col("settled").not()).and(col("waiting")),
+        succeeded: paid().and(holds("settled")),
+        pending: paid().and(holds("settled").not()).and(holds("waiting")),
         excluded: paid().not(),
     }
 }
