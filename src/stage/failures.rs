@@ -148,9 +148,9 @@ impl FailureCategories {
             let row = row.map_err(|error| refused(&error))?;
             let line = row.position().map_or(0, csv::Position::line);
             let failure = Failure {
-                category: known(&row[2], "category", Category::ALL, |one| one.word()).map_err(|e| e.file(file).line(line))?,
-                actor: known(&row[3], "actor", Actor::ALL, |one| one.word()).map_err(|e| e.file(file).line(line))?,
-                hardness: known(&row[4], "hardness", Hardness::ALL, |one| one.word()).map_err(|e| e.file(file).line(line))?,
+                category: known(&row[2], "category", Category::ALL, Category::word).map_err(|e| e.file(file).line(line))?,
+                actor: known(&row[3], "actor", Actor::ALL, Actor::word).map_err(|e| e.file(file).line(line))?,
+                hardness: known(&row[4], "hardness", Hardness::ALL, Hardness::word).map_err(|e| e.file(file).line(line))?,
                 advice: row[5].to_owned(),
             };
             if by_code.insert(key(&row[0], &row[1]), failure).is_some() {

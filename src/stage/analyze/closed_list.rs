@@ -1,6 +1,6 @@
 //! A closed list of words: an enum and its words, in order.
 
-/// Declares an enum whose variants are words of a published column, with `ALL`, `SIZE`, `word` and `code`.
+/// Declares an enum whose variants are words of a published column, with `ALL`, `word` and `code`.
 macro_rules! closed_list {
     ($(#[$about:meta])* $visible:vis $name:ident { $($(#[$meaning:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$about])*
@@ -14,9 +14,6 @@ macro_rules! closed_list {
         impl $name {
             /// Every one, in order.
             $visible const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// How many there are: every code is below.
-            $visible const SIZE: u32 = [$($word,)*].len() as u32;
 
             /// As it is written.
             #[must_use]

@@ -40,8 +40,8 @@ impl Vocabulary {
     }
 
     /// How many codes there are: every code is below.
-    pub(super) fn size(&self) -> u32 {
-        u32::try_from(self.words.len() + 1).expect("words are fewer than rows")
+    pub(super) fn size(&self) -> usize {
+        self.words.len() + 1
     }
 
     /// The code of every row of `column`, one of those the vocabulary was made of.

@@ -186,18 +186,22 @@ fn order_facts(inputs: &Inputs, rules: &Rules, night: &Night) -> Result<Rows> {
     let stages = each().map(|(order, &status)| stage(order, status, technical.last_failure(order, attempts), attempts).code());
     let hours = || created.iter().map(|&at| u32::try_from(hour(at) - night.first_hour).expect("hours of centuries fit 32 bits"));
     coded.extend([
-        Coded { name: "stage", codes: stages.collect(), size: Stage::SIZE },
+        Coded { name: "stage", codes: stages.collect(), size: Stage::ALL.len() },
         Coded {
             name: "ending",
             codes: each().map(|(order, &status)| ending(order, status, attempts).code()).collect(),
-            size: Ending::SIZE,
+            size: Ending::ALL.len(),
         },
-        Coded { name: "first", codes: progress.iter().map(|order| first(order, attempts).code()).collect(), size: First::SIZE },
+        Coded {
+            name: "first",
+            codes: progress.iter().map(|order| first(order, attempts).code()).collect(),
+            size: First::ALL.len(),
+        },
         flag("mature", created.iter().map(|at| at.saturating_add(window) <= rules.closes_at)),
         flag("recovered", progress.iter().map(|order| recovered(order, attempts))),
         flag("settled", progress.iter().map(|order| order.settled)),
         flag("waiting", progress.iter().map(|order| order.waiting)),
-        Coded { name: "hour", codes: hours().collect(), size: hours().max().map_or(1, |last| last.saturating_add(1)) },
+        Coded { name: "hour", codes: hours().collect(), size: hours().max().map_or(1, |last| at(last) + 1) },
     ]);
     let tries = progress.iter().map(|order| i64::from(order.attempts)).collect::<Int64Array>();
     let amount = Arc::clone(read::column(orders, "amount"));
@@ -223,7 +227,7 @@ fn attempt_facts(inputs: &Inputs, night: &Night) -> Rows {
         success != NO_ROW && attempts.sequence.compare(attempt, success) == Ordering::Less
     };
     coded.extend([
-        Coded { name: "status", codes: attempts.statuses.iter().map(|status| status.code()).collect(), size: Status::SIZE },
+        Coded { name: "status", codes: attempts.statuses.iter().map(|status| status.code()).collect(), size: Status::ALL.len() },
         Coded { name: "code", codes: codes.codes(attempts.codes), size: codes.size() },
         flag("recovered", (0..row(order_of.len())).map(recovered)),
     ]);

@@ -6,13 +6,19 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::datatypes::Int64Type;
 use rayon::prelude::*;
 
-use crate::table::read;
+use crate::table::{build, read};
 
 /// A column of codes, each below `size`.
 pub(super) struct Coded {
     pub(super) name: &'static str,
     pub(super) codes: Vec<u32>,
-    pub(super) size: u32,
+    pub(super) size: usize,
+}
+
+impl Coded {
+    fn radix(&self) -> i64 {
+        build::count(self.size)
+    }
 }
 
 /// How columns of codes were packed: per key its columns with their sizes, first the least significant.
@@ -27,7 +33,7 @@ pub(super) fn pack(columns: &[Coded]) -> (Packing, Vec<ArrayRef>) {
     let mut groups: Vec<Vec<&Coded>> = Vec::new();
     let mut room = 0;
     for column in columns {
-        let size = i64::from(column.size.max(1));
+        let size = column.radix();
         if room < size {
             groups.push(Vec::new());
             room = i64::MAX;
@@ -36,13 +42,12 @@ pub(super) fn pack(columns: &[Coded]) -> (Packing, Vec<ArrayRef>) {
         groups.last_mut().expect("the first column begins a group").push(column);
     }
     let keys = groups.iter().map(|group| Arc::new(key(group)) as ArrayRef).collect();
-    let layout = |group: &Vec<&Coded>| group.iter().map(|column| (column.name, i64::from(column.size.max(1)))).collect();
+    let layout = |group: &Vec<&Coded>| group.iter().map(|column| (column.name, column.radix())).collect();
     (Packing { keys: groups.iter().map(layout).collect() }, keys)
 }
 
 fn key(group: &[&Coded]) -> Int64Array {
-    let value =
-        |row: usize| group.iter().rev().fold(0, |key, column| key * i64::from(column.size.max(1)) + i64::from(column.codes[row]));
+    let value = |row: usize| group.iter().rev().fold(0, |key, column| key * column.radix() + i64::from(column.codes[row]));
     let rows = group.first().map_or(0, |column| column.codes.len());
     Int64Array::from((0..rows).into_par_iter().with_min_len(1 << 14).map(value).collect::<Vec<i64>>())
 }
