@@ -426,9 +426,13 @@ fn a_batch_goes_to_polars_and_comes_back_the_same() {
     }
 }
 
+/// order, minute, amount, currency, status, channel.
+type AnyOrder = (u8, i64, i64, usize, usize, usize);
+/// order, minute, provider, status, stage, code, settled.
+type AnyAttempt = (u8, i64, usize, usize, usize, usize, bool);
+
 /// Any merchant's night, however its records contradict each other.
-fn any_night()
--> impl Strategy<Value = (Vec<(u8, i64, i64, usize, usize, usize)>, Vec<(u8, i64, usize, usize, usize, usize, bool)>)> {
+fn any_night() -> impl Strategy<Value = (Vec<AnyOrder>, Vec<AnyAttempt>)> {
     let order = (0..12_u8, 0..1500_i64, 1..9999_i64, 0..3_usize, 0..4_usize, 0..3_usize);
     let attempt = (0..14_u8, 0..1500_i64, 0..3_usize, 0..6_usize, 0..7_usize, 0..4_usize, any::<bool>());
     (prop::collection::vec(order, 0..20), prop::collection::vec(attempt, 0..30))
