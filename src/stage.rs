@@ -3,5 +3,6 @@
 pub mod analyze;
 pub mod items;
 pub mod normalize;
+pub mod failures;
 pub mod reconcile;
 pub mod records;

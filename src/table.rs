@@ -6,6 +6,7 @@ pub mod column;
 pub mod delivery;
 pub mod entries;
 pub mod identity;
+pub mod frame;
 pub mod read;
 pub mod reconciliation;
 pub mod records;

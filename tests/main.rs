@@ -2,3 +2,4 @@
 
 mod reconcile;
 mod sample;
+mod analyze;

@@ -1,1 +1,83 @@
-//! How well customers got through the checkout.
+//! How well customers got through the checkout: funnel, success rates, abandonment, failure reasons.
+//!
+//! ```text
+//! orders ┐          facts                cells                    ┌ funnel           hour × every dimension
+//!        ├ link ─▶  one row per order ─▶ one row per combination ─┼ success_rates    metric × cut × value
+//! attempts┘         or attempt           of dimensions and fate   ├ abandonment      cut × value × stage
+//!                                                                 └ failure_reasons  provider × code
+//! ```
+//!
+//! Words are codes from the facts on and become words again last; counts and amounts are exact throughout, and
+//! only the rates at the very end are floating point.
+
+mod abandonment;
+mod cells;
+pub(crate) mod closed_list;
+mod dimension;
+mod facts;
+mod failure_reasons;
+mod funnel;
+mod link;
+mod pack;
+mod success_rates;
+pub mod wilson;
+mod words;
+
+use arrow::array::{BooleanArray, RecordBatch};
+use chrono::{NaiveDate, TimeDelta};
+
+use crate::error::Result;
+use crate::stage::failures::FailureCategories;
+
+/// What is analyzed: the merchant's records of one night, all of one cohort.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// Table `orders`.
+    pub orders: &'a RecordBatch,
+    /// Table `attempts`, with `outcome` filled; one per order where the merchant records no attempts.
+    pub attempts: &'a RecordBatch,
+    /// Per attempt, whether a provider's line was found for it.
+    pub settled: &'a BooleanArray,
+}
+
+/// By what rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The business date.
+    pub night: NaiveDate,
+    /// End of the business date: microseconds UTC, exclusive.
+    pub closes_at: i64,
+    /// How old an order without success must be before it counts as abandoned.
+    pub maturity: TimeDelta,
+    /// What failure codes mean.
+    pub failures: &'a FailureCategories,
+}
+
+/// The tables of analysis, each sorted by its key.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// Table `funnel`.
+    pub funnel: RecordBatch,
+    /// Table `success_rates`.
+    pub success_rates: RecordBatch,
+    /// Table `abandonment`.
+    pub abandonment: RecordBatch,
+    /// Table `failure_reasons`.
+    pub failure_reasons: RecordBatch,
+}
+
+/// Analyzes a night.
+///
+/// # Panics
+/// If `settled` has another length than `attempts`: a mistake in the code that calls.
+pub fn analyze(inputs: &Inputs, rules: &Rules) -> Result<Analysis> {
+    assert_eq!(inputs.settled.len(), inputs.attempts.num_rows(), "settled says something of every attempt");
+    let facts = facts::establish(inputs, rules)?;
+    let cells = cells::Cells::of(&facts)?;
+    Ok(Analysis {
+        funnel: funnel::funnel(&cells, &facts, rules)?,
+        success_rates: success_rates::success_rates(&cells, &facts, rules)?,
+        abandonment: abandonment::abandonment(&cells, &facts, rules)?,
+        failure_reasons: failure_reasons::failure_reasons(&cells, &facts, rules)?,
+    })
+}

@@ -1,0 +1,73 @@
+//! The dimensions results are cut by, and their values as codes.
+//!
+//! Rows are grouped by small numbers and words come back last. A code is the rank of its word in order of text,
+//! so sorting by code sorts by text and nothing depends on how the rows or their dictionaries were laid out.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow::datatypes::Int32Type;
+
+use crate::table::read::Words;
+
+/// What an attempt says of itself; an order has it of its first attempt.
+pub(super) const OF_ATTEMPT: [&str; 5] = ["provider", "method", "wallet", "card_brand", "card_funding"];
+/// What an order says of itself.
+pub(super) const OF_ORDER: [&str; 4] = ["currency", "channel", "country", "customer_segment"];
+
+/// Every dimension, in the order of the funnel's key.
+pub(super) fn dimensions() -> impl Iterator<Item = &'static str> {
+    OF_ATTEMPT.into_iter().chain(OF_ORDER)
+}
+
+/// The code of a dimension a row does not state: empty, or empty text.
+pub(super) const NOT_STATED: u32 = 0;
+
+/// The words of one dimension in order of text; the code of a word is its position, counted from one.
+#[derive(Debug, Default)]
+pub(super) struct Vocabulary {
+    words: Vec<String>,
+}
+
+impl Vocabulary {
+    /// The words of all of `columns`, so that a code means the same in each.
+    pub(super) fn of(columns: &[Words]) -> Self {
+        let stated = columns.iter().flat_map(|column| column.values.iter().flatten()).filter(|word| !word.is_empty());
+        let mut words: Vec<String> = stated.map(str::to_owned).collect();
+        words.sort_unstable();
+        words.dedup();
+        Self { words }
+    }
+
+    /// How many codes there are: every code is below.
+    pub(super) fn size(&self) -> usize {
+        self.words.len() + 1
+    }
+
+    /// The code of every row of `column`, one of those the vocabulary was made of.
+    pub(super) fn codes(&self, column: Words) -> Vec<u32> {
+        let code_of: Vec<u32> = column.values.iter().map(|word| self.code(word.unwrap_or_default())).collect();
+        (0..column.codes.len()).map(|row| column.code(row).map_or(NOT_STATED, |own| code_of[own])).collect()
+    }
+
+    fn code(&self, word: &str) -> u32 {
+        let position = self.words.binary_search_by(|known| known.as_str().cmp(word));
+        position.map_or(NOT_STATED, |position| u32::try_from(position + 1).expect("words are fewer than rows"))
+    }
+
+    /// The word of a code; empty text where it is not stated.
+    pub(super) fn word(&self, code: u32) -> &str {
+        match code {
+            NOT_STATED => "",
+            code => &self.words[usize::try_from(code - 1).expect("a code fits a position")],
+        }
+    }
+
+    /// A column of words from their codes; empty where not stated.
+    pub(super) fn column(&self, codes: &[u32]) -> ArrayRef {
+        let key = |code: u32| i32::try_from(code - 1).expect("words are fewer than rows");
+        let keys: Int32Array = codes.iter().map(|&code| (code != NOT_STATED).then(|| key(code))).collect();
+        let words = Arc::new(StringArray::from_iter_values(&self.words));
+        Arc::new(DictionaryArray::<Int32Type>::try_new(keys, words).expect("every code is of this vocabulary"))
+    }
+}

@@ -1,0 +1,59 @@
+//! Failure reasons: why attempts failed, in words all providers share.
+
+use arrow::array::{ArrayRef, RecordBatch};
+use polars::prelude::{IntoLazy, SortMultipleOptions, col};
+
+use super::Rules;
+use super::cells::{Cells, codes, counts, holds, is, rows, rows_where};
+use super::facts::Facts;
+use super::words::Status;
+use crate::error::{Error, Result};
+use crate::stage::failures::{Actor, Category, Failure, Hardness};
+use crate::table::analysis::FAILURE_REASONS;
+use crate::table::frame::{broken, export};
+use crate::table::{build, read};
+
+/// One row per provider, code and currency of the attempts that failed; the code decides the category.
+pub(super) fn failure_reasons(cells: &Cells, facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
+    let key = [col("provider"), col("code"), col("currency")];
+    let plan = cells.attempts.clone().lazy().filter(is("status", Status::Failed.code())).group_by(key.clone()).agg([
+        rows().alias("attempts"),
+        col("amount").sum(),
+        rows_where(holds("recovered")).alias("of them recovered"),
+    ]);
+    let sums = export(plan.sort_by_exprs(key, SortMultipleOptions::default()).collect().map_err(broken)?)?;
+    hold(&sums, facts)?;
+
+    let (providers, currencies) = (&facts.vocabularies["provider"], &facts.vocabularies["currency"]);
+    let written: Vec<&str> = codes(&sums, "code").values().iter().map(|&code| facts.codes.word(code)).collect();
+    let meanings: Vec<&Failure> = codes(&sums, "provider")
+        .values()
+        .iter()
+        .zip(&written)
+        .map(|(&provider, code)| rules.failures.find(providers.word(provider), code))
+        .collect();
+    let word = |of: fn(&Failure) -> &'static str| -> ArrayRef { build::words(meanings.iter().map(|meaning| Some(of(meaning)))) };
+    let amounts = read::amounts(&sums, "amount");
+    Ok(FAILURE_REASONS.batch([
+        ("business_date", build::same_date(rules.night, sums.num_rows())),
+        ("provider", providers.column(codes(&sums, "provider").values())),
+        ("code", build::words(written.iter().map(Some))),
+        ("category", word(|meaning| Category::word(meaning.category))),
+        ("currency", currencies.column(codes(&sums, "currency").values())),
+        ("attempts", build::counts(counts(&sums, "attempts"))),
+        ("amount", build::amounts((0..sums.num_rows()).map(|row| read::amount(amounts, row)))),
+        ("actor", word(|meaning| Actor::word(meaning.actor))),
+        ("hardness", word(|meaning| Hardness::word(meaning.hardness))),
+        ("recovered", build::counts(counts(&sums, "of them recovered"))),
+    ]))
+}
+
+/// Every failed attempt has one reason.
+fn hold(sums: &RecordBatch, facts: &Facts) -> Result<()> {
+    let failed = facts.attempts.codes("status").iter().filter(|&&status| status == Status::Failed.code()).count();
+    let reasons: i64 = counts(sums, "attempts").sum();
+    if usize::try_from(reasons) == Ok(failed) {
+        return Ok(());
+    }
+    Err(Error::law("the failure reasons do not hold every attempt that failed").expected(failed).found(reasons))
+}

@@ -1,0 +1,118 @@
+//! The closed lists analysis reads and writes.
+
+use super::closed_list::closed_list;
+
+closed_list! {
+    /// The statuses of an attempt.
+    pub(super) Status {
+        /// Begun, nothing sent.
+        Initiated = "initiated",
+        /// Without an answer yet.
+        Pending = "pending",
+        /// Paid.
+        Succeeded = "succeeded",
+        /// Refused.
+        Failed = "failed",
+        /// Not completed in time.
+        Expired = "expired",
+        /// Called off.
+        Cancelled = "cancelled",
+    }
+}
+
+impl Status {
+    /// The statuses that may still change.
+    pub(super) const OPEN: [Self; 2] = [Self::Initiated, Self::Pending];
+
+    pub(super) fn is_open(self) -> bool {
+        Self::OPEN.contains(&self)
+    }
+}
+
+closed_list! {
+    /// The last stage an attempt reached.
+    pub(super) Reached {
+        /// A method was chosen.
+        MethodSelected = "method_selected",
+        /// Sent to the provider.
+        Submitted = "submitted",
+        /// The customer was asked to prove who they are.
+        Authentication = "authentication",
+        /// The customer was sent to a wallet or another page.
+        Redirected = "redirected",
+        /// The provider is working on it.
+        Processing = "processing",
+        /// The provider answered.
+        Completed = "completed",
+    }
+}
+
+closed_list! {
+    /// The statuses of an order.
+    pub(super) OrderStatus {
+        /// Waiting to be paid.
+        Created = "created",
+        /// Paid.
+        Paid = "paid",
+        /// Not paid in time.
+        Expired = "expired",
+        /// Called off.
+        Cancelled = "cancelled",
+    }
+}
+
+closed_list! {
+    /// How an order ended: the columns of the funnel that add up to the orders created.
+    pub(super) Ending {
+        /// An attempt succeeded, or the merchant's record says paid.
+        Succeeded = "succeeded",
+        /// The last attempt failed.
+        Failed = "failed",
+        /// The last attempt has no final status.
+        Pending = "pending",
+        /// Cancelled before any attempt.
+        Cancelled = "cancelled",
+        /// The customer left.
+        Abandoned = "abandoned",
+    }
+}
+
+closed_list! {
+    /// How the first attempt of an order ended.
+    pub(super) First {
+        /// There was none.
+        None = "none",
+        /// It succeeded.
+        Succeeded = "succeeded",
+        /// It has no final status.
+        Open = "open",
+        /// It ended otherwise.
+        Other = "other",
+    }
+}
+
+closed_list! {
+    /// Where an order ended, as abandonment tells it; exclusive, and complete. (peers: definition 8.)
+    pub(super) Stage {
+        /// An attempt succeeded, or the merchant's record says paid.
+        Paid = "paid",
+        /// The provider has the last attempt and has not answered.
+        Pending = "pending",
+        /// The merchant cancelled the order, and nothing before that explains its end.
+        MerchantCancelled = "merchant_cancelled",
+        /// The order was created and no attempt made.
+        NoAttempt = "no_attempt",
+        /// A method was chosen and nothing sent.
+        MethodNoSubmit = "method_no_submit",
+        /// The customer did not come back from proving who they are.
+        AuthenticationDropped = "authentication_dropped",
+        /// The customer did not come back from the wallet or the other page.
+        WalletOrRedirectNotReturned = "wallet_or_redirect_not_returned",
+        /// The last attempt was refused for the customer's means, and no later one made.
+        DeclinedAndLeft = "declined_and_left",
+        /// The last attempt failed for a technical cause, and no later one made.
+        TechnicalAndLeft = "technical_and_left",
+        /// Sent, and not paid in time.
+        ExpiredUnpaid = "expired_unpaid",
+    }
+}
