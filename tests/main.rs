@@ -1,1 +1,3 @@
 //! Every test, in one binary: the engines are linked once.
+
+mod lake;

@@ -33,7 +33,8 @@ use crate::table::read;
 
 /// Rows of every row group but the last: a fixed number, or the bytes would depend on the machine.
 const ROWS_OF_A_GROUP: usize = 512 * 1024;
-/// Level 1: level 3 takes a fifth more time for files a fiftieth smaller.
+/// Level 1: on a million entries, level 3 takes the same processor time and gives a file 8 % larger, as digits are
+/// most of what a reference holds.
 const ZSTD_LEVEL: i32 = 1;
 /// The key of the footer that says what the file was made from.
 const INPUTS: &str = "tieout.inputs_sha256";
