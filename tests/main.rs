@@ -3,3 +3,4 @@
 mod reconcile;
 mod sample;
 mod analyze;
+mod lake;

@@ -1,0 +1,497 @@
+//! The lake: what is written reads back, the same rows are the same bytes, and nothing half is ever visible.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{cast, take};
+use arrow::datatypes::DataType;
+use chrono::NaiveDate;
+use tempfile::TempDir;
+use tieout::error::Exit;
+use tieout::lake::{Lake, Night, PreviousNight, Published};
+use tieout::money::Amount;
+use tieout::table::build;
+use tieout::table::column::{Table, Type};
+use tieout::table::entries::ENTRIES;
+use tieout::table::records::ORDERS;
+use tieout::table::{self, TABLES};
+
+fn day(day_of_month: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, day_of_month).unwrap()
+}
+
+fn night(date: NaiveDate, inputs: &str) -> Night {
+    Night {
+        job: "nightly".into(),
+        business_date: date,
+        inputs_sha256: inputs.into(),
+        version: "0.1.0".into(),
+        complete: true,
+        timezone: "Asia/Shanghai".into(),
+        previous_night: None,
+        inputs: Vec::new(),
+        totals: serde_json::Map::new(),
+    }
+}
+
+/// A batch of any table: `rows` different rows, every third optional value empty.
+fn rows_of(table: &Table, rows: usize) -> RecordBatch {
+    let array = |position: usize| -> ArrayRef {
+        let column = &table.columns[position];
+        let filled = |row: usize| !column.nullable || !(row + position).is_multiple_of(3);
+        let number = |row: usize| i64::try_from(row * 7_919 + position).unwrap();
+        let text = |row: usize| filled(row).then(|| format!("{}{row:09}支付", column.name));
+        let each = 0..rows;
+        match column.kind {
+            Type::Text => build::texts(each.map(text)),
+            Type::Word if table.key.contains(&column.name) => build::words(each.map(text)),
+            Type::Word => build::words(each.map(|row| filled(row).then(|| format!("{}{}", column.name, row % 5)))),
+            Type::Amount => build::amounts(each.map(|row| filled(row).then(|| Amount(i128::from(number(row)) * 123_456 - 77)))),
+            Type::Rate => build::rates(each.map(|row| filled(row).then(|| i128::from(number(row)) * 1_000_003))),
+            Type::Instant => build::instants(each.map(|row| filled(row).then(|| 1_790_000_000_000_000 + number(row)))),
+            Type::Date => build::dates(each.map(|row| filled(row).then(|| 20_000 + i32::try_from(row).unwrap()))),
+            Type::Count => build::counts(each.map(number)),
+            Type::Ratio => build::ratios(each.map(|row| filled(row).then(|| f64::from(u32::try_from(row).unwrap()) / 7.0))),
+            Type::Flag => build::flags(each.map(|row| row % 2 == 0)),
+        }
+    };
+    let columns = table.columns.iter().enumerate().map(|(position, column)| (column.name, array(position)));
+    table.batch(columns)
+}
+
+fn reversed(batch: &RecordBatch) -> RecordBatch {
+    let order: UInt32Array = (0..u32::try_from(batch.num_rows()).unwrap()).rev().collect();
+    let columns = batch.columns().iter().map(|column| take(column, &order, None).unwrap()).collect();
+    RecordBatch::try_new(batch.schema(), columns).unwrap()
+}
+
+/// The columns of a batch in types that can be shown: words without their dictionary, instants as numbers.
+fn plain(batch: &RecordBatch) -> Vec<ArrayRef> {
+    let resolve = |column: &ArrayRef| match column.data_type() {
+        DataType::Dictionary(_, values) => cast(column, values).unwrap(),
+        DataType::Timestamp(..) => cast(column, &DataType::Int64).unwrap(),
+        _ => column.clone(),
+    };
+    batch.columns().iter().map(resolve).collect()
+}
+
+fn publish(lake: &Lake, night: Night, tables: Vec<(&'static Table, RecordBatch)>) -> tieout::error::Result<Published> {
+    lake.publish(&lake.lock(night.business_date)?, night, tables)
+}
+
+fn two_tables() -> Vec<(&'static Table, RecordBatch)> {
+    vec![(&ENTRIES, rows_of(&ENTRIES, 50)), (&ORDERS, rows_of(&ORDERS, 20))]
+}
+
+fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let Ok(listed) = fs::read_dir(folder) else { return BTreeSet::new() };
+    listed
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| if path.is_dir() { files_below(&path) } else { BTreeSet::from([path]) })
+        .collect()
+}
+
+fn new_lake() -> (TempDir, Lake) {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = Lake::open(&folder.path().join("lake")).unwrap();
+    (folder, lake)
+}
+
+#[test]
+fn opening_and_asking_create_nothing() {
+    let (_folder, lake) = new_lake();
+    assert_eq!(lake.nights().unwrap(), []);
+    assert_eq!(lake.manifest(day(20)).unwrap(), None);
+    assert_eq!(lake.night_before(day(20)).unwrap(), None);
+    assert_eq!(lake.generation(day(20), "a").unwrap(), 1);
+    assert_eq!(lake.audit().unwrap(), []);
+    assert_eq!(lake.sweep().unwrap(), 0);
+    assert!(!lake.root().exists());
+}
+
+#[test]
+fn every_table_reads_back_as_it_was_written() {
+    let (_folder, lake) = new_lake();
+    let tables: Vec<_> = TABLES.into_iter().map(|table| (table, rows_of(table, 1_000))).collect();
+    let published = publish(&lake, night(day(20), "a"), tables.clone()).unwrap();
+    assert!(lake.is_intact(&published.manifest).unwrap());
+    for (table, written) in tables {
+        let read = lake.read(table, day(20)).unwrap();
+        assert_eq!(read.schema(), table.schema(), "{}", table.name);
+        assert_eq!(read.num_rows(), 1_000, "{}", table.name);
+        let written: BTreeSet<String> = lines(&written);
+        assert_eq!(lines(&read), written, "{}", table.name);
+    }
+}
+
+/// Each row as text, whatever the order.
+fn lines(batch: &RecordBatch) -> BTreeSet<String> {
+    let columns = plain(batch);
+    let options = arrow::util::display::FormatOptions::new().with_null("∅");
+    let shown: Vec<_> =
+        columns.iter().map(|column| arrow::util::display::ArrayFormatter::try_new(column, &options).unwrap()).collect();
+    (0..batch.num_rows())
+        .map(|row| shown.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|"))
+        .collect()
+}
+
+#[test]
+fn a_night_without_rows_is_a_valid_file() {
+    let (_folder, lake) = new_lake();
+    let published = publish(&lake, night(day(20), "a"), vec![(&ENTRIES, ENTRIES.empty())]).unwrap();
+    assert_eq!(published.manifest.outputs[0].rows, 0);
+    assert_eq!(published.manifest.outputs[0].sums["gross"], "0.00");
+    let read = lake.read(&ENTRIES, day(20)).unwrap();
+    assert_eq!((read.num_rows(), read.schema()), (0, ENTRIES.schema()));
+}
+
+#[test]
+fn chosen_columns_come_in_the_order_asked() {
+    let (_folder, lake) = new_lake();
+    publish(&lake, night(day(20), "a"), two_tables()).unwrap();
+    let read = lake.read_columns(&ENTRIES, day(20), &["net", "entry_id"]).unwrap();
+    assert_eq!(read.schema().field(0).name(), "net");
+    assert_eq!(table::read::text(&read, "entry_id").len(), 50);
+}
+
+#[test]
+fn bytes_depend_neither_on_threads_nor_on_the_order_of_rows() {
+    // More than one row group, so that its border is part of what is compared.
+    let orders = rows_of(&ORDERS, 530_000);
+    let hash = |threads: usize, batch: RecordBatch| {
+        let (_folder, lake) = new_lake();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let published = pool.install(|| publish(&lake, night(day(20), "a"), vec![(&ORDERS, batch)])).unwrap();
+        let output = &published.manifest.outputs[0];
+        let read = lake.read(&ORDERS, day(20)).unwrap();
+        assert_eq!(read.num_rows(), 530_000);
+        let statuses = table::read::words(&read, "status").values;
+        assert_eq!(statuses.iter().collect::<BTreeSet<_>>().len(), statuses.len(), "a dictionary holds each value once");
+        (output.sha256.clone(), output.bytes, published.manifest.sha256)
+    };
+    let one = hash(1, orders.clone());
+    assert_eq!(one, hash(2, orders.clone()));
+    assert_eq!(one, hash(2, reversed(&orders)));
+}
+
+#[test]
+fn a_file_is_ordered_by_its_key_with_empty_first() {
+    let (_folder, lake) = new_lake();
+    let funnel = table::find("funnel").unwrap();
+    publish(&lake, night(day(20), "a"), vec![(funnel, reversed(&rows_of(funnel, 500)))]).unwrap();
+    let read = lake.read_columns(funnel, day(20), &["hour", "provider"]).unwrap();
+    let hours = table::read::instants(&read, "hour").values();
+    assert!(hours.is_sorted());
+
+    let rollforward = table::find("rollforward").unwrap();
+    publish(&lake, night(day(21), "a"), vec![(rollforward, reversed(&rows_of(rollforward, 500)))]).unwrap();
+    let read = lake.read(rollforward, day(21)).unwrap();
+    let providers = cast(table::read::column(&read, "provider"), &DataType::Utf8).unwrap();
+    let providers: Vec<Option<&str>> = providers.as_string::<i32>().iter().collect();
+    assert!(providers[0].is_none() && providers.is_sorted(), "none comes before some");
+}
+
+#[test]
+fn publishing_twice_from_the_same_inputs_is_publishing_once() {
+    let (_folder, lake) = new_lake();
+    let first = publish(&lake, night(day(20), "a"), two_tables()).unwrap();
+    let before = files_below(lake.root());
+    let second = publish(&lake, night(day(20), "a"), two_tables()).unwrap();
+    assert_eq!(first.manifest, second.manifest);
+    assert!(first.is_new && !second.is_new);
+    assert_eq!(files_below(lake.root()), before);
+    assert_eq!(lake.audit().unwrap().len(), 1);
+}
+
+#[test]
+fn other_inputs_make_a_new_generation_and_replace_the_data() {
+    let (_folder, lake) = new_lake();
+    let first = publish(&lake, night(day(20), "a"), two_tables()).unwrap().manifest;
+    assert_eq!(lake.generation(day(20), "a").unwrap(), 1);
+    assert_eq!(lake.generation(day(20), "b").unwrap(), 2);
+    let second = publish(&lake, night(day(20), "b"), vec![(&ENTRIES, rows_of(&ENTRIES, 3))]).unwrap().manifest;
+    assert_eq!((first.generation, second.generation), (1, 2));
+    assert_eq!(lake.manifest(day(20)).unwrap(), Some(second.clone()));
+    assert_eq!(lake.read(&ENTRIES, day(20)).unwrap().num_rows(), 3);
+    assert!(lake.is_intact(&second).unwrap());
+    assert!(!lake.is_intact(&first).unwrap(), "the first generation's data is gone; its manifest stays");
+}
+
+#[test]
+fn the_same_inputs_with_other_bytes_break_a_law() {
+    let (_folder, lake) = new_lake();
+    publish(&lake, night(day(20), "a"), two_tables()).unwrap();
+    let before = fs::read(lake.root().join("data/entries/date=2026-11-20/entries.parquet")).unwrap();
+    let error = publish(&lake, night(day(20), "a"), vec![(&ENTRIES, rows_of(&ENTRIES, 3))]).unwrap_err();
+    assert_eq!(error.exit, Exit::LawBroken);
+    assert!(error.what.contains("entries"), "{error}");
+    assert_eq!(fs::read(lake.root().join("data/entries/date=2026-11-20/entries.parquet")).unwrap(), before);
+}
+
+#[test]
+fn nights_come_in_order_and_know_the_one_before() {
+    let (_folder, lake) = new_lake();
+    for number in [22, 20, 21] {
+        publish(&lake, night(day(number), "a"), two_tables()).unwrap();
+    }
+    let before = publish(&lake, night(day(20), "b"), two_tables()).unwrap().manifest;
+    let dates: Vec<_> = lake.nights().unwrap().iter().map(|manifest| manifest.night.business_date).collect();
+    assert_eq!(dates, [day(20), day(21), day(22)]);
+    assert_eq!(lake.night_before(day(21)).unwrap(), Some(before.clone()));
+    assert_eq!(lake.night_before(day(20)).unwrap(), None);
+    assert_eq!(lake.night_before(day(28)).unwrap().unwrap().night.business_date, day(22));
+
+    let next = Night { previous_night: Some(PreviousNight::from(&before)), ..night(day(21), "b") };
+    let stated = publish(&lake, next, two_tables()).unwrap().manifest;
+    assert_eq!(lake.manifest(day(21)).unwrap(), Some(stated.clone()));
+    assert_eq!(stated.night.previous_night.unwrap().manifest_sha256, before.sha256);
+}
+
+#[test]
+fn a_held_night_is_tried_again() {
+    let (_folder, lake) = new_lake();
+    let held = lake.lock(day(20)).unwrap();
+    let error = lake.lock(day(20)).unwrap_err();
+    assert_eq!(error.exit, Exit::TryAgain);
+    assert!(error.what.contains("2026-11-20"), "{error}");
+    lake.lock(day(21)).unwrap();
+    drop(held);
+    lake.lock(day(20)).unwrap();
+    assert_eq!(files_below(lake.root()), BTreeSet::new(), "nothing is left behind");
+}
+
+#[test]
+fn of_many_runs_one_at_a_time_holds_the_night() {
+    let (_folder, lake) = new_lake();
+    let holders = std::sync::atomic::AtomicUsize::new(0);
+    let run = || {
+        for _ in 0..200 {
+            match lake.lock(day(20)) {
+                Ok(_lock) => {
+                    assert_eq!(holders.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                    holders.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                }
+                Err(error) => assert_eq!(error.exit, Exit::TryAgain, "{error}"),
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(run))));
+}
+
+#[test]
+fn what_a_dead_run_staged_is_swept_by_the_next() {
+    let (_folder, lake) = new_lake();
+    let staging = lake.root().join("staging");
+    for date in ["2026-11-19", "2026-11-20"] {
+        fs::create_dir_all(staging.join(date)).unwrap();
+        fs::write(staging.join(date).join("entries.parquet"), "half").unwrap();
+        fs::write(staging.join(format!("{date}.lock")), "1").unwrap();
+    }
+    let living = lake.lock(day(21)).unwrap();
+    assert_eq!(lake.sweep().unwrap(), 0, "the first lock has swept; the living keep theirs");
+    assert!(staging.join("2026-11-21").exists() && !staging.join("2026-11-19").exists());
+    drop(living);
+    assert_eq!(files_below(lake.root()), BTreeSet::new());
+}
+
+#[test]
+fn a_file_is_archived_once() {
+    let (folder, lake) = new_lake();
+    let file = folder.path().join("20261120_tradebill_ALL.csv");
+    fs::write(&file, "abc").unwrap();
+    let lock = lake.lock(day(20)).unwrap();
+    let first = lake.archive(&lock, "wechat_pay", &file).unwrap();
+    assert_eq!(first.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_eq!((first.bytes, first.name.as_str()), (3, "20261120_tradebill_ALL.csv"));
+    assert_eq!(first.path, lake.root().join("raw/wechat_pay/2026-11-20").join(&first.sha256).join(&first.name));
+    assert_eq!(fs::read(&first.path).unwrap(), b"abc");
+    let written = fs::metadata(&first.path).unwrap().modified().unwrap();
+
+    assert_eq!(lake.archive(&lock, "wechat_pay", &file).unwrap(), first);
+    assert_eq!(fs::metadata(&first.path).unwrap().modified().unwrap(), written);
+    fs::write(&file, "abcd").unwrap();
+    assert_ne!(lake.archive(&lock, "wechat_pay", &file).unwrap().path, first.path);
+    drop(lock);
+    assert_eq!(files_below(lake.root()).len(), 2, "both deliveries are kept and nothing else");
+}
+
+#[test]
+fn a_growing_file_is_not_archived() {
+    let (folder, lake) = new_lake();
+    let file = folder.path().join("orders.csv");
+    fs::write(&file, vec![b'x'; 64 << 20]).unwrap();
+    let lock = lake.lock(day(20)).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let archived = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            use std::io::Write;
+            let mut growing = fs::OpenOptions::new().append(true).open(&file).unwrap();
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                growing.write_all(b"more\n").unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let archived = lake.archive(&lock, "orders", &file);
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        archived
+    });
+    assert_eq!(archived.unwrap_err().exit, Exit::TryAgain);
+    assert!(!lake.root().join("raw").exists());
+}
+
+#[test]
+fn a_source_cannot_leave_the_archive() {
+    let (folder, lake) = new_lake();
+    let file = folder.path().join("orders.csv");
+    fs::write(&file, "abc").unwrap();
+    let lock = lake.lock(day(20)).unwrap();
+    for source in ["", "..", "../orders", "a/b"] {
+        assert_eq!(lake.archive(&lock, source, &file).unwrap_err().exit, Exit::BadConfiguration);
+    }
+}
+
+#[test]
+fn damaged_data_is_seen_and_restored_by_the_next_run() {
+    let (_folder, lake) = new_lake();
+    let published = publish(&lake, night(day(20), "a"), two_tables()).unwrap().manifest;
+    let path = lake.root().join(&published.outputs[0].path);
+    let whole = fs::read(&path).unwrap();
+    let of_another_night = {
+        let (_folder, other) = new_lake();
+        publish(&other, night(day(20), "b"), two_tables()).unwrap();
+        fs::read(other.root().join(&published.outputs[0].path)).unwrap()
+    };
+    assert_eq!(of_another_night.len(), whole.len(), "only its footer tells it apart");
+
+    let zeros = vec![0; whole.len()];
+    let damages: [Option<&[u8]>; 4] = [None, Some(&whole[..whole.len() - 1]), Some(&zeros), Some(&of_another_night)];
+    for damage in damages {
+        match damage {
+            None => fs::remove_file(&path).unwrap(),
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+        }
+        assert!(!lake.is_intact(&published).unwrap());
+        let again = publish(&lake, night(day(20), "a"), two_tables()).unwrap();
+        assert_eq!((again.is_new, &again.manifest), (false, &published));
+        assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+    let actions: Vec<_> = lake.audit().unwrap().into_iter().map(|line| line.action).collect();
+    assert_eq!(actions, ["published", "restored", "restored", "restored", "restored"]);
+}
+
+#[test]
+fn a_manifest_is_created_never_replaced() {
+    let (_folder, lake) = new_lake();
+    // What another run committed after this one looked: a folder, which looking does not take for a manifest.
+    let taken = lake.root().join("meta/nights/2026-11-20/1.json");
+    fs::create_dir_all(&taken).unwrap();
+    let error = publish(&lake, night(day(20), "a"), two_tables()).unwrap_err();
+    assert_eq!(error.exit, Exit::TryAgain, "{error}");
+    assert!(taken.is_dir());
+    assert_eq!(lake.audit().unwrap(), []);
+}
+
+#[test]
+fn a_write_that_fails_leaves_no_manifest_and_the_next_run_publishes() {
+    let (_folder, lake) = new_lake();
+    // A file where the second table's folder should be: moving it into place fails, even for root.
+    fs::create_dir_all(lake.root().join("data")).unwrap();
+    fs::write(lake.root().join("data/orders"), "in the way").unwrap();
+    let error = publish(&lake, night(day(20), "a"), two_tables()).unwrap_err();
+    assert!(matches!(error.exit, Exit::CannotCreate | Exit::CannotWrite), "{error:?}");
+    assert!(error.file.unwrap().contains("orders"));
+    assert_eq!(lake.manifest(day(20)).unwrap(), None);
+    assert_eq!(lake.audit().unwrap(), []);
+
+    fs::remove_file(lake.root().join("data/orders")).unwrap();
+    let published = publish(&lake, night(day(20), "a"), two_tables()).unwrap().manifest;
+    assert_eq!(published.generation, 1);
+    assert!(lake.is_intact(&published).unwrap());
+}
+
+#[test]
+fn a_run_that_dies_between_data_and_manifest_is_not_the_night() {
+    let (_folder, lake) = new_lake();
+    let first = publish(&lake, night(day(20), "a"), two_tables()).unwrap().manifest;
+    let second = publish(&lake, night(day(20), "b"), two_tables()).unwrap().manifest;
+    // As if the second run had died after moving its data: its manifest is not there.
+    fs::remove_file(lake.root().join("meta/nights/2026-11-20/2.json")).unwrap();
+    assert_eq!(lake.manifest(day(20)).unwrap(), Some(first.clone()));
+    assert!(!lake.is_intact(&first).unwrap());
+    let again = publish(&lake, night(day(20), "b"), two_tables()).unwrap().manifest;
+    assert_eq!(again, second);
+    assert!(lake.is_intact(&again).unwrap());
+}
+
+#[test]
+fn the_audit_trail_links_and_shows_tampering() {
+    let (_folder, lake) = new_lake();
+    for inputs in ["a", "b", "c"] {
+        publish(&lake, night(day(20), inputs), two_tables()).unwrap();
+    }
+    let path = lake.root().join("meta/audit.jsonl");
+    let lines = lake.audit().unwrap();
+    assert_eq!(lines.iter().map(|line| line.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(lines[0].previous, None);
+    assert_eq!(lines[2].previous.as_ref(), Some(&lines[1].sha256));
+    assert_eq!(lines[2].manifest_sha256, lake.manifest(day(20)).unwrap().unwrap().sha256);
+
+    let text = fs::read_to_string(&path).unwrap();
+    let kept: Vec<&str> = text.lines().collect();
+    let changed = text.replacen("\"generation\":2", "\"generation\":7", 1);
+    let removed = format!("{}\n{}\n", kept[0], kept[2]);
+    let moved = format!("{}\n{}\n{}\n", kept[1], kept[0], kept[2]);
+    for (damage, line) in [(changed, 2), (removed, 2), (moved, 1)] {
+        fs::write(&path, damage).unwrap();
+        let error = lake.audit().unwrap_err();
+        assert_eq!((error.exit, error.line), (Exit::BadData, Some(line)));
+    }
+}
+
+#[test]
+fn a_line_the_last_run_did_not_finish_is_written_by_the_next() {
+    let (_folder, lake) = new_lake();
+    publish(&lake, night(day(20), "a"), two_tables()).unwrap();
+    publish(&lake, night(day(20), "b"), two_tables()).unwrap();
+    let path = lake.root().join("meta/audit.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let first_line = text.find('\n').unwrap() + 1;
+    // Died before the line, at its first byte, in its middle, and before its end.
+    for cut in [first_line, first_line + 1, first_line + 90, text.len() - 1] {
+        fs::write(&path, &text[..cut]).unwrap();
+        drop(lake.lock(day(20)).unwrap());
+        let lines = lake.audit().unwrap();
+        assert_eq!(lines.iter().map(|line| line.generation).collect::<Vec<_>>(), [1, 2]);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_says_so() {
+    let (folder, lake) = new_lake();
+    publish(&lake, night(day(20), "a"), two_tables()).unwrap();
+    let error = lake.read(&ENTRIES, day(21)).unwrap_err();
+    assert_eq!(error.exit, Exit::BadData);
+    fs::write(lake.root().join("meta/nights/2026-11-20/2.json"), "{}").unwrap();
+    assert_eq!(lake.manifest(day(20)).unwrap_err().exit, Exit::BadData);
+
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert_eq!(Lake::open(&file).unwrap_err().exit, Exit::CannotCreate);
+}
+
+#[test]
+fn sums_are_exact_and_in_the_manifest() {
+    let (_folder, lake) = new_lake();
+    let manifest = publish(&lake, night(day(20), "a"), two_tables()).unwrap().manifest;
+    let amounts = rows_of(&ORDERS, 20);
+    let amounts = table::read::amounts(&amounts, "amount");
+    let sum: Amount = amounts.iter().flatten().map(Amount).sum();
+    assert_eq!(manifest.outputs[1].sums["amount"], sum.to_string());
+    let text = fs::read_to_string(lake.root().join("meta/nights/2026-11-20/1.json")).unwrap();
+    assert!(text.contains(&sum.to_string()));
+}
