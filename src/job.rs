@@ -201,9 +201,11 @@ impl Default for AnalysisFile {
 impl Job {
     /// Reads and resolves the job in the file at `path`.
     pub fn load(path: &Path) -> Result<Self> {
-        let shown = path.display();
+        let shown = &path.display();
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::configuration(format!("cannot read the job: {error}")).file(shown).next("name a job file, such as jobs/nightly.toml")
+            Error::configuration(format!("cannot read the job: {error}"))
+                .file(shown)
+                .next("name a job file, such as jobs/nightly.toml")
         })?;
         let file: JobFile = toml::from_str(&text).map_err(|error| toml_error(&error, &text).file(shown))?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -249,17 +251,26 @@ impl Resolver {
             None => Library::shipped(),
         };
         let timezone = file.timezone.parse().map_err(|_| {
-            Error::configuration("not a time zone").column("timezone").found(&file.timezone).next("use a name such as Asia/Shanghai")
+            Error::configuration("not a time zone")
+                .column("timezone")
+                .found(&file.timezone)
+                .next("use a name such as Asia/Shanghai")
         })?;
-        let providers = file.provider.into_iter().map(|provider| self.provider(provider, &library)).collect::<Result<Vec<_>>>()?;
+        let providers =
+            file.provider.into_iter().map(|provider| self.provider(provider, &library)).collect::<Result<Vec<_>>>()?;
         if providers.is_empty() {
             return Err(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
         }
         for (at, provider) in providers.iter().enumerate() {
-            let same = |other: &&Provider| (&other.name, &other.account, &other.format.name) == (&provider.name, &provider.account, &provider.format.name);
+            let same = |other: &&Provider| {
+                (&other.name, &other.account, &other.format.name) == (&provider.name, &provider.account, &provider.format.name)
+            };
             if providers[..at].iter().any(|other| same(&other)) {
-                return Err(Error::configuration(format!("{} {} is named twice with {}", provider.name, provider.account, provider.format.name))
-                    .next("list all its files in one [[provider]]"));
+                return Err(Error::configuration(format!(
+                    "{} {} is named twice with {}",
+                    provider.name, provider.account, provider.format.name
+                ))
+                .next("list all its files in one [[provider]]"));
             }
         }
         let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &library);
@@ -295,10 +306,16 @@ impl Resolver {
     fn provider(&self, file: ProviderFile, library: &Library) -> Result<Provider> {
         let format = library.load(&file.format)?;
         if format.target != Target::Entries {
-            return Err(Error::configuration(format!("{} describes the merchant's own records, not a provider's file", format.name)));
+            return Err(Error::configuration(format!(
+                "{} describes the merchant's own records, not a provider's file",
+                format.name
+            )));
         }
         let settles_in = Lag::parse(&file.settles_in).ok_or_else(|| {
-            Error::configuration("not a number of days").column("settles_in").expected("such as `1 business day` or `2 days`").found(&file.settles_in)
+            Error::configuration("not a number of days")
+                .column("settles_in")
+                .expected("such as `1 business day` or `2 days`")
+                .found(&file.settles_in)
         })?;
         let rate_cards = file.fee.into_iter().map(|fee| {
             Ok(RateCard {
@@ -335,12 +352,18 @@ impl Resolver {
 }
 
 fn amount(text: &str, column: &str) -> Result<Amount> {
-    Amount::parse(text.as_bytes(), crate::money::SCALE)
-        .map_err(|why| Error::configuration(format!("this is {why}")).column(column).found(text).next("write a decimal such as \"0.60\", in quotes"))
+    Amount::parse(text.as_bytes(), crate::money::SCALE).map_err(|why| {
+        Error::configuration(format!("this is {why}"))
+            .column(column)
+            .found(text)
+            .next("write a decimal such as \"0.60\", in quotes")
+    })
 }
 
 fn duration(text: &str) -> Result<TimeDelta> {
-    let wrong = || Error::configuration("not a duration").column("abandoned_after").expected("such as `30 minutes` or `2 hours`").found(text);
+    let wrong = || {
+        Error::configuration("not a duration").column("abandoned_after").expected("such as `30 minutes` or `2 hours`").found(text)
+    };
     let (number, unit) = text.split_once(' ').ok_or_else(wrong)?;
     let number: u32 = number.parse().map_err(|_| wrong())?;
     match unit {

@@ -95,23 +95,21 @@ impl Lake {
         Ok(self.manifest(night)?.map_or(1, |newest| newest.generation_for(inputs_sha256)))
     }
 
-    /// Whether every data file of `manifest` is there, has its size, and carries the hash of its inputs. Reads
+    /// Whether every data file of `manifest` is there, has its size, and the footer it was published with. Reads
     /// footers only.
     pub fn is_intact(&self, manifest: &Manifest) -> Result<bool> {
         for output in &manifest.outputs {
-            if !self.holds(output, &manifest.night.inputs_sha256)? {
+            if !self.holds(output)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    fn holds(&self, output: &Output, inputs_sha256: &str) -> Result<bool> {
+    fn holds(&self, output: &Output) -> Result<bool> {
         let path = self.root.join(&output.path);
         match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.len() == output.bytes => {
-                Ok(parquet::inputs_sha256(&path)?.as_deref() == Some(inputs_sha256))
-            }
+            Ok(metadata) if metadata.len() == output.bytes => Ok(parquet::footer_sha256(&path)? == output.footer_sha256),
             Ok(_) => Ok(false),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(durable::failed("read", &path, &error)),

@@ -1,2 +1,30 @@
 //! Parse, run, turn the outcome into an exit code.
-fn main() {}
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tieout::cli::Cli;
+use tieout::command::run;
+use tieout::error::Exit;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => {
+            let asked_for = !message.use_stderr();
+            let _ = message.print();
+            return ExitCode::from(if asked_for { Exit::Published } else { Exit::Usage } as u8);
+        }
+    };
+    match run(cli) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(errors) => {
+            let mut stderr = std::io::stderr().lock();
+            for error in &errors {
+                let _ = writeln!(stderr, "error: {error}");
+            }
+            ExitCode::from(errors.first().map_or(Exit::LawBroken, |error| error.exit) as u8)
+        }
+    }
+}

@@ -18,7 +18,10 @@ impl FilePattern {
     /// A pattern relative to `folder`.
     pub fn new(folder: &Path, pattern: &str) -> Result<Self> {
         let wrong = |what: &str| {
-            Error::configuration(what.to_owned()).column("files").found(pattern).next("write the date as {date:%Y%m%d}, or {date:%Y-%m-%d}")
+            Error::configuration(what.to_owned())
+                .column("files")
+                .found(pattern)
+                .next("write the date as {date:%Y%m%d}, or {date:%Y-%m-%d}")
         };
         let mut rest = pattern;
         while let Some(start) = rest.find('{') {

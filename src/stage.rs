@@ -1,8 +1,8 @@
 //! Verbs: tables in, tables out. No I/O, no clock, no environment.
 
 pub mod analyze;
+pub mod failures;
 pub mod items;
 pub mod normalize;
-pub mod failures;
 pub mod reconcile;
 pub mod records;

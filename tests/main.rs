@@ -1,6 +1,6 @@
 //! Every test, in one binary: the engines are linked once.
 
-mod reconcile;
-mod sample;
 mod analyze;
 mod lake;
+mod reconcile;
+mod sample;

@@ -112,6 +112,8 @@ pub struct Output {
     pub bytes: u64,
     /// SHA-256 of its bytes.
     pub sha256: String,
+    /// SHA-256 of its footer alone: a cheap look whether it is still this file.
+    pub footer_sha256: String,
     /// Sum of each amount column over all rows and currencies: a check that nothing was lost, not an amount of
     /// money.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -55,7 +55,7 @@ impl Lake {
         }
         let mut restored = false;
         for output in outputs {
-            if !self.holds(output, &newest.night.inputs_sha256)? {
+            if !self.holds(output)? {
                 self.move_into_place(lock, output)?;
                 restored = true;
             }
@@ -96,6 +96,7 @@ fn stage(lock: &NightLock, night: &Night, tables: Vec<(&'static Table, RecordBat
             rows: written.rows,
             bytes: written.bytes,
             sha256: written.sha256,
+            footer_sha256: written.footer_sha256,
             sums: written.sums,
         })
     };

@@ -22,7 +22,7 @@ pub static REJECTS: Table = Table {
 pub static FILES: Table = Table {
     name: "files",
     grain: "input file",
-    key: &["file_id"],
+    key: &["file_id", "name"],
     columns: &[
         required("business_date", Date, "The night that read it."),
         required("file_id", Text, "Identity of the file: the first sixteen digits of its SHA-256."),
@@ -40,7 +40,6 @@ pub static FILES: Table = Table {
         required("framing", Count, "Header, comment, footer and blank lines."),
         optional("control_totals", Text, "What the file states of itself and was checked, as text."),
         optional("added_columns", Text, "Columns the format does not know, ignored."),
-        optional("error", Text, "Why it was refused."),
     ],
 };
 

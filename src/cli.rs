@@ -1,0 +1,209 @@
+//! What the user typed. The doc comments are the text of `--help`.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand};
+
+/// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
+#[derive(Debug, Parser)]
+#[command(name = "tieout", version, max_term_width = 110, after_long_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  published, or nothing had changed; breaks are findings, not failures
+  10  published, and --fail-on was exceeded
+  64  the command line is wrong
+  65  a file is corrupt, of another layout, or does not tie; nothing was published
+  66  a file is missing; nothing was published
+  70  a law is broken: a defect of tieout; nothing was published
+  73  an output cannot be created        74  reading or writing failed
+  75  try again: another run holds the night
+  77  not permitted                      78  the job or a format is wrong";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Close a night: read, reconcile, analyze, publish.
+    Run(Run),
+    /// Check a job: everything it names is there and makes sense. Touches nothing.
+    Check(Check),
+    /// Show the nights of a job: how they closed, and what is open.
+    Status(Status),
+    /// Tell everything about one order, reference, entry or break.
+    Explain(Explain),
+    /// Describe the published tables.
+    Schema(Schema),
+    /// List, show or recognise file formats.
+    Formats(Formats),
+    /// Write sample nights of any size, with an answer key.
+    Sample(Sample),
+}
+
+/// Close a night: read, reconcile, analyze, publish.
+///
+/// Reads the files the job names for the business date, holds them against the merchant's records and what was
+/// carried in from the night before, and publishes every table of the night at once. Running a night again without
+/// change publishes nothing; a changed input makes a new generation.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout run jobs/nightly.toml --date 2026-11-17
+  tieout run jobs/nightly.toml --date 2026-11-17 --json 2>/dev/null | tail -1 | jq .totals
+  tieout run jobs/nightly.toml --date 2026-11-17 --fail-on 0     exit 10 when any break is open")]
+pub struct Run {
+    /// The job file.
+    pub job: PathBuf,
+    /// The business date, in the job's time zone. Always explicit: nothing depends on the clock.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: NaiveDate,
+    /// Publish without the providers whose files are missing or refused, and mark the night incomplete.
+    #[arg(long)]
+    pub partial: bool,
+    /// Exit 10 when more than this many breaks are open at the close.
+    #[arg(long, value_name = "OPEN BREAKS")]
+    pub fail_on: Option<u64>,
+    /// End with one line of JSON on stdout instead of the summary.
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but errors.
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Threads to use; all cores when not given. The output is the same for any number.
+    #[arg(long, value_name = "COUNT")]
+    pub threads: Option<usize>,
+}
+
+/// Check a job: everything it names is there and makes sense. Touches nothing.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout check jobs/nightly.toml
+  tieout check jobs/nightly.toml --date 2026-11-17     also looks for the files of that night and recognises them")]
+pub struct Check {
+    /// The job file.
+    pub job: PathBuf,
+    /// Also look for the files of this business date.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: Option<NaiveDate>,
+}
+
+/// Show the nights of a job: how they closed, and what is open.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout status jobs/nightly.toml
+  tieout status jobs/nightly.toml --json | jq '.nights[-1].open'")]
+pub struct Status {
+    /// The job file.
+    pub job: PathBuf,
+    /// How many nights to show, the newest last.
+    #[arg(long, default_value_t = 14)]
+    pub nights: usize,
+    /// Print one JSON object instead.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Tell everything about one order, reference, entry or break.
+///
+/// Every line that states it, every record of it, the rule that matched them or the verdict, and, where nothing
+/// matched, what came near and in what it differed.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout explain jobs/nightly.toml SO20261117000004
+  tieout explain jobs/nightly.toml 4200002026111700000000000042 --date 2026-11-18")]
+pub struct Explain {
+    /// The job file.
+    pub job: PathBuf,
+    /// An order_id, attempt_id, refund_id, merchant or provider reference, entry_id, match_id or break_id.
+    pub id: String,
+    /// Only this night; all published nights when not given.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: Option<NaiveDate>,
+    /// Print one JSON object instead.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Describe the published tables.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout schema              the tables, one line each
+  tieout schema entries      the columns of one table, with meaning and unit
+  tieout schema --write schemas/tables")]
+pub struct Schema {
+    /// The table.
+    pub table: Option<String>,
+    /// Write the pages of all tables into this folder.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "table")]
+    pub write: Option<PathBuf>,
+}
+
+/// List, show or recognise file formats.
+#[derive(Args, Debug)]
+pub struct Formats {
+    /// What to do with formats.
+    #[command(subcommand)]
+    pub action: FormatsAction,
+}
+
+/// What to do with formats.
+#[derive(Debug, Subcommand)]
+pub enum FormatsAction {
+    /// List the formats that are known.
+    List {
+        /// A folder of formats of your own, as a job names it.
+        #[arg(long, value_name = "FOLDER")]
+        formats: Option<PathBuf>,
+    },
+    /// Print a format file.
+    Show {
+        /// Its name, such as `wechat_pay/trade_bill`.
+        name: String,
+        /// A folder of formats of your own, as a job names it.
+        #[arg(long, value_name = "FOLDER")]
+        formats: Option<PathBuf>,
+    },
+    /// Tell which format a file has, by its layout; or the nearest one, and the difference.
+    Recognise {
+        /// The file.
+        file: PathBuf,
+        /// A folder of formats of your own, as a job names it.
+        #[arg(long, value_name = "FOLDER")]
+        formats: Option<PathBuf>,
+    },
+}
+
+/// Write sample nights of any size, with an answer key.
+///
+/// One invented merchant, four providers in their own file formats, the merchant's records, and `answers.csv`: every
+/// break each night must find. The same arguments give the same bytes.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout sample /data/sample                                       three small nights
+  tieout sample /data/load --orders 1000000 --nights 1 --seed 11   one big one")]
+pub struct Sample {
+    /// The folder to write.
+    pub out: PathBuf,
+    /// Orders a night.
+    #[arg(long, default_value_t = 24)]
+    pub orders: u32,
+    /// Nights, one after another.
+    #[arg(long, default_value_t = 3)]
+    pub nights: u32,
+    /// What chance begins with.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// The first business date.
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2026-11-17")]
+    pub date: NaiveDate,
+}

@@ -1,0 +1,38 @@
+//! One file a subcommand; thin.
+
+mod check;
+mod formats;
+mod run;
+mod sample;
+mod schema;
+
+use std::io::Write;
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, Exit, Result};
+
+/// Does what was typed. Every error is given, the first decides the exit code.
+pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
+    let alone = |result: Result<Exit>| result.map_err(|error| vec![error]);
+    match cli.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Status(_) | Command::Explain(_) => Ok(Exit::Usage),
+        Command::Schema(arguments) => alone(schema::schema(&arguments)),
+        Command::Formats(arguments) => alone(formats::formats(&arguments.action)),
+        Command::Sample(arguments) => alone(sample::sample(&arguments)),
+    }
+}
+
+/// Writes a result on stdout. A reader that stops reading, such as `head`, is no error.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("write", "stdout", &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Says something on stderr, which may be gone.
+fn say(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,53 @@
+//! `tieout run`: close a night, and say how it went.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{print, say};
+use crate::cli::Run;
+use crate::error::{Error, Exit};
+use crate::job::Job;
+use crate::night::{Closed, Options, close};
+use crate::report::{json, summary};
+
+pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
+    let job = Job::load(&arguments.job).map_err(|error| vec![error])?;
+    let options = Options { date: arguments.date, partial: arguments.partial };
+    let mut pool = rayon::ThreadPoolBuilder::new();
+    if let Some(threads) = arguments.threads {
+        pool = pool.num_threads(threads);
+    }
+    let pool = pool.build().map_err(|error| vec![Error::new(Exit::TryAgain, format!("cannot start threads: {error}"))])?;
+    let bar = progress_bar(arguments);
+    let closed = pool.install(|| close(&job, options, &|doing| bar.set_message(doing.to_owned())));
+    bar.finish_and_clear();
+    let closed = closed?;
+
+    for error in &closed.left_out {
+        say(&format!("left out: {error}\n"));
+    }
+    let text = match (arguments.json, arguments.quiet) {
+        (true, _) => json::run(&closed),
+        (false, true) => String::new(),
+        (false, false) => summary::run(&job, &closed),
+    };
+    print(&text).map_err(|error| vec![error])?;
+    Ok(if over_limit(&closed, arguments.fail_on) { Exit::BreaksOverLimit } else { Exit::Published })
+}
+
+fn over_limit(closed: &Closed, limit: Option<u64>) -> bool {
+    limit.is_some_and(|limit| summary::in_state(&closed.manifest, "open") > limit)
+}
+
+/// A line that moves, on a terminal only.
+fn progress_bar(arguments: &Run) -> ProgressBar {
+    if arguments.quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template("{spinner} {msg} ({elapsed})").expect("the template is well formed"));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}

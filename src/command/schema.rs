@@ -1,0 +1,36 @@
+//! `tieout schema`: the published tables.
+
+use std::fmt::Write;
+use std::fs;
+
+use super::print;
+use crate::cli::Schema;
+use crate::error::{Error, Exit, Result};
+use crate::table::{TABLES, find};
+
+pub(super) fn schema(arguments: &Schema) -> Result<Exit> {
+    if let Some(folder) = &arguments.write {
+        fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder.display(), &error))?;
+        for table in TABLES {
+            let path = folder.join(format!("{}.md", table.name));
+            fs::write(&path, table.page()).map_err(|error| Error::io("write", path.display(), &error))?;
+        }
+        return Ok(Exit::Published);
+    }
+    match &arguments.table {
+        Some(name) => {
+            let names = TABLES.map(|table| table.name).join(", ");
+            let table =
+                find(name).ok_or_else(|| Error::new(Exit::Usage, format!("no table is called `{name}`")).expected(names))?;
+            print(&table.page())?;
+        }
+        None => {
+            let mut text = String::new();
+            for table in TABLES {
+                writeln!(text, "{:16} one row per {}", table.name, table.grain).expect("writing to a string does not fail");
+            }
+            print(&text)?;
+        }
+    }
+    Ok(Exit::Published)
+}

@@ -1,0 +1,215 @@
+//! The close of one night: the only file that knows the order. Fetch, normalize, reconcile, analyze, publish.
+
+mod deliveries;
+mod ledger;
+
+use arrow::array::RecordBatch;
+use chrono::NaiveDate;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::format::Target;
+use crate::format::time::day_range;
+use crate::job::Job;
+use crate::lake::{Lake, Manifest, Night, NightLock, PreviousNight};
+use crate::stage::analyze::{self, analyze};
+use crate::stage::failures::FailureCategories;
+use crate::stage::items::{Excluded, Expected, Side, merchant_side, outcome_columns, provider_side, settled};
+use crate::stage::normalize::{Columns, normalize};
+use crate::stage::reconcile::{Reconciled, Rules, Sides, reconcile};
+use crate::stage::records::{attempts_of_orders, records};
+use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
+use crate::table::column::Table;
+use crate::table::delivery::{FILES, NIGHTS, REJECTS};
+use crate::table::entries::ENTRIES;
+use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS, ROLLFORWARD};
+use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
+
+use deliveries::{Deliveries, Delivery};
+
+/// Version of this program, part of what a night depends on.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How a night is closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The business date.
+    pub date: NaiveDate,
+    /// Publish without the providers whose files are missing or refused, and mark the night incomplete.
+    pub partial: bool,
+}
+
+/// A night that was closed.
+#[derive(Debug)]
+pub struct Closed {
+    /// Whether anything was published; a night run again without change publishes nothing.
+    pub changed: bool,
+    /// The manifest that stands for the night.
+    pub manifest: Manifest,
+    /// Why files were left out of a partial night.
+    pub left_out: Vec<Error>,
+}
+
+/// Why a night was not closed: every file that is wrong, not only the first.
+pub type Refused = Vec<Error>;
+
+/// Closes a night of a job. `progress` is told what is being done.
+pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::result::Result<Closed, Refused> {
+    let alone = |error: Error| vec![error];
+    let lake = Lake::open(&job.lake).map_err(alone)?;
+    let lock = lake.lock(options.date).map_err(alone)?;
+    progress("looking for files");
+    let mut deliveries = Deliveries::fetch(job, options, &lake, &lock)?;
+    let before = lake.night_before(options.date).map_err(alone)?;
+    let inputs_sha256 = inputs_hash(job, options, &deliveries, before.as_ref());
+    if let Some(manifest) = lake.manifest(options.date).map_err(alone)? {
+        if manifest.night.inputs_sha256 == inputs_sha256 && lake.is_intact(&manifest).map_err(alone)? {
+            return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out });
+        }
+    }
+    progress("reading files");
+    deliveries.read(job, options)?;
+    let night = close_delivered(job, options, &lake, &lock, deliveries, before.as_ref(), inputs_sha256, progress);
+    night.map_err(alone)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the state of one night, handed over once")]
+fn close_delivered(
+    job: &Job,
+    options: Options,
+    lake: &Lake,
+    lock: &NightLock,
+    mut deliveries: Deliveries,
+    before: Option<&Manifest>,
+    inputs_sha256: String,
+    progress: &dyn Fn(&str),
+) -> Result<Closed> {
+    let night = options.date;
+    progress("normalizing");
+    let mut delivered = deliveries.delivered(job);
+    let entries = normalize(&mut delivered.providers, night)?;
+    let orders = records(&mut delivered.orders, Target::Orders, night);
+    let mut attempts = records(&mut delivered.attempts, Target::Attempts, night);
+    if job.attempts.is_none() {
+        attempts = attempts_of_orders(&orders);
+    }
+    let refunds = records(&mut delivered.refunds, Target::Refunds, night);
+    let files = deliveries::Ledger::of(delivered);
+    ledger::conserved(&files, [entries.rows, orders.rows, attempts.rows, refunds.rows], job.attempts.is_some())?;
+
+    progress("reconciling");
+    let carried = before.map(|before| before.night.business_date);
+    let carried_items = carried.map_or_else(|| Ok(OPEN_ITEMS.empty()), |date| lake.read(&OPEN_ITEMS, date))?;
+    let carried_breaks = carried.map_or_else(|| Ok(BREAKS.empty()), |date| lake.read(&BREAKS, date))?;
+    let by_provider = job.expected(night);
+    let expected = Expected { night, by_provider: &by_provider };
+    let provider = provider_side(&entries, &carried_items, &expected);
+    let (merchant, attempts_taken) = merchant_side(&attempts, &refunds, &carried_items, &expected);
+    let rules = Rules {
+        night,
+        rate_cards: job.providers.iter().flat_map(|provider| provider.rate_cards.clone()).collect(),
+        tolerances: job.tolerances.clone(),
+    };
+    let sides = Sides { provider: &provider.items, merchant: &merchant.items };
+    let reconciled = reconcile(sides, &carried_breaks, &rules)?;
+    let tables = finish_records(entries, orders, attempts, refunds, &provider, &merchant, attempts_taken, &reconciled);
+
+    progress("analyzing");
+    let failures = FailureCategories::shipped()?;
+    let (_, closes_at) = day_range(night, job.timezone);
+    let analysis = analyze(
+        &analyze::Inputs { orders: &tables.orders, attempts: &tables.attempts, settled: &tables.settled },
+        &analyze::Rules { night, closes_at, maturity: job.abandoned_after, failures: &failures },
+    )?;
+
+    progress("publishing");
+    let complete = deliveries.left_out.is_empty();
+    let summary = ledger::Summary::of(&tables, &reconciled, &files);
+    let generation = lake.generation(night, &inputs_sha256)?;
+    let state = Night {
+        job: job.name.clone(),
+        business_date: night,
+        inputs_sha256,
+        version: VERSION.to_owned(),
+        complete,
+        timezone: job.timezone.to_string(),
+        previous_night: before.map(PreviousNight::from),
+        inputs: files.inputs(),
+        totals: summary.totals(),
+    };
+    let published: Vec<(&'static Table, RecordBatch)> = vec![
+        (&ENTRIES, tables.entries),
+        (&ORDERS, tables.orders),
+        (&ATTEMPTS, tables.attempts),
+        (&REFUNDS, tables.refunds),
+        (&MATCHES, reconciled.matches),
+        (&BREAKS, reconciled.breaks),
+        (&OPEN_ITEMS, reconciled.open_items),
+        (&ROLLFORWARD, reconciled.rollforward),
+        (&REJECTS, files.rejects(night)),
+        (&FUNNEL, analysis.funnel),
+        (&SUCCESS_RATES, analysis.success_rates),
+        (&ABANDONMENT, analysis.abandonment),
+        (&FAILURE_REASONS, analysis.failure_reasons),
+        (&FILES, files.table(night)),
+        (&NIGHTS, summary.nights(&state, generation)),
+    ];
+    let published = lake.publish(lock, state, published)?;
+    Ok(Closed { changed: true, manifest: published.manifest, left_out: deliveries.left_out })
+}
+
+/// The tables whose rows matching says something of.
+#[derive(Debug)]
+struct Recorded {
+    entries: RecordBatch,
+    orders: RecordBatch,
+    attempts: RecordBatch,
+    refunds: RecordBatch,
+    settled: arrow::array::BooleanArray,
+}
+
+#[expect(clippy::too_many_arguments, reason = "four tables and what matching says of them")]
+fn finish_records(
+    entries: Columns,
+    orders: Columns,
+    attempts: Columns,
+    refunds: Columns,
+    provider: &Side,
+    merchant: &Side,
+    attempts_taken: usize,
+    reconciled: &Reconciled,
+) -> Recorded {
+    let of_entries = &reconciled.provider_outcomes[..provider.rows.len()];
+    let (attempt_rows, refund_rows) = merchant.rows.split_at(attempts_taken);
+    let (of_attempts, of_refunds) = reconciled.merchant_outcomes[..merchant.rows.len()].split_at(attempts_taken);
+    let finish = |table: &'static Table, records: Columns, rows: &[u32], outcomes, excluded| {
+        let outcome = outcome_columns(records.rows, rows, outcomes, excluded);
+        table.batch(records.columns.into_iter().chain(outcome))
+    };
+    let settled = settled(attempts.rows, attempt_rows, of_attempts);
+    Recorded {
+        entries: finish(&ENTRIES, entries, &provider.rows, of_entries, Excluded::Entries),
+        orders: ORDERS.batch(orders.columns),
+        attempts: finish(&ATTEMPTS, attempts, attempt_rows, of_attempts, Excluded::Records),
+        refunds: finish(&REFUNDS, refunds, refund_rows, of_refunds, Excluded::Records),
+        settled,
+    }
+}
+
+/// Hash of everything a night depends on: files, job, formats, carried state, version.
+fn inputs_hash(job: &Job, options: Options, deliveries: &Deliveries, before: Option<&Manifest>) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    part(VERSION);
+    part(&options.date.to_string());
+    part(before.map_or("", |before| before.sha256.as_str()));
+    job.texts.iter().for_each(|text| part(text));
+    let mut files: Vec<[&str; 3]> = deliveries.files.iter().map(Delivery::hashed).collect();
+    files.sort_unstable();
+    files.iter().flatten().for_each(|text| part(text));
+    deliveries.left_out.iter().for_each(|error| part(&error.to_string()));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

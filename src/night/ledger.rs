@@ -1,0 +1,212 @@
+//! Law 1 over files, and the tables and totals that say how the close went.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use chrono::NaiveDate;
+use serde_json::{Map, Value, json};
+
+use super::Recorded;
+use super::deliveries::Ledger;
+use crate::error::{Error, Result};
+use crate::format::read::Reject;
+use crate::lake::{Input, Night};
+use crate::money::Amount;
+use crate::stage::reconcile::Reconciled;
+use crate::table::build::{count, counts, dates, day_number, flags, same_date, texts, words};
+use crate::table::delivery::{FILES, NIGHTS, REJECTS};
+use crate::table::read::{amount, amounts, words as words_in};
+
+/// What became of one file.
+#[derive(Debug)]
+pub(super) struct FileRow {
+    pub(super) input: Input,
+    pub(super) file_id: String,
+    pub(super) framing: u64,
+    pub(super) tied: Vec<String>,
+    pub(super) added: Vec<String>,
+    pub(super) rejects: Vec<Reject>,
+    pub(super) is_provider: bool,
+}
+
+/// Law 1: every line of every file is a row, a reject, or framing; and every row is in its table.
+pub(super) fn conserved(ledger: &Ledger, rows: [usize; 4], has_attempts: bool) -> Result<()> {
+    for file in &ledger.files {
+        let input = &file.input;
+        if input.lines != input.entries + input.rejects + file.framing {
+            return Err(Error::law(format!(
+                "{} lines are {} rows, {} rejects and {} framing lines",
+                input.lines, input.entries, input.rejects, file.framing
+            ))
+            .file(&input.name));
+        }
+    }
+    let read = |source: Option<&str>| -> u64 {
+        let of = |file: &&FileRow| source.map_or(file.is_provider, |source| !file.is_provider && file.input.source == source);
+        ledger.files.iter().filter(of).map(|file| file.input.entries).sum()
+    };
+    let [entries, orders, attempts, refunds] = rows.map(|rows| rows as u64);
+    let attempts_read = if has_attempts { read(Some("attempts")) } else { orders };
+    for (table, kept, read) in [
+        ("entries", entries, read(None)),
+        ("orders", orders, read(Some("orders"))),
+        ("attempts", attempts, attempts_read),
+        ("refunds", refunds, read(Some("refunds"))),
+    ] {
+        if kept != read {
+            return Err(Error::law(format!("{read} rows read became {kept} rows of {table}")));
+        }
+    }
+    Ok(())
+}
+
+/// Table `files`.
+pub(super) fn files_table(files: &[FileRow], night: NaiveDate) -> RecordBatch {
+    // Two copies of a file have one identity; the table says of each name what became of it.
+    let text = |value: fn(&FileRow) -> &str| texts(files.iter().map(|file| Some(value(file))));
+    let word = |value: fn(&FileRow) -> &str| words(files.iter().map(|file| Some(value(file))));
+    let number = |value: fn(&FileRow) -> u64| {
+        counts(files.iter().map(|file| i64::try_from(value(file)).expect("a file has fewer than 2^63 bytes")))
+    };
+    let list = |value: fn(&FileRow) -> &[String]| {
+        texts(files.iter().map(|file| if value(file).is_empty() { None } else { Some(value(file).join("; ")) }))
+    };
+    FILES.batch([
+        ("business_date", same_date(night, files.len())),
+        ("file_id", text(|file| &file.file_id)),
+        ("source", word(|file| &file.input.source)),
+        ("account", word(|file| &file.input.account)),
+        ("name", text(|file| &file.input.name)),
+        ("sha256", text(|file| &file.input.sha256)),
+        ("bytes", number(|file| file.input.bytes)),
+        ("format", word(|file| &file.input.format)),
+        ("layout", word(|file| &file.input.layout)),
+        ("state", word(|file| &file.input.state)),
+        ("lines", number(|file| file.input.lines)),
+        ("entries", number(|file| file.input.entries)),
+        ("rejects", number(|file| file.input.rejects)),
+        ("framing", number(|file| file.framing)),
+        ("control_totals", list(|file| &file.tied)),
+        ("added_columns", list(|file| &file.added)),
+    ])
+}
+
+/// Table `rejects`.
+pub(super) fn rejects_table(files: &[FileRow], night: NaiveDate) -> RecordBatch {
+    let rejects: Vec<(&str, &Reject)> =
+        files.iter().flat_map(|file| file.rejects.iter().map(|reject| (file.file_id.as_str(), reject))).collect();
+    REJECTS.batch([
+        ("business_date", same_date(night, rejects.len())),
+        ("file_id", words(rejects.iter().map(|(file, _)| Some(*file)))),
+        ("line", counts(rejects.iter().map(|(_, reject)| i64::try_from(reject.line).expect("a line number fits 63 bits")))),
+        ("column", words(rejects.iter().map(|(_, reject)| Some(&reject.column)))),
+        ("value", texts(rejects.iter().map(|(_, reject)| Some(&reject.value)))),
+        ("reason", words(rejects.iter().map(|(_, reject)| Some(&reject.reason)))),
+    ])
+}
+
+/// The counts and sums by which a night is told.
+#[derive(Debug)]
+pub(super) struct Summary {
+    rows: BTreeMap<&'static str, usize>,
+    /// Breaks by state and type.
+    breaks: BTreeMap<(String, String), i64>,
+    /// Entries and sums of gross, fee and net by provider and currency.
+    providers: BTreeMap<(String, String), (i64, [Amount; 3])>,
+    files: usize,
+    rejects: u64,
+}
+
+impl Summary {
+    pub(super) fn of(tables: &Recorded, reconciled: &Reconciled, ledger: &Ledger) -> Self {
+        let mut breaks = BTreeMap::new();
+        let (states, types) = (words_in(&reconciled.breaks, "state"), words_in(&reconciled.breaks, "break_type"));
+        for row in 0..reconciled.breaks.num_rows() {
+            *breaks.entry((states.get(row).to_owned(), types.get(row).to_owned())).or_insert(0) += 1;
+        }
+        Self {
+            rows: BTreeMap::from([
+                ("entries", tables.entries.num_rows()),
+                ("orders", tables.orders.num_rows()),
+                ("attempts", tables.attempts.num_rows()),
+                ("refunds", tables.refunds.num_rows()),
+                ("matches", reconciled.matches.num_rows()),
+                ("open_items", reconciled.open_items.num_rows()),
+            ]),
+            breaks,
+            providers: provider_sums(&tables.entries),
+            files: ledger.files.len(),
+            rejects: ledger.files.iter().map(|file| file.input.rejects).sum(),
+        }
+    }
+
+    fn in_state(&self, state: &str) -> i64 {
+        self.breaks.iter().filter(|((of, _), _)| of == state).map(|(_, count)| count).sum()
+    }
+
+    /// As the manifest holds it; amounts as text.
+    pub(super) fn totals(&self) -> Map<String, Value> {
+        let mut totals = Map::new();
+        for (table, rows) in &self.rows {
+            totals.insert((*table).to_owned(), json!(rows));
+        }
+        totals.insert("rejects".to_owned(), json!(self.rejects));
+        let mut breaks = Map::new();
+        for ((state, kind), count) in &self.breaks {
+            let of_state = breaks.entry(state.clone()).or_insert_with(|| Value::Object(Map::new()));
+            of_state.as_object_mut().expect("it was made as an object").insert(kind.clone(), json!(count));
+        }
+        totals.insert("breaks".to_owned(), Value::Object(breaks));
+        let providers = self.providers.iter().map(|((provider, currency), (lines, [gross, fee, net]))| {
+            let shown = |amount: &Amount| amount.in_currency(currency);
+            json!({ "provider": provider, "currency": currency, "entries": lines, "gross": shown(gross), "fee": shown(fee), "net": shown(net) })
+        });
+        totals.insert("providers".to_owned(), Value::Array(providers.collect()));
+        totals
+    }
+
+    /// Table `nights`.
+    pub(super) fn nights(&self, night: &Night, generation: u64) -> RecordBatch {
+        let one_count = |number: i64| counts([number]);
+        let rows = |table: &str| one_count(count(self.rows[table]));
+        NIGHTS.batch([
+            ("business_date", same_date(night.business_date, 1)),
+            ("job", words([Some(&night.job)])),
+            ("generation", one_count(i64::try_from(generation).expect("few generations"))),
+            ("complete", flags([night.complete])),
+            ("timezone", words([Some(&night.timezone)])),
+            ("previous_night", dates([night.previous_night.as_ref().map(|previous| day_number(previous.business_date))])),
+            ("inputs_sha256", texts([Some(&night.inputs_sha256)])),
+            ("version", words([Some(&night.version)])),
+            ("files", one_count(count(self.files))),
+            ("entries", rows("entries")),
+            ("rejects", one_count(i64::try_from(self.rejects).expect("few rejects"))),
+            ("orders", rows("orders")),
+            ("attempts", rows("attempts")),
+            ("refunds", rows("refunds")),
+            ("matches", rows("matches")),
+            ("waiting", one_count(self.in_state("waiting"))),
+            ("open", one_count(self.in_state("open"))),
+            ("cleared", one_count(self.in_state("cleared"))),
+        ])
+    }
+}
+
+fn provider_sums(entries: &RecordBatch) -> BTreeMap<(String, String), (i64, [Amount; 3])> {
+    let (providers, currencies) = (words_in(entries, "provider"), words_in(entries, "currency"));
+    let columns = ["gross", "fee", "net"].map(|name| amounts(entries, name));
+    // By code first: a million rows have a handful of pairs.
+    let mut by_code: BTreeMap<(usize, usize), (i64, [Amount; 3])> = BTreeMap::new();
+    for row in 0..entries.num_rows() {
+        let key = (providers.code(row).unwrap_or_default(), currencies.code(row).unwrap_or_default());
+        let entry = by_code.entry(key).or_default();
+        entry.0 += 1;
+        for (sum, column) in entry.1.iter_mut().zip(columns) {
+            *sum += amount(column, row).unwrap_or_default();
+        }
+    }
+    let named = |(provider, currency): (usize, usize)| {
+        (providers.values.value(provider).to_owned(), currencies.values.value(currency).to_owned())
+    };
+    by_code.into_iter().map(|(key, sums)| (named(key), sums)).collect()
+}
