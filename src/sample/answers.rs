@@ -147,8 +147,13 @@ impl Planted {
 
     fn difference(&self) -> Amount {
         let difference = self.provider_amount.unwrap_or_default() - self.merchant_amount.unwrap_or_default();
-        // A fee too high is money lost.
-        if self.break_type == BreakType::FeeMismatch { -difference } else { difference }
+        match self.break_type {
+            // A fee too high is money lost.
+            BreakType::FeeMismatch => -difference,
+            // Amounts of two currencies have no difference.
+            BreakType::CurrencyMismatch => Amount::ZERO,
+            _ => difference,
+        }
     }
 
     fn state(&self, nights_later: u32, first_seen: NaiveDate, night: NaiveDate) -> &'static str {

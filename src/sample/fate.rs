@@ -295,7 +295,7 @@ impl Story {
         self.paid(Movement { currency: "GBP", customer_currency: "GBP", ..payment });
         let amount = self.order.amount;
         let found = Planted::of(BreakType::CurrencyMismatch, &self.order, "charged and settled in GBP: same digits, other money");
-        self.found(found.merchant(amount).provider(amount));
+        self.found(found.merchant(amount));
     }
 
     fn false_failure(&mut self, draw: &mut Draw) {
