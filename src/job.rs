@@ -8,7 +8,7 @@ use chrono::{Datelike, Days, NaiveDate, TimeDelta, Weekday};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::format::shipped::Library;
 use crate::format::{Format, Target};
 use crate::money::{Amount, Rounding};
@@ -68,6 +68,52 @@ pub struct Records {
     pub format: Format,
     /// Where they are.
     pub files: Vec<FilePattern>,
+}
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A provider, by its place in the job.
+    Provider(usize),
+    /// The merchant's records of one table.
+    Merchant(Target),
+}
+
+/// One kind of file a night is closed from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Whose files they are.
+    pub owner: Owner,
+    /// The provider, or orders, attempts, refunds.
+    pub name: &'a str,
+    /// The account with the provider; empty for the merchant's own records.
+    pub account: &'a str,
+    /// How they are laid out.
+    pub format: &'a Format,
+    /// Whether the night stops without them.
+    pub required: bool,
+    files: &'a [FilePattern],
+}
+
+impl Source<'_> {
+    /// Its files on a date. None is an error: a day without business has a file that says so.
+    pub fn files(&self, date: NaiveDate) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for pattern in self.files {
+            files.extend(pattern.files(date)?);
+        }
+        files.sort();
+        files.dedup();
+        if files.is_empty() {
+            let looked: Vec<String> = self.files.iter().map(|pattern| pattern.on(date)).collect();
+            let whose = [self.name, self.account].join(" ");
+            return Err(Error::new(Exit::MissingInput, format!("no file of {} for the night {date}", whose.trim_end()))
+                .expected(looked.join(" or "))
+                .found("nothing")
+                .next("wait for the file, or close without it with --partial or `required = false`"));
+        }
+        Ok(files)
+    }
 }
 
 /// A number of days, or of business days: Monday to Friday.
@@ -210,6 +256,29 @@ impl Job {
         let file: JobFile = toml::from_str(&text).map_err(|error| toml_error(&error, &text).file(shown))?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         Resolver { folder, text }.job(file).map_err(|error| if error.file.is_none() { error.file(shown) } else { error })
+    }
+
+    /// Everything a night is closed from: the providers in the order of the job, then the merchant's records.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Source<'_>> {
+        let providers = self.providers.iter().enumerate().map(|(at, provider)| Source {
+            owner: Owner::Provider(at),
+            name: &provider.name,
+            account: &provider.account,
+            format: &provider.format,
+            required: provider.required,
+            files: &provider.files,
+        });
+        let records = [Some(&self.orders), self.attempts.as_ref(), self.refunds.as_ref()].into_iter().flatten();
+        let merchant = records.map(|records| Source {
+            owner: Owner::Merchant(records.target),
+            name: records.target.table().name,
+            account: "",
+            format: &records.format,
+            required: true,
+            files: &records.files,
+        });
+        providers.chain(merchant).collect()
     }
 
     /// The providers' names with the night by which what is first seen on `night` should have met its counterpart.

@@ -228,6 +228,7 @@ impl<'a> Night<'a> {
                 Kind::Refund => self.miss(self.provider, row, BreakType::RefundMissingInMerchant),
                 Kind::Chargeback => self.break_at_once(row, BreakType::Chargeback),
                 Kind::ChargebackReversal => self.break_at_once(row, BreakType::ChargebackReversed),
+                Kind::Other => Outcome::Excluded(Exclusion::NotOfAnOrder),
             };
             self.end_entry(row, outcome)?;
         }
