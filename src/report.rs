@@ -1,4 +1,5 @@
 //! What people and programs look at.
 
+mod grid;
 pub mod json;
 pub mod summary;
