@@ -2,4 +2,5 @@
 
 mod grid;
 pub mod json;
+pub mod status;
 pub mod summary;
