@@ -1,6 +1,7 @@
 //! One file a subcommand; thin.
 
 mod check;
+mod explain;
 mod formats;
 mod run;
 mod sample;
@@ -19,7 +20,7 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Status(arguments) => alone(status::status(&arguments)),
-        Command::Explain(_) => Ok(Exit::Usage),
+        Command::Explain(arguments) => alone(explain::explain(&arguments)),
         Command::Schema(arguments) => alone(schema::schema(&arguments)),
         Command::Formats(arguments) => alone(formats::formats(&arguments.action)),
         Command::Sample(arguments) => alone(sample::sample(&arguments)),
