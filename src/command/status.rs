@@ -9,7 +9,7 @@ use crate::report::status::Standing;
 
 pub(super) fn status(arguments: &Status) -> Result<Exit> {
     let job = Job::load(&arguments.job)?;
-    let standing = Standing::of(&job.name, &Lake::open(&job.lake)?, arguments.nights)?;
+    let standing = Standing::of(&job, &Lake::open(&job.lake)?, arguments.nights)?;
     print(&if arguments.json { standing.json() } else { standing.text() })?;
     Ok(Exit::Published)
 }

@@ -121,12 +121,9 @@ impl Story {
     }
 
     fn had_state_before(&self, row: &Row) -> bool {
-        let earlier = self
-            .found
-            .rows
-            .iter()
-            .filter(|other| other.is_of(&BREAKS) && other.night < row.night && other.get("break_id") == row.get("break_id"));
-        earlier.last().is_some_and(|earlier| earlier.get("state") == row.get("state"))
+        let is_before = |other: &&Row| other.is_of(&BREAKS) && other.night < row.night;
+        let before = self.found.rows.iter().rfind(|other| is_before(other) && other.get("break_id") == row.get("break_id"));
+        before.is_some_and(|before| before.get("state") == row.get("state"))
     }
 
     /// What was read that night in the order it happened, then what the close said of it: a break only where its state
@@ -204,10 +201,7 @@ fn tell_break(text: &mut String, rows: &[&Row]) {
 
 fn tell_alone(text: &mut String, alone: &Alone) {
     let item = &alone.item;
-    line(
-        text,
-        format!("  {} {}: {} {}, {}", item.noun(), item.id, item.amount, item.currency, sentence::local(&item.occurred_at)),
-    );
+    line(text, format!("  {}", item.text()));
     line(text, format!("    first seen {}, counterpart expected by {}", alone.first_seen, alone.expected_by));
     let (one, many) = match (item.noun(), item.kind.as_str()) {
         ("entry", "refund") => ("open refund", "open refunds"),
@@ -221,19 +215,7 @@ fn tell_alone(text: &mut String, alone: &Alone) {
     }
     line(text, format!("    nearest among {among} of {}:", alone.night));
     for (place, near) in alone.near.iter().enumerate() {
-        let other = &near.item;
-        line(
-            text,
-            format!(
-                "    {}. {} {}: {} {}, {}",
-                place + 1,
-                other.noun(),
-                other.id,
-                other.amount,
-                other.currency,
-                sentence::local(&other.occurred_at)
-            ),
-        );
+        line(text, format!("    {}. {}", place + 1, near.item.text()));
         if !near.same.is_empty() {
             line(text, format!("       same {}", near.same.join(", ")));
         }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::grid::{Grid, blank_zero, counted, line};
 use super::summary::{in_state, number};
 use crate::error::Result;
+use crate::job::Job;
 use crate::lake::{Input, Lake, Manifest};
 use crate::money::Amount;
 use crate::table::build::date_of;
@@ -26,6 +27,8 @@ pub struct Standing {
     published: usize,
     nights: Vec<Closed>,
     newest: Option<Left>,
+    /// Providers of the job, with their accounts, of which the newest night read nothing.
+    left_out: Vec<(String, String)>,
 }
 
 /// A published night.
@@ -57,7 +60,7 @@ struct Items {
 
 impl Standing {
     /// Reads the last `nights` nights of `lake`.
-    pub fn of(job: &str, lake: &Lake, nights: usize) -> Result<Self> {
+    pub fn of(job: &Job, lake: &Lake, nights: usize) -> Result<Self> {
         let manifests = lake.nights()?;
         let published = manifests.len();
         let shown = manifests.into_iter().skip(published.saturating_sub(nights));
@@ -65,7 +68,8 @@ impl Standing {
             shown.map(|manifest| Ok(Closed { intact: lake.is_intact(&manifest)?, manifest })).collect::<Result<Vec<_>>>()?;
         let newest = nights.last().filter(|newest| newest.intact);
         let newest = newest.map(|newest| Left::of(lake, newest.manifest.night.business_date)).transpose()?;
-        Ok(Self { job: job.to_owned(), published, nights, newest })
+        let left_out = nights.last().map_or(Vec::new(), |newest| left_out(job, &newest.manifest));
+        Ok(Self { job: job.name.clone(), published, nights, newest, left_out })
     }
 
     /// For a person.
@@ -97,7 +101,7 @@ impl Standing {
         }
         line(&mut text, "");
         line(&mut text, format!("Deliveries of {date}"));
-        text.push_str(&deliveries(&newest.manifest.night.inputs));
+        text.push_str(&deliveries(&newest.manifest.night.inputs, &self.left_out));
         text
     }
 
@@ -139,6 +143,7 @@ impl Standing {
     pub fn json(&self) -> String {
         let nights: Vec<Value> = self.nights.iter().map(Closed::json).collect();
         let deliveries = self.nights.last().map(|newest| &newest.manifest.night.inputs);
+        let left_out = self.left_out.iter().map(|(source, account)| json!({ "source": source, "account": account }));
         let object = json!({
             "schema_version": SCHEMA_VERSION,
             "job": self.job,
@@ -147,6 +152,7 @@ impl Standing {
             "open_items": self.newest.as_ref().map(Left::items_json),
             "open_breaks": self.newest.as_ref().map(Left::breaks_json),
             "deliveries": deliveries,
+            "left_out": left_out.collect::<Vec<_>>(),
         });
         format!("{object}\n")
     }
@@ -262,7 +268,20 @@ fn open_breaks(lake: &Lake, night: NaiveDate) -> Result<BTreeMap<String, [u64; A
     Ok(breaks)
 }
 
-fn deliveries(inputs: &[Input]) -> String {
+/// Of an incomplete night, the accounts of the job whose files it did not read.
+fn left_out(job: &Job, manifest: &Manifest) -> Vec<(String, String)> {
+    let night = &manifest.night;
+    if night.complete {
+        return Vec::new();
+    }
+    let was_read = |source: &str, account: &str| {
+        night.inputs.iter().any(|input| input.source == source && input.account == account && input.state == "read")
+    };
+    let accounts = job.providers.iter().filter(|provider| !was_read(&provider.name, &provider.account));
+    accounts.map(|provider| (provider.name.clone(), provider.account.clone())).collect()
+}
+
+fn deliveries(inputs: &[Input], left_out: &[(String, String)]) -> String {
     let mut grid = Grid::new(&["source", "name", "state", "lines", "rows", "rejects"], 3);
     for input in inputs {
         grid.row([
@@ -273,6 +292,10 @@ fn deliveries(inputs: &[Input]) -> String {
             input.entries.to_string(),
             blank_zero(input.rejects),
         ]);
+    }
+    for (source, account) in left_out {
+        let nothing = || blank_zero(0);
+        grid.row([source.clone(), account.clone(), "LEFT OUT".to_owned(), nothing(), nothing(), nothing()]);
     }
     grid.text()
 }

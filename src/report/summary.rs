@@ -17,7 +17,7 @@ pub fn run(job: &Job, closed: &Closed) -> String {
     let manifest = &closed.manifest;
     let night = &manifest.night;
     let mut text = String::new();
-    let verdict = if closed.changed { "closed" } else { "unchanged: nothing was published" };
+    let verdict = if closed.changed { "closed" } else { "unchanged, nothing was published" };
     let partial = if night.complete { "" } else { ", INCOMPLETE" };
     line(&mut text, format!("{} {}: {verdict} (generation {}{partial})", night.job, night.business_date, manifest.generation));
     for error in &closed.left_out {

@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::rows::cell;
+use super::sentence::local;
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::table::build::date_of;
@@ -45,6 +46,8 @@ pub(super) struct Shown {
     pub(super) provider: Option<String>,
     pub(super) amount: String,
     pub(super) currency: String,
+    /// What its side says of it.
+    pub(super) status: String,
     pub(super) occurred_at: String,
     references: [Option<String>; 3],
 }
@@ -69,6 +72,7 @@ pub(super) fn alone(lake: &Lake, night: NaiveDate, ids: &[&str], zone: Tz) -> Re
         "merchant_refund_reference",
         "currency",
         "amount",
+        "status",
         "occurred_at",
         "first_seen",
         "expected_by",
@@ -152,7 +156,7 @@ impl<'a> Items<'a> {
         let likeness = match (self.same_provider(row, other), self.same_money(row, other), edits) {
             (true, true, Some(_)) => Likeness::AmountAndNearlyReference,
             (true, true, None) => Likeness::Amount,
-            (true, false, Some(_)) => Likeness::NearlyReference,
+            (true, false, Some(_)) if !self.has_unlike_reference(row, other) => Likeness::NearlyReference,
             (false, _, Some(0)) => Likeness::ReferenceOfAnotherProvider,
             _ => return None,
         };
@@ -170,6 +174,14 @@ impl<'a> Items<'a> {
             return None;
         }
         Some(strsim::osa_distance(ours, theirs)).filter(|&edits| edits <= FEW_EDITS)
+    }
+
+    /// Whether some reference tells two items apart: numbers that are counted up look alike, and mean nothing by it.
+    fn has_unlike_reference(&self, row: usize, other: usize) -> bool {
+        (0..REFERENCES.len()).any(|reference| {
+            let both = self.reference(reference, row).zip(self.reference(reference, other));
+            both.is_some() && self.edits(reference, row, other).is_none()
+        })
     }
 
     fn reference(&self, reference: usize, row: usize) -> Option<&'a str> {
@@ -227,6 +239,7 @@ impl<'a> Items<'a> {
             provider: self.provider.optional(row).map(str::to_owned),
             amount: text("amount", "currency"),
             currency: self.currency.get(row).to_owned(),
+            status: text("status", ""),
             occurred_at: text("occurred_at", ""),
             references: std::array::from_fn(|reference| self.reference(reference, row).map(str::to_owned)),
         }
@@ -243,6 +256,12 @@ impl Shown {
         }
     }
 
+    /// In one line.
+    pub(super) fn text(&self) -> String {
+        let Self { id, amount, currency, status, occurred_at, .. } = self;
+        format!("{} {id}: {amount} {currency}, {status}, {}", self.noun(), local(occurred_at))
+    }
+
     fn json(&self) -> Value {
         let mut object = json!({
             "side": self.side,
@@ -251,6 +270,7 @@ impl Shown {
             "provider": self.provider,
             "currency": self.currency,
             "amount": self.amount,
+            "status": self.status,
             "occurred_at": self.occurred_at,
         });
         for (name, reference) in REFERENCES.into_iter().zip(&self.references) {

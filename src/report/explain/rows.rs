@@ -378,7 +378,7 @@ fn nearest(lake: &Lake, nights: &[NaiveDate], id: &str) -> Result<Vec<String>> {
                     let distance = if length >= SHORTEST_PART && name.contains(id) {
                         0
                     } else if name.len().abs_diff(id.len()) <= furthest {
-                        strsim::osa_distance(name, id)
+                        edits(name, id)
                     } else {
                         continue;
                     };
@@ -393,4 +393,11 @@ fn nearest(lake: &Lake, nights: &[NaiveDate], id: &str) -> Result<Vec<String>> {
         }
     }
     Ok(near.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Edits between two names. Names that are counted up begin alike, so what they share is set aside first.
+fn edits(a: &str, b: &str) -> usize {
+    let same = a.char_indices().zip(b.chars()).take_while(|((_, ours), theirs)| ours == theirs);
+    let shared = same.map(|((at, letter), _)| at + letter.len_utf8()).last().unwrap_or(0);
+    strsim::osa_distance(&a[shared..], &b[shared..])
 }

@@ -30,11 +30,14 @@ struct Contract {
 impl Rules {
     pub(super) fn of(job: &Job, rows: &[Row]) -> Self {
         let stated = |name: &str| -> BTreeSet<&str> { rows.iter().map(|row| row.get(name)).collect() };
-        let (providers, currencies, accounts) = (stated("provider"), stated("currency"), stated("account"));
-        let has_account = accounts.iter().any(|account| !account.is_empty());
+        let (providers, currencies) = (stated("provider"), stated("currency"));
+        // A record names no account: where no entry does either, every account of its provider may be meant.
+        let accounts: BTreeSet<(&str, &str)> =
+            rows.iter().map(|row| (row.get("provider"), row.get("account"))).filter(|(_, account)| !account.is_empty()).collect();
         let contracts = job.providers.iter().filter(|provider| {
-            // A record names no account: all accounts of its provider may be meant.
-            providers.contains(provider.name.as_str()) && (!has_account || accounts.contains(provider.account.as_str()))
+            let (name, account) = (provider.name.as_str(), provider.account.as_str());
+            let has_account = accounts.iter().any(|(of, _)| *of == name);
+            providers.contains(name) && (!has_account || accounts.contains(&(name, account)))
         });
         let is_refund = |row: &Row| row.get("kind") == "refund" || !row.get("refund_id").is_empty();
         let is_payment = |row: &Row| row.get("kind") == "payment" || !row.get("attempt_id").is_empty();
