@@ -15,7 +15,7 @@ from datetime import timedelta
 import pendulum
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-try:  # Airflow 3.1 and later
+try:  # later releases of Airflow 3
     from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 except ImportError:
     from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
