@@ -9,7 +9,10 @@ use std::process::Command;
 fn a_failed_assertion_is_a_broken_law() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write("stripe.csv", "balance_transaction_id,currency,gross,fee,net,reporting_category,source_id,automatic_payout_id\n");
+    write(
+        "stripe.csv",
+        "balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,automatic_payout_id\n",
+    );
     write("orders.csv", "order_id,created_at,amount,currency,status,channel,country,customer_segment\n");
     write(
         "job.toml",
