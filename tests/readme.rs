@@ -104,9 +104,9 @@ fn its_two_commands_come_first() {
 #[test]
 fn it_lists_every_command_and_every_table() {
     let readme = readme();
-    let commands: Vec<String> = rows(&readme, "command").into_iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
-    let cli = Cli::command();
-    assert_eq!(commands, cli.get_subcommands().map(|command| command.get_name().to_owned()).collect::<Vec<_>>());
+    for command in Cli::command().get_subcommands().map(|command| command.get_name().to_owned()) {
+        assert!(readme.contains(&format!("`{command}` (")) || readme.contains(&format!("$ tieout {command} ")), "{command}");
+    }
 
     let shown: Vec<(String, String)> = rows(&readme, "table").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     let listed = |name: &str| format!("[`{name}`](schemas/tables/{name}.md)");
