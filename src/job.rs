@@ -2,7 +2,7 @@
 //!
 //! Paths in a job are relative to the job file. Nothing here opens an input.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use chrono::{Datelike, Days, NaiveDate, TimeDelta, Weekday};
 use chrono_tz::Tz;
@@ -359,7 +359,7 @@ impl Resolver {
         let mut texts: Vec<String> = formats.filter_map(|format| library.text(&format.name)).map(str::to_owned).collect();
         texts.push(self.text.clone());
         Ok(Job {
-            lake: self.folder.join(&file.lake),
+            lake: seen_from(&self.folder, &file.lake),
             name: file.name,
             timezone,
             providers,
@@ -418,6 +418,20 @@ impl Resolver {
     fn patterns(&self, source: &SourceFile) -> Result<Vec<FilePattern>> {
         source.files.0.iter().map(|pattern| FilePattern::new(&self.folder, pattern)).collect()
     }
+}
+
+/// `path` as seen from `folder`: `../lake` from `jobs` is `lake`, unless `jobs` is a symbolic link to elsewhere.
+fn seen_from(folder: &Path, path: &str) -> PathBuf {
+    let mut seen = folder.to_path_buf();
+    for part in Path::new(path).components() {
+        let within_a_folder = matches!(seen.components().next_back(), Some(Component::Normal(_))) && !seen.is_symlink();
+        if part == Component::ParentDir && within_a_folder {
+            seen.pop();
+        } else {
+            seen.push(part);
+        }
+    }
+    if seen.as_os_str().is_empty() { PathBuf::from(".") } else { seen }
 }
 
 fn amount(text: &str, column: &str) -> Result<Amount> {

@@ -2,7 +2,9 @@
 
 mod analyze;
 mod commands;
+mod exit;
 mod harness;
 mod lake;
+mod readme;
 mod reconcile;
 mod sample;
