@@ -107,10 +107,14 @@ impl Source<'_> {
         if files.is_empty() {
             let looked: Vec<String> = self.files.iter().map(|pattern| pattern.on(date)).collect();
             let whose = [self.name, self.account].join(" ");
+            let next = match self.owner {
+                Owner::Provider(_) => "wait for the file, or close without it with --partial or `required = false`",
+                Owner::Merchant(_) => "wait for the file: no night is closed without the merchant's records",
+            };
             return Err(Error::new(Exit::MissingInput, format!("no file of {} for the night {date}", whose.trim_end()))
                 .expected(looked.join(" or "))
                 .found("nothing")
-                .next("wait for the file, or close without it with --partial or `required = false`"));
+                .next(next));
         }
         Ok(files)
     }
