@@ -10,7 +10,7 @@ use arrow::compute::{concat, take};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use chrono::NaiveDate;
 use rayon::prelude::*;
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
 use crate::error::{Error, Result};
 use crate::format::Format;
@@ -107,12 +107,11 @@ fn gather_rows(delivered: &[Delivered]) -> Vec<Row> {
         for part in &file.decoded.parts {
             let times = time_column(part);
             rows.extend((0..part.lines.len()).map(|row| {
-                let mut hash = Xxh3::with_seed(seeds[usize::from(part.kinds[row])]);
-                hash.update(&part.identities[row].to_le_bytes());
+                let seed = seeds[usize::from(part.kinds[row])];
                 Row {
                     provider: u32::try_from(provider).expect("few providers"),
                     occurred_at: times[row],
-                    identity: hash.digest128(),
+                    identity: xxh3_128_with_seed(&part.identities[row].to_le_bytes(), seed),
                     content: part.contents[row],
                     part: number,
                     row: u32::try_from(row).expect("a chunk has fewer than 2^32 rows"),
@@ -181,13 +180,17 @@ pub(super) fn gather(parts: Vec<Part>, order: &[(u32, u32)]) -> Vec<(&'static st
             column.1.push(array);
         }
     }
+    // Files are mostly written in the order of their key: then there is nothing to rearrange.
+    let in_order = indices.values().iter().zip(0..).all(|(&index, row): (&u32, u32)| index == row);
     let mut columns: Vec<(&'static str, ArrayRef)> = by_column
         .into_par_iter()
         .with_max_len(1)
         .map(|(name, arrays)| {
             let whole = join(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>());
             drop(arrays);
-            (name, take(&whole, &indices, None).expect("every row number is within the parts"))
+            let ordered =
+                if in_order { whole } else { take(&whole, &indices, None).expect("every row number is within the parts") };
+            (name, ordered)
         })
         .collect();
     columns.push(("line", lines));

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::super::column::{Building, Words};
 use super::super::plan::{Fill, KindPlan, Plan, Test, TextFill, ZoneOf};
@@ -145,13 +145,13 @@ impl<'p> RowReader<'p> {
         }
         self.compute_net();
         self.check_decimals(kind)?;
-        let mut hash = Xxh3::new();
+        self.scratch.clear();
         for &cell in &plan.identity {
             let cell = cells.get(cell);
-            hash.update(&(cell.len() as u64).to_le_bytes());
-            hash.update(cell);
+            self.scratch.extend_from_slice(&(cell.len() as u64).to_le_bytes());
+            self.scratch.extend_from_slice(cell);
         }
-        self.part.identities.push(hash.digest128());
+        self.part.identities.push(xxh3_128(&self.scratch));
         self.part.contents.push(xxh3_64(raw));
         self.part.kinds.push(u16::try_from(kind_number).expect("a format has few kinds"));
         self.part.lines.push(i64::try_from(line).expect("a line number fits 63 bits"));
