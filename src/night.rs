@@ -87,7 +87,7 @@ fn close_delivered(
     let night = options.date;
     progress("normalizing");
     let mut delivered = deliveries.delivered(job);
-    let entries = normalize(&mut delivered.providers, night)?;
+    let entries = normalize(&delivered.providers, night);
     let orders = records(&mut delivered.orders, Target::Orders, night);
     let mut attempts = records(&mut delivered.attempts, Target::Attempts, night);
     if job.attempts.is_none() {

@@ -12,7 +12,7 @@ use crate::format::{Format, read, typed};
 use crate::job::{Job, Provider};
 use crate::lake::{Archived, Input, Lake, NightLock};
 use crate::source::FilePattern;
-use crate::stage::normalize::{Delivered, rows_of};
+use crate::stage::normalize::{Delivered, refuse_other_dates, rows_of};
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,11 @@ impl Deliveries {
         for (owner, name, records) in records {
             let Some(records) = records else { continue };
             if let Err(error) = deliveries.fetch_source(owner, name, "", &records.files, options.date, lake, lock) {
-                errors.push(error);
+                errors.push(if error.exit == Exit::MissingInput {
+                    error.next("wait for the file: no night is closed without the merchant's records")
+                } else {
+                    error
+                });
             }
         }
         if errors.is_empty() { Ok(deliveries) } else { Err(errors) }
@@ -154,7 +158,11 @@ impl Deliveries {
             let format = format_of(job, file.owner);
             let path = &file.archived.path;
             let decoded = if typed::is_typed(path) { typed::read(path, format) } else { read::read(path, format) };
-            match decoded {
+            let of_night = decoded.and_then(|mut decoded| {
+                refuse_other_dates(&mut decoded, format, options.date).map_err(|error| error.file(&file.archived.name))?;
+                Ok(decoded)
+            });
+            match of_night {
                 Ok(decoded) => file.decoded = Some(decoded),
                 Err(error) => errors.push((file.owner, error)),
             }
@@ -178,15 +186,17 @@ impl Deliveries {
     fn check_closings(&mut self, at: usize) -> Result<()> {
         let mut kept = crate::format::control::Kept::default();
         let mut names: &[String] = &[];
-        let mut files = Vec::new();
+        let (mut files, mut rejects) = (Vec::new(), Vec::new());
         for file in self.files.iter().filter(|file| file.owner == Owner::Provider(at)) {
             if let Some(decoded) = &file.decoded {
                 kept.merge(crate::format::control::Kept { closings: decoded.kept.closings.clone(), ..Default::default() });
                 names = &decoded.closing_names;
                 files.push(file.archived.name.clone());
+                rejects.extend(decoded.rejects.iter().cloned());
             }
         }
-        let tied = check_closings(names, &kept.closings).map_err(|error| error.file(files.join(" and ")))?;
+        let tied = check_closings(names, &kept.closings)
+            .map_err(|error| read::with_rejects(error.file(files.join(" and ")), &rejects))?;
         if let Some(first) = self.files.iter_mut().find(|file| file.owner == Owner::Provider(at) && file.decoded.is_some()) {
             first.decoded.as_mut().expect("it was just seen").tied.extend(tied);
         }
