@@ -2,7 +2,11 @@
 
 mod analyze;
 mod bad_input;
+mod commands;
+mod exit;
 mod formats;
+mod harness;
 mod lake;
+mod readme;
 mod reconcile;
 mod sample;
