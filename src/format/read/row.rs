@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::super::column::{Building, Words};
+use super::super::mask::masked;
 use super::super::plan::{Fill, KindPlan, Plan, Test, TextFill, ZoneOf};
 use super::super::split::Cells;
 use super::super::time::{Zone, day, local_micros};
@@ -25,6 +26,9 @@ pub struct Reject {
     pub reason: String,
 }
 
+/// Stands for the column where the whole line is wrong.
+const WHOLE_LINE: &str = "(line)";
+
 /// Why a row is rejected: the cell, and the reason.
 struct Refusal {
     cell: Option<usize>,
@@ -43,8 +47,8 @@ pub(super) struct RowReader<'p> {
     slots: Vec<Option<Amount>>,
     /// A zone per target column, with the hour asked last.
     zones: Vec<Option<Zone>>,
-    /// Position of the target `currency`, for the decimals an amount may have.
-    currency: Option<usize>,
+    /// Positions of the targets that hold a currency, by name, for the decimals an amount may have.
+    currencies: Vec<(&'static str, usize)>,
     /// Position of the targets gross, fee and net, where net is computed.
     net: Option<[usize; 3]>,
     part: Part,
@@ -67,7 +71,7 @@ impl<'p> RowReader<'p> {
             building: plan.targets.iter().map(|column| Building::new(column.kind)).collect(),
             slots: vec![None; plan.amounts.len()],
             zones: plan.targets.iter().map(|_| None).collect(),
-            currency: position("currency"),
+            currencies: ["currency", "customer_currency"].into_iter().filter_map(|name| Some((name, position(name)?))).collect(),
             net,
             part: Part::default(),
             rejects: Vec::new(),
@@ -95,14 +99,15 @@ impl<'p> RowReader<'p> {
             for building in &mut self.building {
                 building.truncate(rows);
             }
-            let column = refusal.cell.and_then(|cell| self.plan.header.get(cell)).cloned().unwrap_or_else(|| "(line)".to_owned());
+            let column =
+                refusal.cell.and_then(|cell| self.plan.header.get(cell)).cloned().unwrap_or_else(|| WHOLE_LINE.to_owned());
             let value = refusal.cell.map(|cell| masked(&shown(cells.get(cell), self.plan.encoding))).unwrap_or_default();
             self.rejects.push(Reject { line, column, value, reason: refusal.reason });
         }
     }
 
     /// A row with as many cells as the header. One with more is read when exactly one free-text column explains
-    /// it: then every amount and no other cell of the row must be an amount.
+    /// it: then every amount is an amount, and every time a time.
     fn whole<'c>(&mut self, cells: Cells<'c>, spans: &'c mut Vec<(u32, u32)>) -> Result<Cells<'c>, Refusal> {
         let expected = self.plan.columns;
         if cells.len() == expected || (cells.len() < expected && self.plan.short_rows) {
@@ -114,9 +119,7 @@ impl<'p> RowReader<'p> {
             for &column in &self.plan.free_text {
                 let mut trial = Vec::new();
                 let joined = cells.joined(column, extra, &mut trial);
-                if self.plan.amounts.iter().all(|amount| is_amount(joined.get(amount.cell), amount.decimals))
-                    && fitting.replace(column).is_some()
-                {
+                if self.makes_sense(joined) && fitting.replace(column).is_some() {
                     fitting = None;
                     break;
                 }
@@ -125,7 +128,19 @@ impl<'p> RowReader<'p> {
                 return Ok(cells.joined(column, extra, spans));
             }
         }
-        refuse(None, format!("{} columns where the header has {expected}", cells.len()))
+        refuse(None, format!("has {} columns where the header has {expected}", cells.len()))
+    }
+
+    /// Whether every amount of the row is an amount, and every time a time.
+    fn makes_sense(&self, cells: Cells) -> bool {
+        let is_time = |fill: &Fill| match fill {
+            Fill::Instant { cells: sources, pattern, .. } | Fill::Day { cells: sources, pattern } => sources
+                .iter()
+                .all(|&source| std::str::from_utf8(cells.get(source)).is_ok_and(|text| local_micros(text, pattern).is_some())),
+            _ => true,
+        };
+        self.plan.amounts.iter().all(|amount| is_amount(cells.get(amount.cell), amount.decimals))
+            && self.plan.kinds.iter().flat_map(|kind| &kind.fills).all(is_time)
     }
 
     fn read(&mut self, line: u64, raw: &[u8], cells: Cells) -> Result<(), Refusal> {
@@ -133,6 +148,7 @@ impl<'p> RowReader<'p> {
         let amounts = self.amounts(cells);
         self.keep(line, cells);
         amounts?;
+        self.keep_row_check(line);
         let Some((kind_number, kind)) = plan.kinds.iter().enumerate().find(|(_, kind)| self.holds(&kind.when, cells)) else {
             let cell = plan.kinds.iter().flat_map(|kind| &kind.when).find_map(|test| match test {
                 Test::OneOf(cell, _) => *cell,
@@ -198,16 +214,25 @@ impl<'p> RowReader<'p> {
         }
         for (index, closing) in plan.closings.iter().enumerate() {
             let amount = self.sum(&closing.add, &closing.subtract);
-            let group: Vec<String> = closing.by.iter().map(|&cell| decoded(cells.get(cell), plan.encoding)).collect();
+            let part = |&cell: &usize| match cells.get(cell) {
+                b"" => "(none)".to_owned(),
+                text => decoded(text, plan.encoding),
+            };
+            let group: Vec<String> = closing.by.iter().map(part).collect();
             let entry = self.kept.closings.entry((index, group.join(" "))).or_insert((Amount::ZERO, line));
             entry.0 += amount;
         }
-        if self.kept.row_check.is_none() {
-            for check in &plan.row_checks {
-                let computed = self.sum(&check.add, &check.subtract);
-                if let Some(stated) = self.slots[check.equals].filter(|&stated| stated != computed) {
-                    self.kept.row_check = Some((line, check.column.clone(), computed, stated));
-                }
+    }
+
+    /// Keeps the first row whose own identity does not hold; of a row with an amount that is none nothing can be said.
+    fn keep_row_check(&mut self, line: u64) {
+        if self.kept.row_check.is_some() {
+            return;
+        }
+        for check in &self.plan.row_checks {
+            let computed = self.sum(&check.add, &check.subtract);
+            if let Some(stated) = self.slots[check.equals].filter(|&stated| stated != computed) {
+                self.kept.row_check = Some((line, check.column.clone(), computed, stated));
             }
         }
     }
@@ -313,7 +338,12 @@ impl<'p> RowReader<'p> {
 
     /// An amount whose rule states no decimals of its own has at most those of its currency.
     fn check_decimals(&self, kind: &KindPlan) -> Result<(), Refusal> {
-        let Some(Building::Word(currency)) = self.currency.map(|at| &self.building[at]) else { return Ok(()) };
+        self.currencies.iter().try_for_each(|&(name, at)| self.check_decimals_in(name, at, kind))
+    }
+
+    /// Checks the amounts in the currency that the target called `name` holds.
+    fn check_decimals_in(&self, name: &str, at: usize, kind: &KindPlan) -> Result<(), Refusal> {
+        let Building::Word(currency) = &self.building[at] else { return Ok(()) };
         let Some(currency) = currency.last() else { return Ok(()) };
         let unit = 10_i128.pow(SCALE - minor_digits(currency));
         for (target, fill) in kind.fills.iter().enumerate() {
@@ -322,7 +352,7 @@ impl<'p> RowReader<'p> {
             else {
                 continue;
             };
-            let same_currency = self.plan.targets[target].unit == "currency";
+            let same_currency = self.plan.targets[target].unit == name;
             if same_currency && values.last().is_some_and(|value| value % unit != 0) {
                 let finer = |slot: &&usize| self.slots[**slot].is_some_and(|amount| amount.0 % unit != 0);
                 let cell = add.iter().chain(subtract).find(finer).map(|&slot| self.plan.amounts[slot].cell);
@@ -426,7 +456,11 @@ impl TextFill {
                 text(cell, encoding).map(Some).ok_or(()).or_else(|()| refuse(Some(source), "is not text of the file's encoding"))
             }
             Otherwise::Empty => Ok(None),
-            Otherwise::Reject => refuse(Some(source), "is not a word the format knows"),
+            Otherwise::Reject => {
+                let mut words: Vec<&str> = self.map.iter().map(|(_, word)| word.as_str()).collect();
+                words.dedup();
+                refuse(Some(source), format!("is not one of {}", words.join(", ")))
+            }
         }
     }
 }
@@ -482,27 +516,4 @@ fn rate(cell: &[u8]) -> Option<Option<i128>> {
 
 fn is_amount(cell: &[u8], decimals: u32) -> bool {
     !cell.is_empty() && Amount::parse(cell, decimals).is_ok()
-}
-
-/// A value fit to be shown: long runs of digits, which may be card numbers, keep their last four.
-fn masked(value: &str) -> String {
-    const SHOWN: usize = 60;
-    let mut masked = String::new();
-    let mut run = String::new();
-    let flush = |run: &mut String, masked: &mut String| {
-        let hidden = if run.len() >= 12 { run.len() - 4 } else { 0 };
-        masked.extend(std::iter::repeat_n('*', hidden));
-        masked.push_str(&run[hidden..]);
-        run.clear();
-    };
-    for letter in value.chars().take(SHOWN) {
-        if letter.is_ascii_digit() {
-            run.push(letter);
-        } else {
-            flush(&mut run, &mut masked);
-            masked.push(letter);
-        }
-    }
-    flush(&mut run, &mut masked);
-    masked
 }
