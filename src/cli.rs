@@ -122,6 +122,7 @@ Examples:
 pub struct Explain {
     /// The job file.
     pub job: PathBuf,
+    #[expect(clippy::doc_markdown, reason = "shown as help, where a back-tick would be read")]
     /// An order_id, attempt_id, refund_id, merchant or provider reference, entry_id, match_id or break_id.
     pub id: String,
     /// Only this night; all published nights when not given.

@@ -534,7 +534,7 @@ fn overlay(base: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
             (Some(toml::Value::Table(inner)), toml::Value::Table(value)) if key == "fill" || key == "file" => {
-                overlay_one(inner, value)
+                overlay_one(inner, value);
             }
             (_, value) => {
                 base.insert(key, value);

@@ -304,10 +304,10 @@ fn toml_error(error: &toml::de::Error, text: &str) -> Error {
         }
     }
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if let ([unknown, known @ ..], true) = (&names[..], message.starts_with("unknown field")) {
-        if let Some(nearest) = known.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown))) {
-            wrong = wrong.next(format!("did you mean `{nearest}`?"));
-        }
+    if let ([unknown, known @ ..], true) = (&names[..], message.starts_with("unknown field"))
+        && let Some(nearest) = known.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)))
+    {
+        wrong = wrong.next(format!("did you mean `{nearest}`?"));
     }
     wrong
 }
@@ -346,7 +346,7 @@ impl Resolver {
                 .next("list all its files in one [[provider]]"));
             }
         }
-        let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &library);
+        let records = |records: RecordsFile, target, default: &str| self.records(&records, target, default, &library);
         let orders = records(file.merchant.orders, Target::Orders, "merchant/orders")?;
         let attempts = file.merchant.attempts.map(|file| records(file, Target::Attempts, "merchant/attempts")).transpose()?;
         let refunds = file.merchant.refunds.map(|file| records(file, Target::Refunds, "merchant/refunds")).transpose()?;
@@ -411,7 +411,7 @@ impl Resolver {
         })
     }
 
-    fn records(&self, file: RecordsFile, target: Target, default: &str, library: &Library) -> Result<Records> {
+    fn records(&self, file: &RecordsFile, target: Target, default: &str, library: &Library) -> Result<Records> {
         let format = library.load(file.format.as_deref().unwrap_or(default))?;
         if format.target != target {
             return Err(Error::configuration(format!("{} does not describe {}", format.name, target.table().name)));

@@ -22,7 +22,7 @@
 //! source, stage, lake, report → format → table → money`; [`error`] is below all.
 //!
 //! What is nowhere, on purpose:
-//! - no Rust for a provider: a provider is a file below `schemas/providers` ([`format`] is the language);
+//! - no Rust for a provider: a provider is a file below `schemas/providers` ([`mod@format`] is the language);
 //! - no float near an amount ([`money`]), and no sum across currencies;
 //! - no I/O, clock or environment in [`stage`]: tables in, tables out;
 //! - no write outside [`lake`] becomes visible, and nothing half-written there does;

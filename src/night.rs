@@ -62,10 +62,11 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
     let mut deliveries = Deliveries::fetch(job, options, &lake, &lock)?;
     let before = lake.night_before(options.date).map_err(alone)?;
     let inputs_sha256 = inputs_hash(job, options, &deliveries, before.as_ref());
-    if let Some(manifest) = lake.manifest(options.date).map_err(alone)? {
-        if manifest.night.inputs_sha256 == inputs_sha256 && lake.is_intact(&manifest).map_err(alone)? {
-            return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out });
-        }
+    if let Some(manifest) = lake.manifest(options.date).map_err(alone)?
+        && manifest.night.inputs_sha256 == inputs_sha256
+        && lake.is_intact(&manifest).map_err(alone)?
+    {
+        return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out });
     }
     // What was archived reaches the disk while the night is worked on, and before it is published.
     let archived = deliveries.paths();
@@ -227,5 +228,5 @@ fn inputs_hash(job: &Job, options: Options, deliveries: &Deliveries, before: Opt
     files.sort_unstable();
     files.iter().flatten().for_each(|text| part(text));
     deliveries.left_out.iter().for_each(|error| part(&error.to_string()));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

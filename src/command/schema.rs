@@ -17,20 +17,16 @@ pub(super) fn schema(arguments: &Schema) -> Result<Exit> {
         }
         return Ok(Exit::Published);
     }
-    match &arguments.table {
-        Some(name) => {
-            let names = TABLES.map(|table| table.name).join(", ");
-            let table =
-                find(name).ok_or_else(|| Error::new(Exit::Usage, format!("no table is called `{name}`")).expected(names))?;
-            print(&table.page())?;
+    if let Some(name) = &arguments.table {
+        let names = TABLES.map(|table| table.name).join(", ");
+        let table = find(name).ok_or_else(|| Error::new(Exit::Usage, format!("no table is called `{name}`")).expected(names))?;
+        print(&table.page())?;
+    } else {
+        let mut text = String::new();
+        for table in TABLES {
+            writeln!(text, "{:16} one row per {}", table.name, table.grain).expect("writing to a string does not fail");
         }
-        None => {
-            let mut text = String::new();
-            for table in TABLES {
-                writeln!(text, "{:16} one row per {}", table.name, table.grain).expect("writing to a string does not fail");
-            }
-            print(&text)?;
-        }
+        print(&text)?;
     }
     Ok(Exit::Published)
 }

@@ -144,14 +144,16 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
         cut = chunk.short_last_row;
         parts.push(chunk.part);
     }
-    if let Some((line, cells)) = cut {
-        if !plan.short_rows && format.summary.is_none() && format.file.end.is_none() {
-            return Err(Error::data("the file is truncated, and nothing of it is booked")
-                .line(line)
-                .expected(format!("{} columns and a line end", plan.columns))
-                .found(format!("{cells} columns and the end of the file"))
-                .next("fetch the file again"));
-        }
+    if let Some((line, cells)) = cut
+        && !plan.short_rows
+        && format.summary.is_none()
+        && format.file.end.is_none()
+    {
+        return Err(Error::data("the file is truncated, and nothing of it is booked")
+            .line(line)
+            .expected(format!("{} columns and a line end", plan.columns))
+            .found(format!("{cells} columns and the end of the file"))
+            .next("fetch the file again"));
     }
     let closing_names = plan.closings.iter().map(|closing| closing.name.clone()).collect();
     let tied = control::check(format, &plan, &kept, companion).map_err(|error| with_rejects(error, &rejects))?;
