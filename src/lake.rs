@@ -30,7 +30,7 @@ pub use archive::Archived;
 pub use audit::AuditLine;
 pub use lock::NightLock;
 pub use manifest::{Input, Manifest, Night, Output, PreviousNight, SCHEMA_VERSION};
-pub use publish::Published;
+pub use publish::{Published, Staging};
 
 use crate::error::{Error, Exit, Result};
 use crate::table::column::Table;

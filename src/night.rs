@@ -74,31 +74,33 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
         let settled = scope.spawn(|| lake.settle(&archived));
         progress("reading files");
         deliveries.read(job, options)?;
-        let tables = tables(job, options, &lake, deliveries, before.as_ref(), inputs_sha256, progress).map_err(alone)?;
+        let left_out = deliveries.left_out.clone();
+        let staging = lake.stage(&lock, VERSION);
+        // A table is encoded and written as soon as it is known, while the stages after it go on.
+        let night = rayon::in_place_scope(|writers| {
+            let stage = |table, batch| staging.add(writers, table, batch);
+            stages(job, options, &lake, deliveries, before.as_ref(), inputs_sha256, &stage, progress)
+        });
+        let night = night.map_err(alone)?;
         settled.join().expect("settling files does not panic").map_err(alone)?;
         progress("publishing");
-        let published = lake.publish(&lock, tables.night, tables.published).map_err(alone)?;
-        Ok(Closed { changed: true, manifest: published.manifest, left_out: tables.left_out })
+        let published = staging.finish().and_then(|outputs| lake.publish_staged(&lock, night, outputs)).map_err(alone)?;
+        Ok(Closed { changed: true, manifest: published.manifest, left_out })
     })
 }
 
-/// A night, ready to be published.
-struct Tables {
-    night: Night,
-    published: Vec<(&'static Table, RecordBatch)>,
-    left_out: Vec<Error>,
-}
-
-/// The stages, in order: from files to the tables of the night.
-fn tables(
+/// The stages, in order: from files to the tables of the night, each given to `stage` once it is known.
+#[expect(clippy::too_many_arguments, reason = "the state of one night, handed over once")]
+fn stages(
     job: &Job,
     options: Options,
     lake: &Lake,
     mut deliveries: Deliveries,
     before: Option<&Manifest>,
     inputs_sha256: String,
+    stage: &dyn Fn(&'static Table, RecordBatch),
     progress: &dyn Fn(&str),
-) -> Result<Tables> {
+) -> Result<Night> {
     let night = options.date;
     progress("normalizing");
     let mut delivered = deliveries.delivered(job);
@@ -116,6 +118,9 @@ fn tables(
     let files = deliveries::Ledger::of(delivered);
     ledger::conserved(&files, [entries.rows, orders.rows, attempts.rows, refunds.rows], job.attempts.is_some())?;
 
+    let orders = ORDERS.batch(orders.columns);
+    stage(&ORDERS, orders.clone());
+
     progress("reconciling");
     let carried = before.map(|before| before.night.business_date);
     let carried_items = carried.map_or_else(|| Ok(OPEN_ITEMS.empty()), |date| lake.read(&OPEN_ITEMS, date))?;
@@ -132,6 +137,17 @@ fn tables(
     let sides = Sides { provider: &provider.items, merchant: &merchant.items };
     let reconciled = reconcile(sides, &carried_breaks, &rules)?;
     let recorded = finish_records(entries, orders, attempts, refunds, &provider, &merchant, attempts_taken, &reconciled);
+    for (table, batch) in [
+        (&ENTRIES, &recorded.entries),
+        (&ATTEMPTS, &recorded.attempts),
+        (&REFUNDS, &recorded.refunds),
+        (&MATCHES, &reconciled.matches),
+        (&BREAKS, &reconciled.breaks),
+        (&OPEN_ITEMS, &reconciled.open_items),
+        (&ROLLFORWARD, &reconciled.rollforward),
+    ] {
+        stage(table, batch.clone());
+    }
 
     progress("analyzing");
     let failures = FailureCategories::shipped()?;
@@ -155,15 +171,7 @@ fn tables(
         inputs: files.inputs(),
         totals: summary.totals(),
     };
-    let published: Vec<(&'static Table, RecordBatch)> = vec![
-        (&ENTRIES, recorded.entries),
-        (&ORDERS, recorded.orders),
-        (&ATTEMPTS, recorded.attempts),
-        (&REFUNDS, recorded.refunds),
-        (&MATCHES, reconciled.matches),
-        (&BREAKS, reconciled.breaks),
-        (&OPEN_ITEMS, reconciled.open_items),
-        (&ROLLFORWARD, reconciled.rollforward),
+    for (table, batch) in [
         (&REJECTS, files.rejects(night)),
         (&FUNNEL, analysis.funnel),
         (&SUCCESS_RATES, analysis.success_rates),
@@ -171,8 +179,10 @@ fn tables(
         (&FAILURE_REASONS, analysis.failure_reasons),
         (&FILES, files.table(night)),
         (&NIGHTS, summary.nights(&state, generation)),
-    ];
-    Ok(Tables { night: state, published, left_out: deliveries.left_out })
+    ] {
+        stage(table, batch);
+    }
+    Ok(state)
 }
 
 /// The tables whose rows matching says something of.
@@ -188,7 +198,7 @@ struct Recorded {
 #[expect(clippy::too_many_arguments, reason = "four tables and what matching says of them")]
 fn finish_records(
     entries: Columns,
-    orders: Columns,
+    orders: RecordBatch,
     attempts: Columns,
     refunds: Columns,
     provider: &Side,
@@ -206,7 +216,7 @@ fn finish_records(
     let settled = settled(attempts.rows, attempt_rows, of_attempts);
     Recorded {
         entries: finish(&ENTRIES, entries, &provider.rows, of_entries),
-        orders: ORDERS.batch(orders.columns),
+        orders,
         attempts: finish(&ATTEMPTS, attempts, attempt_rows, of_attempts),
         refunds: finish(&REFUNDS, refunds, refund_rows, of_refunds),
         settled,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, Decimal128Array, RecordBatch};
 use arrow::compute::concat;
 use arrow::datatypes::{Field, SchemaRef};
+use chrono::NaiveDate;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ProjectionMask, add_encoded_arrow_schema_to_metadata};
@@ -24,7 +25,7 @@ use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::manifest::{Night, hex};
+use super::manifest::hex;
 use super::{durable, order};
 use crate::error::{Error, Exit, Result};
 use crate::money::Amount;
@@ -49,8 +50,8 @@ pub(super) struct Written {
 }
 
 /// Writes `batch`, ordered by the key of `table`, to a new file; reads it back, compares, and syncs it.
-pub(super) fn write(path: &Path, table: &'static Table, batch: &RecordBatch, night: &Night) -> Result<Written> {
-    let properties = properties(table, night);
+pub(super) fn write(path: &Path, table: &'static Table, batch: &RecordBatch, night: NaiveDate, version: &str) -> Result<Written> {
+    let properties = properties(table, night, version);
     let mut writer = encode(durable::create_new(path)?, table, batch, properties).map_err(|error| unwritable(path, error))?;
     writer.flush().and_then(|()| writer.file.sync_all()).map_err(|error| durable::failed("write", path, &error))?;
     let written = Written {
@@ -137,7 +138,7 @@ fn encode_column(
     writer.close()
 }
 
-fn properties(table: &Table, night: &Night) -> WriterPropertiesPtr {
+fn properties(table: &Table, night: NaiveDate, version: &str) -> WriterPropertiesPtr {
     let key = table.key.iter().map(|name| SortingColumn {
         column_idx: i32::try_from(table.position(name)).expect("a table has few columns"),
         descending: order::OPTIONS.descending,
@@ -147,12 +148,12 @@ fn properties(table: &Table, night: &Night) -> WriterPropertiesPtr {
         ("tieout.table", table.name.to_owned()),
         ("tieout.grain", table.grain.to_owned()),
         ("tieout.key", table.key.join(", ")),
-        ("tieout.business_date", night.business_date.to_string()),
-        ("tieout.version", night.version.clone()),
+        ("tieout.business_date", night.to_string()),
+        ("tieout.version", version.to_owned()),
     ];
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
-        .set_created_by(format!("tieout {}", night.version))
+        .set_created_by(format!("tieout {version}"))
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).expect("a level of zstd")))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_offset_index_disabled(false)

@@ -1,12 +1,17 @@
 //! Publishing a night: all of it or nothing, whatever dies and whenever.
 
+use std::path::PathBuf;
+use std::sync::Mutex;
+
 use arrow::array::RecordBatch;
-use rayon::prelude::*;
+use chrono::NaiveDate;
+use rayon::Scope;
 
 use super::manifest::{Manifest, Night, Output, SCHEMA_VERSION};
 use super::store::Store;
 use super::{Lake, NightLock, data_path, durable, manifest_path, order, parquet};
 use crate::error::{Error, Result};
+use crate::table::TABLES;
 use crate::table::column::Table;
 
 /// What publishing did.
@@ -19,21 +24,33 @@ pub struct Published {
 }
 
 impl Lake {
-    /// Publishes a night: stages every table, reads it back and checks it, moves it into place, and creates the
-    /// manifest. Tables are ordered by their key on the way.
+    /// Publishes a night whose tables are all known: stages them, and publishes what was staged.
+    pub fn publish(&self, lock: &NightLock, night: Night, tables: Vec<(&'static Table, RecordBatch)>) -> Result<Published> {
+        let staging = self.stage(lock, &night.version);
+        rayon::in_place_scope(|scope| tables.into_iter().for_each(|(table, batch)| staging.add(scope, table, batch)));
+        let outputs = staging.finish()?;
+        self.publish_staged(lock, night, outputs)
+    }
+
+    /// Begins to stage the tables of a night.
+    #[must_use]
+    pub fn stage(&self, lock: &NightLock, version: &str) -> Staging {
+        let staged = Mutex::new(Vec::new());
+        Staging { night: lock.night(), folder: lock.folder().to_path_buf(), version: version.to_owned(), staged }
+    }
+
+    /// Publishes staged tables: moves them into place, and creates the manifest.
     ///
     /// From the same inputs as the newest generation there is no new one: its data files are restored where they
     /// are damaged, and bytes that differ are a broken law (70). Another run that published in the meantime: 75.
     ///
     /// # Panics
-    /// If the lock is of another night, or a batch is not of its table: a mistake in the code that calls.
-    pub fn publish(&self, lock: &NightLock, night: Night, tables: Vec<(&'static Table, RecordBatch)>) -> Result<Published> {
+    /// If the lock is of another night: a mistake in the code that calls.
+    pub fn publish_staged(&self, lock: &NightLock, night: Night, outputs: Vec<Output>) -> Result<Published> {
         let date = night.business_date;
         assert_eq!(lock.night(), date, "a night is published by the run that holds it");
         let newest = self.manifest(date)?;
         let generation = newest.as_ref().map_or(1, |newest| newest.generation_for(&night.inputs_sha256));
-
-        let outputs = stage(lock, &night, tables)?;
         if let Some(same) = newest.filter(|newest| newest.generation == generation) {
             return self.restore(lock, same, &outputs);
         }
@@ -85,24 +102,50 @@ impl Lake {
     }
 }
 
-/// Writes and checks every table in the staging folder. A table's memory is given back once it is written.
-fn stage(lock: &NightLock, night: &Night, tables: Vec<(&'static Table, RecordBatch)>) -> Result<Vec<Output>> {
-    let stage_one = |(table, batch): (&'static Table, RecordBatch)| {
+/// Tables on their way into the lake: each is written and checked in the staging folder as soon as it is known,
+/// while the night is still worked on.
+#[derive(Debug)]
+pub struct Staging {
+    night: NaiveDate,
+    folder: PathBuf,
+    version: String,
+    staged: Mutex<Vec<Result<Output>>>,
+}
+
+impl Staging {
+    /// Writes a table in the background of `scope`, ordered by its key.
+    ///
+    /// # Panics
+    /// If the batch is not of the table: a mistake in the code that calls.
+    pub fn add<'scope>(&'scope self, scope: &Scope<'scope>, table: &'static Table, batch: RecordBatch) {
         assert_eq!(batch.schema(), table.schema(), "table {}: the batch is not of this table", table.name);
+        scope.spawn(move |_| {
+            let output = self.write(table, batch);
+            self.staged.lock().expect("no writer panics while it holds the list").push(output);
+        });
+    }
+
+    fn write(&self, table: &'static Table, batch: RecordBatch) -> Result<Output> {
         let batch = order::by_key(table, batch);
-        let written = parquet::write(&lock.folder().join(staged_name(table.name)), table, &batch, night)?;
+        let written = parquet::write(&self.folder.join(staged_name(table.name)), table, &batch, self.night, &self.version)?;
         Ok(Output {
             table: table.name.to_owned(),
-            path: data_path(table, night.business_date),
+            path: data_path(table, self.night),
             rows: written.rows,
             bytes: written.bytes,
             sha256: written.sha256,
             footer_sha256: written.footer_sha256,
             sums: written.sums,
         })
-    };
-    // Side by side: while one is hashed and written, another is encoded.
-    tables.into_par_iter().with_max_len(1).map(stage_one).collect()
+    }
+
+    /// What was staged, in the order of the flow; or why a table could not be.
+    pub fn finish(self) -> Result<Vec<Output>> {
+        let staged = self.staged.into_inner().expect("every writer has ended");
+        let mut outputs = staged.into_iter().collect::<Result<Vec<Output>>>()?;
+        outputs.sort_by_key(|output| TABLES.iter().position(|table| table.name == output.table));
+        Ok(outputs)
+    }
 }
 
 fn staged_name(table: &str) -> String {
