@@ -190,8 +190,11 @@ impl Splitter {
                 spans.push((offset(start), offset(end)));
                 start = end;
             }
+            // Without its line end, as where nothing is quoted: the bytes of a row do not depend on its neighbours.
             let raw = &rest[..read];
-            visit(Piece::Row { line, raw, cells: Cells { text: &output, spans: &spans, prefix: self.prefix } });
+            let row = raw.strip_suffix(b"\n").unwrap_or(raw);
+            let row = row.strip_suffix(b"\r").unwrap_or(row);
+            visit(Piece::Row { line, raw: row, cells: Cells { text: &output, spans: &spans, prefix: self.prefix } });
             line += memchr::memchr_iter(b'\n', raw).count() as u64;
             rest = &rest[read..];
         }
