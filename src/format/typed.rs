@@ -8,7 +8,7 @@ use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, make_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -113,8 +113,15 @@ fn as_text(column: &ArrayRef, at: usize, plan: &Plan) -> Result<StringArray> {
             .next("write the column as DECIMAL"));
     }
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    let text = cast_with_options(column, &DataType::Utf8, &options).map_err(|error| {
+    let text = cast_with_options(&in_utc(column), &DataType::Utf8, &options).map_err(|error| {
         Error::data("a column cannot be read as text").column(&plan.header[at]).found(error).next("write the column as text")
     })?;
     Ok(text.as_string::<i32>().clone())
+}
+
+/// An instant of whatever zone, labelled with an offset: its values are UTC in all of them, and a text of it then says so.
+fn in_utc(column: &ArrayRef) -> ArrayRef {
+    let DataType::Timestamp(unit, Some(_)) = column.data_type() else { return Arc::clone(column) };
+    let labelled = column.to_data().into_builder().data_type(DataType::Timestamp(*unit, Some("+00:00".into())));
+    make_array(labelled.build().expect("the zone is no part of the values"))
 }
