@@ -323,10 +323,13 @@ impl Plan {
 
 fn layout_error(format: &Format, fit: &Fit) -> Error {
     let mut differences = Vec::new();
-    if !fit.missing.is_empty() {
+    if fit.present == 0 {
+        // Nothing of it is a name: it may be a row of a file without its header, and no one's business.
+        differences.push("a first line that names none of them".to_owned());
+    } else if !fit.missing.is_empty() {
         differences.push(format!("missing: {}", fit.missing.join(", ")));
     }
-    if format.file.added_columns == AddedColumns::Refuse && !fit.added.is_empty() {
+    if fit.present > 0 && format.file.added_columns == AddedColumns::Refuse && !fit.added.is_empty() {
         differences.push(format!("not known: {}", fit.added.join(", ")));
     }
     Error::data(format!("the columns are not those of a {}", format.title))
