@@ -131,7 +131,7 @@ impl<'p> RowReader<'p> {
     fn read(&mut self, line: u64, raw: &[u8], cells: Cells) -> Result<(), Refusal> {
         let plan = self.plan;
         let amounts = self.amounts(cells);
-        self.keep(line, cells);
+        self.keep(line, cells, amounts.is_ok());
         amounts?;
         let Some((kind_number, kind)) = plan.kinds.iter().enumerate().find(|(_, kind)| self.holds(&kind.when, cells)) else {
             let cell = plan.kinds.iter().flat_map(|kind| &kind.when).find_map(|test| match test {
@@ -185,8 +185,9 @@ impl<'p> RowReader<'p> {
         total(add) - total(subtract)
     }
 
-    /// Keeps what the row adds to totals, groups and identities, whether the row is rejected later or not.
-    fn keep(&mut self, line: u64, cells: Cells) {
+    /// Keeps what the row adds to totals and groups, whether the row is rejected later or not. Its own identity is
+    /// asked of a row only whose amounts can be read: one that cannot is a reject, not a total that does not tie.
+    fn keep(&mut self, line: u64, cells: Cells, readable: bool) {
         let plan = self.plan;
         for (index, sum) in plan.sums.iter().enumerate() {
             if self.holds(&sum.of, cells) {
@@ -202,7 +203,7 @@ impl<'p> RowReader<'p> {
             let entry = self.kept.closings.entry((index, group.join(" "))).or_insert((Amount::ZERO, line));
             entry.0 += amount;
         }
-        if self.kept.row_check.is_none() {
+        if readable && self.kept.row_check.is_none() {
             for check in &plan.row_checks {
                 let computed = self.sum(&check.add, &check.subtract);
                 if let Some(stated) = self.slots[check.equals].filter(|&stated| stated != computed) {
