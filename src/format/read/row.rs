@@ -43,8 +43,8 @@ pub(super) struct RowReader<'p> {
     slots: Vec<Option<Amount>>,
     /// A zone per target column, with the hour asked last.
     zones: Vec<Option<Zone>>,
-    /// Position of the target `currency`, for the decimals an amount may have.
-    currency: Option<usize>,
+    /// Names and positions of the targets that are currencies: amounts are in them, and have their decimals.
+    currencies: Vec<(&'static str, usize)>,
     /// Position of the targets gross, fee and net, where net is computed.
     net: Option<[usize; 3]>,
     part: Part,
@@ -67,7 +67,7 @@ impl<'p> RowReader<'p> {
             building: plan.targets.iter().map(|column| Building::new(column.kind)).collect(),
             slots: vec![None; plan.amounts.len()],
             zones: plan.targets.iter().map(|_| None).collect(),
-            currency: position("currency"),
+            currencies: ["currency", "customer_currency"].into_iter().filter_map(|name| Some((name, position(name)?))).collect(),
             net,
             part: Part::default(),
             rejects: Vec::new(),
@@ -144,6 +144,7 @@ impl<'p> RowReader<'p> {
             self.fill(target, fill, cells)?;
         }
         self.compute_net();
+        self.check_currencies(kind)?;
         self.check_decimals(kind)?;
         let mut hash = Xxh3::new();
         for &cell in &plan.identity {
@@ -312,25 +313,45 @@ impl<'p> RowReader<'p> {
         }
     }
 
-    /// An amount whose rule states no decimals of its own has at most those of its currency.
+    /// A currency is three capital letters; what else it says would be booked beside an amount.
+    fn check_currencies(&self, kind: &KindPlan) -> Result<(), Refusal> {
+        for &(_, target) in &self.currencies {
+            let (Building::Word(words), Fill::Text(rule)) = (&self.building[target], &kind.fills[target]) else { continue };
+            let is_code = |code: &str| code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase());
+            if words.last().is_some_and(|code| !is_code(code)) {
+                return refuse(rule.cells.first().copied(), "is not a currency");
+            }
+        }
+        Ok(())
+    }
+
+    /// An amount whose rule states no decimals of its own has at most those of the currency beside it.
     fn check_decimals(&self, kind: &KindPlan) -> Result<(), Refusal> {
-        let Some(Building::Word(currency)) = self.currency.map(|at| &self.building[at]) else { return Ok(()) };
-        let Some(currency) = currency.last() else { return Ok(()) };
-        let unit = 10_i128.pow(SCALE - minor_digits(currency));
         for (target, fill) in kind.fills.iter().enumerate() {
             let (Fill::Amount { add, subtract, own_decimals: false, .. }, Building::Decimal { values, .. }) =
                 (fill, &self.building[target])
             else {
                 continue;
             };
-            let same_currency = self.plan.targets[target].unit == "currency";
-            if same_currency && values.last().is_some_and(|value| value % unit != 0) {
+            let Some(currency) = self.currency_beside(target) else { continue };
+            let unit = 10_i128.pow(SCALE - minor_digits(currency));
+            if values.last().is_some_and(|value| value % unit != 0) {
                 let finer = |slot: &&usize| self.slots[**slot].is_some_and(|amount| amount.0 % unit != 0);
                 let cell = add.iter().chain(subtract).find(finer).map(|&slot| self.plan.amounts[slot].cell);
                 return refuse(cell, format!("has more decimals than {currency}"));
             }
         }
         Ok(())
+    }
+
+    /// The currency that the amount of a target is in, where the row states one.
+    fn currency_beside(&self, target: usize) -> Option<&str> {
+        let unit = self.plan.targets[target].unit;
+        let (_, position) = self.currencies.iter().find(|(name, _)| *name == unit)?;
+        match &self.building[*position] {
+            Building::Word(words) => words.last(),
+            _ => None,
+        }
     }
 }
 
