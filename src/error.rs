@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::mask;
+
 /// What every fallible function here returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -141,14 +143,14 @@ impl fmt::Display for Error {
                 write!(f, ", line {line}")?;
             }
             if let Some(column) = &self.column {
-                write!(f, ", column {column}")?;
+                write!(f, ", column {}", mask::card_numbers(column))?;
             }
             f.write_str(": ")?;
         }
-        f.write_str(&self.what)?;
+        f.write_str(&mask::card_numbers(&self.what))?;
         for (label, text) in [("expected", &self.expected), ("found", &self.found), ("next", &self.next)] {
             if let Some(text) = text {
-                write!(f, "\n  {label}: {text}")?;
+                write!(f, "\n  {label}: {}", mask::card_numbers(text))?;
             }
         }
         Ok(())

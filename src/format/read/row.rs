@@ -10,6 +10,7 @@ use super::super::split::Cells;
 use super::super::time::{Zone, day, local_micros};
 use super::super::{Case, Encoding, Otherwise, Sign};
 use super::{Kept, Part, finish_columns, shown};
+use crate::mask;
 use crate::money::{Amount, SCALE, minor_digits};
 
 /// A line that cannot be read.
@@ -506,25 +507,10 @@ fn is_amount(cell: &[u8], decimals: u32) -> bool {
     !cell.is_empty() && Amount::parse(cell, decimals).is_ok()
 }
 
-/// A value fit to be shown: long runs of digits, which may be card numbers, keep their last four.
+/// A value fit to be shown: short, and without what may be a card number.
 fn masked(value: &str) -> String {
     const SHOWN: usize = 60;
-    let mut masked = String::new();
-    let mut run = String::new();
-    let flush = |run: &mut String, masked: &mut String| {
-        let hidden = if run.len() >= 12 { run.len() - 4 } else { 0 };
-        masked.extend(std::iter::repeat_n('*', hidden));
-        masked.push_str(&run[hidden..]);
-        run.clear();
-    };
-    for letter in value.chars().take(SHOWN) {
-        if letter.is_ascii_digit() {
-            run.push(letter);
-        } else {
-            flush(&mut run, &mut masked);
-            masked.push(letter);
-        }
-    }
-    flush(&mut run, &mut masked);
-    masked
+    // Hidden before it is cut: half a number would no longer be long.
+    let head: String = value.chars().take(2 * SHOWN).collect();
+    mask::long_numbers(&head).chars().take(SHOWN).collect()
 }
