@@ -38,6 +38,11 @@ fn night(date: NaiveDate, inputs: &str) -> Night {
     }
 }
 
+/// The same rows in files of as many bytes, but not the same: another version wrote them.
+fn by_another_version(date: NaiveDate, inputs: &str) -> Night {
+    Night { version: "0.1.1".into(), ..night(date, inputs) }
+}
+
 /// A batch of any table: `rows` different rows, every third optional value empty.
 fn rows_of(table: &Table, rows: usize) -> RecordBatch {
     let array = |position: usize| -> ArrayRef {
@@ -361,15 +366,15 @@ fn damaged_data_is_seen_and_restored_by_the_next_run() {
     let published = publish(&lake, night(day(20), "a"), two_tables()).unwrap().manifest;
     let path = lake.root().join(&published.outputs[0].path);
     let whole = fs::read(&path).unwrap();
-    let of_another_night = {
+    let of_another_version = {
         let (_folder, other) = new_lake();
-        publish(&other, night(day(20), "b"), two_tables()).unwrap();
+        publish(&other, by_another_version(day(20), "a"), two_tables()).unwrap();
         fs::read(other.root().join(&published.outputs[0].path)).unwrap()
     };
-    assert_eq!(of_another_night.len(), whole.len(), "only its footer tells it apart");
+    assert_eq!(of_another_version.len(), whole.len(), "only its footer tells it apart");
 
     let zeros = vec![0; whole.len()];
-    let damages: [Option<&[u8]>; 4] = [None, Some(&whole[..whole.len() - 1]), Some(&zeros), Some(&of_another_night)];
+    let damages: [Option<&[u8]>; 4] = [None, Some(&whole[..whole.len() - 1]), Some(&zeros), Some(&of_another_version)];
     for damage in damages {
         match damage {
             None => fs::remove_file(&path).unwrap(),
@@ -418,12 +423,12 @@ fn a_write_that_fails_leaves_no_manifest_and_the_next_run_publishes() {
 fn a_run_that_dies_between_data_and_manifest_is_not_the_night() {
     let (_folder, lake) = new_lake();
     let first = publish(&lake, night(day(20), "a"), two_tables()).unwrap().manifest;
-    let second = publish(&lake, night(day(20), "b"), two_tables()).unwrap().manifest;
+    let second = publish(&lake, by_another_version(day(20), "b"), two_tables()).unwrap().manifest;
     // As if the second run had died after moving its data: its manifest is not there.
     fs::remove_file(lake.root().join("meta/nights/2026-11-20/2.json")).unwrap();
     assert_eq!(lake.manifest(day(20)).unwrap(), Some(first.clone()));
     assert!(!lake.is_intact(&first).unwrap());
-    let again = publish(&lake, night(day(20), "b"), two_tables()).unwrap().manifest;
+    let again = publish(&lake, by_another_version(day(20), "b"), two_tables()).unwrap().manifest;
     assert_eq!(again, second);
     assert!(lake.is_intact(&again).unwrap());
 }
