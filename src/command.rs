@@ -1,10 +1,12 @@
 //! One file a subcommand; thin.
 
 mod check;
+mod explain;
 mod formats;
 mod run;
 mod sample;
 mod schema;
+mod status;
 
 use std::io::Write;
 
@@ -17,7 +19,8 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
     match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
-        Command::Status(_) | Command::Explain(_) => Ok(Exit::Usage),
+        Command::Status(arguments) => alone(status::status(&arguments)),
+        Command::Explain(arguments) => alone(explain::explain(&arguments)),
         Command::Schema(arguments) => alone(schema::schema(&arguments)),
         Command::Formats(arguments) => alone(formats::formats(&arguments.action)),
         Command::Sample(arguments) => alone(sample::sample(&arguments)),

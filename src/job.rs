@@ -2,13 +2,13 @@
 //!
 //! Paths in a job are relative to the job file. Nothing here opens an input.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use chrono::{Datelike, Days, NaiveDate, TimeDelta, Weekday};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::format::shipped::Library;
 use crate::format::{Format, Target};
 use crate::money::{Amount, Rounding};
@@ -68,6 +68,56 @@ pub struct Records {
     pub format: Format,
     /// Where they are.
     pub files: Vec<FilePattern>,
+}
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A provider, by its place in the job.
+    Provider(usize),
+    /// The merchant's records of one table.
+    Merchant(Target),
+}
+
+/// One kind of file a night is closed from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Whose files they are.
+    pub owner: Owner,
+    /// The provider, or orders, attempts, refunds.
+    pub name: &'a str,
+    /// The account with the provider; empty for the merchant's own records.
+    pub account: &'a str,
+    /// How they are laid out.
+    pub format: &'a Format,
+    /// Whether the night stops without them.
+    pub required: bool,
+    files: &'a [FilePattern],
+}
+
+impl Source<'_> {
+    /// Its files on a date. None is an error: a day without business has a file that says so.
+    pub fn files(&self, date: NaiveDate) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for pattern in self.files {
+            files.extend(pattern.files(date)?);
+        }
+        files.sort();
+        files.dedup();
+        if files.is_empty() {
+            let looked: Vec<String> = self.files.iter().map(|pattern| pattern.on(date)).collect();
+            let whose = [self.name, self.account].join(" ");
+            let next = match self.owner {
+                Owner::Provider(_) => "wait for the file, or close without it with --partial or `required = false`",
+                Owner::Merchant(_) => "wait for the file: no night is closed without the merchant's records",
+            };
+            return Err(Error::new(Exit::MissingInput, format!("no file of {} for the night {date}", whose.trim_end()))
+                .expected(looked.join(" or "))
+                .found("nothing")
+                .next(next));
+        }
+        Ok(files)
+    }
 }
 
 /// A number of days, or of business days: Monday to Friday.
@@ -212,6 +262,29 @@ impl Job {
         Resolver { folder, text }.job(file).map_err(|error| if error.file.is_none() { error.file(shown) } else { error })
     }
 
+    /// Everything a night is closed from: the providers in the order of the job, then the merchant's records.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Source<'_>> {
+        let providers = self.providers.iter().enumerate().map(|(at, provider)| Source {
+            owner: Owner::Provider(at),
+            name: &provider.name,
+            account: &provider.account,
+            format: &provider.format,
+            required: provider.required,
+            files: &provider.files,
+        });
+        let records = [Some(&self.orders), self.attempts.as_ref(), self.refunds.as_ref()].into_iter().flatten();
+        let merchant = records.map(|records| Source {
+            owner: Owner::Merchant(records.target),
+            name: records.target.table().name,
+            account: "",
+            format: &records.format,
+            required: true,
+            files: &records.files,
+        });
+        providers.chain(merchant).collect()
+    }
+
     /// The providers' names with the night by which what is first seen on `night` should have met its counterpart.
     #[must_use]
     pub fn expected(&self, night: NaiveDate) -> Vec<(String, NaiveDate)> {
@@ -290,7 +363,7 @@ impl Resolver {
         let mut texts: Vec<String> = formats.filter_map(|format| library.text(&format.name)).map(str::to_owned).collect();
         texts.push(self.text.clone());
         Ok(Job {
-            lake: self.folder.join(&file.lake),
+            lake: seen_from(&self.folder, &file.lake),
             name: file.name,
             timezone,
             providers,
@@ -349,6 +422,20 @@ impl Resolver {
     fn patterns(&self, source: &SourceFile) -> Result<Vec<FilePattern>> {
         source.files.0.iter().map(|pattern| FilePattern::new(&self.folder, pattern)).collect()
     }
+}
+
+/// `path` as seen from `folder`: `../lake` from `jobs` is `lake`, unless `jobs` is a symbolic link to elsewhere.
+fn seen_from(folder: &Path, path: &str) -> PathBuf {
+    let mut seen = folder.to_path_buf();
+    for part in Path::new(path).components() {
+        let within_a_folder = matches!(seen.components().next_back(), Some(Component::Normal(_))) && !seen.is_symlink();
+        if part == Component::ParentDir && within_a_folder {
+            seen.pop();
+        } else {
+            seen.push(part);
+        }
+    }
+    if seen.as_os_str().is_empty() { PathBuf::from(".") } else { seen }
 }
 
 fn amount(text: &str, column: &str) -> Result<Amount> {

@@ -1,4 +1,33 @@
-//! Tieout closes a merchant's night.
+//! Tieout closes a merchant's night: it holds what payment providers state against what the merchant recorded,
+//! and publishes what agreed, what did not and why, as Parquet.
+//!
+//! ```text
+//!  provider files      merchant files        the night before
+//!        │                   │                       │
+//!   ┌────▼───────────────────▼────┐                  │
+//!   │ source    found, archived   │  raw/            │
+//!   │ format    one pass a file   │                  │
+//!   └────┬───────────────────┬────┘                  │
+//!        ▼                   ▼                       │
+//!     entries     orders, attempts, refunds     open items, breaks
+//!        └─────────┬─────────┘                       │
+//!            stage/reconcile  ◄──────────────────────┘
+//!                  │ matches, breaks, open_items, rollforward
+//!            stage/analyze
+//!                  │ funnel, success_rates, abandonment, failure_reasons
+//!            lake: stage, read back, move, commit        data/  meta/
+//! ```
+//!
+//! [`night`] is the only file that knows this order. Use goes downward only: `main → cli, command → night →
+//! source, stage, lake, report → format → table → money`; [`error`] is below all.
+//!
+//! What is nowhere, on purpose:
+//! - no Rust for a provider: a provider is a file below `schemas/providers` ([`format`] is the language);
+//! - no float near an amount ([`money`]), and no sum across currencies;
+//! - no I/O, clock or environment in [`stage`]: tables in, tables out;
+//! - no write outside [`lake`] becomes visible, and nothing half-written there does;
+//! - no clock in what is published: the same inputs give the same bytes, whatever the order of rows, the split of
+//!   files and the number of threads.
 
 pub mod cli;
 pub mod command;

@@ -1,12 +1,16 @@
 //! Parse, run, turn the outcome into an exit code.
 
 use std::io::Write;
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tieout::cli::Cli;
 use tieout::command::run;
 use tieout::error::Exit;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -17,7 +21,9 @@ fn main() -> ExitCode {
             return ExitCode::from(if asked_for { Exit::Published } else { Exit::Usage } as u8);
         }
     };
-    match run(cli) {
+    // A failed assertion has said on stderr what it is about.
+    let Ok(outcome) = catch_unwind(|| run(cli)) else { return ExitCode::from(Exit::LawBroken as u8) };
+    match outcome {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(errors) => {
             let mut stderr = std::io::stderr().lock();

@@ -11,12 +11,12 @@ use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::format::time::day_range;
 use crate::job::Job;
-use crate::lake::{Lake, Manifest, Night, NightLock, PreviousNight};
+use crate::lake::{Lake, Manifest, Night, PreviousNight};
 use crate::stage::analyze::{self, analyze};
 use crate::stage::failures::FailureCategories;
-use crate::stage::items::{Excluded, Expected, Side, merchant_side, outcome_columns, provider_side, settled};
+use crate::stage::items::{Expected, Side, merchant_side, outcome_columns, provider_side, settled};
 use crate::stage::normalize::{Columns, normalize};
-use crate::stage::reconcile::{Reconciled, Rules, Sides, reconcile};
+use crate::stage::reconcile::{Outcome, Reconciled, Rules, Sides, reconcile};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
 use crate::table::column::Table;
@@ -67,33 +67,52 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
             return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out });
         }
     }
-    progress("reading files");
-    deliveries.read(job, options)?;
-    let night = close_delivered(job, options, &lake, &lock, deliveries, before.as_ref(), inputs_sha256, progress);
-    night.map_err(alone)
+    // What was archived reaches the disk while the night is worked on, and before it is published.
+    let archived = deliveries.paths();
+    std::thread::scope(|scope| {
+        let settled = scope.spawn(|| lake.settle(&archived));
+        progress("reading files");
+        deliveries.read(job, options)?;
+        let tables = tables(job, options, &lake, deliveries, before.as_ref(), inputs_sha256, progress).map_err(alone)?;
+        settled.join().expect("settling files does not panic").map_err(alone)?;
+        progress("publishing");
+        let published = lake.publish(&lock, tables.night, tables.published).map_err(alone)?;
+        Ok(Closed { changed: true, manifest: published.manifest, left_out: tables.left_out })
+    })
 }
 
-#[expect(clippy::too_many_arguments, reason = "the state of one night, handed over once")]
-fn close_delivered(
+/// A night, ready to be published.
+struct Tables {
+    night: Night,
+    published: Vec<(&'static Table, RecordBatch)>,
+    left_out: Vec<Error>,
+}
+
+/// The stages, in order: from files to the tables of the night.
+fn tables(
     job: &Job,
     options: Options,
     lake: &Lake,
-    lock: &NightLock,
     mut deliveries: Deliveries,
     before: Option<&Manifest>,
     inputs_sha256: String,
     progress: &dyn Fn(&str),
-) -> Result<Closed> {
+) -> Result<Tables> {
     let night = options.date;
     progress("normalizing");
     let mut delivered = deliveries.delivered(job);
-    let entries = normalize(&mut delivered.providers, night)?;
-    let orders = records(&mut delivered.orders, Target::Orders, night);
-    let mut attempts = records(&mut delivered.attempts, Target::Attempts, night);
-    if job.attempts.is_none() {
-        attempts = attempts_of_orders(&orders);
-    }
-    let refunds = records(&mut delivered.refunds, Target::Refunds, night);
+    let (entries, (orders, (attempts, refunds))) = rayon::join(
+        || normalize(&mut delivered.providers, night),
+        || {
+            let attempts_and_refunds = || {
+                let attempts = || records(&mut delivered.attempts, Target::Attempts, night);
+                rayon::join(attempts, || records(&mut delivered.refunds, Target::Refunds, night))
+            };
+            rayon::join(|| records(&mut delivered.orders, Target::Orders, night), attempts_and_refunds)
+        },
+    );
+    let entries = entries?;
+    let attempts = if job.attempts.is_some() { attempts } else { attempts_of_orders(&orders) };
     let files = deliveries::Ledger::of(delivered);
     ledger::conserved(&files, [entries.rows, orders.rows, attempts.rows, refunds.rows], job.attempts.is_some())?;
 
@@ -112,19 +131,18 @@ fn close_delivered(
     };
     let sides = Sides { provider: &provider.items, merchant: &merchant.items };
     let reconciled = reconcile(sides, &carried_breaks, &rules)?;
-    let tables = finish_records(entries, orders, attempts, refunds, &provider, &merchant, attempts_taken, &reconciled);
+    let recorded = finish_records(entries, orders, attempts, refunds, &provider, &merchant, attempts_taken, &reconciled);
 
     progress("analyzing");
     let failures = FailureCategories::shipped()?;
     let (_, closes_at) = day_range(night, job.timezone);
     let analysis = analyze(
-        &analyze::Inputs { orders: &tables.orders, attempts: &tables.attempts, settled: &tables.settled },
+        &analyze::Inputs { orders: &recorded.orders, attempts: &recorded.attempts, settled: &recorded.settled },
         &analyze::Rules { night, closes_at, maturity: job.abandoned_after, failures: &failures },
     )?;
 
-    progress("publishing");
     let complete = deliveries.left_out.is_empty();
-    let summary = ledger::Summary::of(&tables, &reconciled, &files);
+    let summary = ledger::Summary::of(&recorded, &reconciled, &files);
     let generation = lake.generation(night, &inputs_sha256)?;
     let state = Night {
         job: job.name.clone(),
@@ -138,10 +156,10 @@ fn close_delivered(
         totals: summary.totals(),
     };
     let published: Vec<(&'static Table, RecordBatch)> = vec![
-        (&ENTRIES, tables.entries),
-        (&ORDERS, tables.orders),
-        (&ATTEMPTS, tables.attempts),
-        (&REFUNDS, tables.refunds),
+        (&ENTRIES, recorded.entries),
+        (&ORDERS, recorded.orders),
+        (&ATTEMPTS, recorded.attempts),
+        (&REFUNDS, recorded.refunds),
         (&MATCHES, reconciled.matches),
         (&BREAKS, reconciled.breaks),
         (&OPEN_ITEMS, reconciled.open_items),
@@ -154,8 +172,7 @@ fn close_delivered(
         (&FILES, files.table(night)),
         (&NIGHTS, summary.nights(&state, generation)),
     ];
-    let published = lake.publish(lock, state, published)?;
-    Ok(Closed { changed: true, manifest: published.manifest, left_out: deliveries.left_out })
+    Ok(Tables { night: state, published, left_out: deliveries.left_out })
 }
 
 /// The tables whose rows matching says something of.
@@ -182,16 +199,16 @@ fn finish_records(
     let of_entries = &reconciled.provider_outcomes[..provider.rows.len()];
     let (attempt_rows, refund_rows) = merchant.rows.split_at(attempts_taken);
     let (of_attempts, of_refunds) = reconciled.merchant_outcomes[..merchant.rows.len()].split_at(attempts_taken);
-    let finish = |table: &'static Table, records: Columns, rows: &[u32], outcomes, excluded| {
-        let outcome = outcome_columns(records.rows, rows, outcomes, excluded);
+    let finish = |table: &'static Table, records: Columns, rows: &[u32], outcomes: &[Outcome]| {
+        let outcome = outcome_columns(records.rows, rows, outcomes);
         table.batch(records.columns.into_iter().chain(outcome))
     };
     let settled = settled(attempts.rows, attempt_rows, of_attempts);
     Recorded {
-        entries: finish(&ENTRIES, entries, &provider.rows, of_entries, Excluded::Entries),
+        entries: finish(&ENTRIES, entries, &provider.rows, of_entries),
         orders: ORDERS.batch(orders.columns),
-        attempts: finish(&ATTEMPTS, attempts, attempt_rows, of_attempts, Excluded::Records),
-        refunds: finish(&REFUNDS, refunds, refund_rows, of_refunds, Excluded::Records),
+        attempts: finish(&ATTEMPTS, attempts, attempt_rows, of_attempts),
+        refunds: finish(&REFUNDS, refunds, refund_rows, of_refunds),
         settled,
     }
 }

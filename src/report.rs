@@ -1,4 +1,7 @@
 //! What people and programs look at.
 
+pub mod explain;
+mod grid;
 pub mod json;
+pub mod status;
 pub mod summary;

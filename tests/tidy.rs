@@ -10,10 +10,10 @@ use crate::nights::{files, package};
 /// The modules, highest first, each with those it uses. A module uses only what stands below it.
 const USES: [(&str, &[&str]); 14] = [
     ("main", &["cli", "command", "error"]),
-    ("command", &["cli", "error", "format", "job", "night", "report", "sample", "source", "table"]),
+    ("command", &["cli", "error", "format", "job", "lake", "night", "report", "sample", "table"]),
     ("cli", &[]),
-    ("report", &["job", "lake", "night"]),
-    ("night", &["error", "format", "job", "lake", "mask", "money", "source", "stage", "table"]),
+    ("report", &["error", "job", "lake", "money", "night", "stage", "table"]),
+    ("night", &["error", "format", "job", "lake", "mask", "money", "stage", "table"]),
     ("job", &["error", "format", "money", "source", "stage"]),
     ("sample", &["error", "money"]),
     ("lake", &["error", "money", "table"]),

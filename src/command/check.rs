@@ -8,16 +8,16 @@ use crate::error::{Error, Exit};
 use crate::format::recognise::recognise;
 use crate::format::shipped::Library;
 use crate::format::{Format, Target};
-use crate::job::Job;
-use crate::source::FilePattern;
+use crate::job::{Job, Source};
 
 pub(super) fn check(arguments: &Check) -> Result<Exit, Vec<Error>> {
     let alone = |error: Error| vec![error];
     let job = Job::load(&arguments.job).map_err(alone)?;
     let mut text = format!("job {}: {} providers, business dates in {}\n", job.name, job.providers.len(), job.timezone);
     let mut errors = Vec::new();
-    for source in sources(&job) {
-        writeln!(text, "  {}: {}", source.name, source.format.name).expect("writing to a string does not fail");
+    for source in job.sources() {
+        writeln!(text, "  {}: {}", [source.name, source.account].join(" ").trim_end(), source.format.name)
+            .expect("writing to a string does not fail");
         if let Some(date) = arguments.date {
             match files(&source, date) {
                 Ok(lines) => text.push_str(&lines),
@@ -30,49 +30,14 @@ pub(super) fn check(arguments: &Check) -> Result<Exit, Vec<Error>> {
     if errors.is_empty() { Ok(Exit::Published) } else { Err(errors) }
 }
 
-struct Source<'a> {
-    name: String,
-    format: &'a Format,
-    patterns: &'a [FilePattern],
-    required: bool,
-}
-
-fn sources(job: &Job) -> Vec<Source<'_>> {
-    let mut sources: Vec<Source> = job
-        .providers
-        .iter()
-        .map(|provider| Source {
-            name: format!("{} {}", provider.name, provider.account),
-            format: &provider.format,
-            patterns: &provider.files,
-            required: provider.required,
-        })
-        .collect();
-    for records in [Some(&job.orders), job.attempts.as_ref(), job.refunds.as_ref()].into_iter().flatten() {
-        let name = records.target.table().name.to_owned();
-        sources.push(Source { name, format: &records.format, patterns: &records.files, required: true });
-    }
-    sources
-}
-
 /// The files of a source for a date, each recognised by its layout.
 fn files(source: &Source, date: chrono::NaiveDate) -> Result<String, Error> {
     let mut lines = String::new();
-    let mut found = 0;
-    for pattern in source.patterns {
-        for path in pattern.files(date)? {
-            found += 1;
-            writeln!(lines, "    {}", path.display()).expect("writing to a string does not fail");
-            if source.format.target == Target::Entries {
-                is_of_format(&path, source.format)?;
-            }
+    for path in source.files(date)? {
+        writeln!(lines, "    {}", path.display()).expect("writing to a string does not fail");
+        if source.format.target == Target::Entries {
+            is_of_format(&path, source.format)?;
         }
-    }
-    if found == 0 {
-        let looked: Vec<String> = source.patterns.iter().map(|pattern| pattern.on(date)).collect();
-        return Err(Error::new(Exit::MissingInput, format!("no file of {} for the night {date}", source.name))
-            .expected(looked.join(" or "))
-            .found("nothing"));
     }
     Ok(lines)
 }

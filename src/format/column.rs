@@ -141,13 +141,19 @@ pub struct Words {
     values: Vec<String>,
     index: HashTable<i32>,
     remembered: Vec<(Vec<u8>, i32)>,
+    /// Which of them was asked for last: rows of a file are alike.
+    latest: usize,
 }
 
 impl Words {
     /// The code a raw cell became before, if it is remembered.
     #[must_use]
-    pub fn recall(&self, raw: &[u8]) -> Option<i32> {
-        self.remembered.iter().find(|(cell, _)| cell == raw).map(|&(_, code)| code)
+    pub fn recall(&mut self, raw: &[u8]) -> Option<i32> {
+        if let Some((_, code)) = self.remembered.get(self.latest).filter(|(cell, _)| cell == raw) {
+            return Some(*code);
+        }
+        self.latest = self.remembered.iter().position(|(cell, _)| cell == raw)?;
+        Some(self.remembered[self.latest].1)
     }
 
     /// Remembers what a raw cell becomes.

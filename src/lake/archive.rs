@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::manifest::hex;
 use super::{Lake, NightLock, durable};
@@ -25,7 +26,7 @@ pub struct Archived {
 
 impl Lake {
     /// Keeps `file` as what `source` delivered for the lock's night. The same bytes under the same name are kept
-    /// once. A file that changes while it is read is not kept: 75.
+    /// once. A file that changes while it is read is not kept: 75. Not yet durable: [`Lake::settle`] makes it so.
     pub fn archive(&self, lock: &NightLock, source: &str, file: &Path) -> Result<Archived> {
         if source.is_empty() || source.starts_with('.') || source.contains(['/', '\\']) {
             return Err(Error::configuration("this cannot be the name of a folder").found(source));
@@ -33,7 +34,9 @@ impl Lake {
         let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
             return Err(Error::data("the name of this file is not UTF-8 text").file(file.display()).next("rename the file"));
         };
-        let staged = lock.folder().join(format!("{source}.{name}"));
+        // Two files of one name may come from two folders, at the same time.
+        let from = xxh3_64(file.as_os_str().as_encoded_bytes());
+        let staged = lock.folder().join(format!("{source}.{from:016x}.{name}"));
         let (copy, sha256, bytes) = copy_hashing(file, &staged)?;
 
         let path = self.root.join(format!("raw/{source}/{}/{sha256}/{name}", lock.night()));
@@ -46,14 +49,22 @@ impl Lake {
         }
         Ok(Archived { sha256, bytes, name: name.to_owned(), path })
     }
+
+    /// Puts archived files on the disk. A night settles them while it works on, and before it publishes.
+    pub fn settle(&self, files: &[PathBuf]) -> Result<()> {
+        for path in files {
+            let synced = File::open(path).and_then(|file| file.sync_all());
+            synced.map_err(|error| durable::failed("write", path, &error))?;
+        }
+        Ok(())
+    }
 }
 
-/// Makes a file durable and, as a reminder to people, read-only.
+/// Makes a file, as a reminder to people, read-only.
 fn seal(file: &File) -> std::io::Result<()> {
     let mut permissions = file.metadata()?.permissions();
     permissions.set_readonly(true);
-    file.set_permissions(permissions)?;
-    file.sync_all()
+    file.set_permissions(permissions)
 }
 
 /// Copies `from` in one reading, and returns the copy, the hash of what was read, and its size.

@@ -170,8 +170,8 @@ fn properties(table: &Table, night: &Night) -> WriterPropertiesPtr {
 /// Whether values repeat enough for a dictionary to pay. Where they do not, hashing every value buys nothing.
 fn repeats(kind: Type) -> bool {
     match kind {
-        Type::Word | Type::Amount | Type::Rate | Type::Date => true,
-        Type::Text | Type::Instant | Type::Count | Type::Ratio | Type::Flag => false,
+        Type::Word | Type::Rate | Type::Date => true,
+        Type::Text | Type::Amount | Type::Instant | Type::Count | Type::Ratio | Type::Flag => false,
     }
 }
 

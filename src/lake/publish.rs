@@ -1,6 +1,7 @@
 //! Publishing a night: all of it or nothing, whatever dies and whenever.
 
 use arrow::array::RecordBatch;
+use rayon::prelude::*;
 
 use super::manifest::{Manifest, Night, Output, SCHEMA_VERSION};
 use super::store::Store;
@@ -100,7 +101,8 @@ fn stage(lock: &NightLock, night: &Night, tables: Vec<(&'static Table, RecordBat
             sums: written.sums,
         })
     };
-    tables.into_iter().map(stage_one).collect()
+    // Side by side: while one is hashed and written, another is encoded.
+    tables.into_par_iter().with_max_len(1).map(stage_one).collect()
 }
 
 fn staged_name(table: &str) -> String {

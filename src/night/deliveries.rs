@@ -1,32 +1,21 @@
 //! The files of a night: found, archived, read, and what became of each.
 
+use std::path::PathBuf;
+
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
+use rayon::prelude::*;
 
 use super::Options;
 use super::ledger::FileRow;
 use crate::error::{Error, Exit, Result};
 use crate::format::control::check_closings;
 use crate::format::read::Decoded;
-use crate::format::{Format, read, typed};
-use crate::job::{Job, Provider};
+use crate::format::{Target, read, typed};
+use crate::job::{Job, Owner, Source};
 use crate::lake::{Archived, Input, Lake, NightLock};
 use crate::mask;
-use crate::source::FilePattern;
-use crate::stage::normalize::{Delivered, rows_of};
-
-/// Whose file it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
-    /// A provider, by its place in the job.
-    Provider(usize),
-    /// The merchant's orders.
-    Orders,
-    /// The merchant's attempts.
-    Attempts,
-    /// The merchant's refunds.
-    Refunds,
-}
+use crate::stage::normalize::Delivered;
 
 /// One file, archived.
 #[derive(Debug)]
@@ -69,103 +58,66 @@ pub(super) struct Sorted<'a> {
 impl Deliveries {
     /// Finds and archives every file the job names for the night. All that is missing is named at once.
     pub(super) fn fetch(job: &Job, options: Options, lake: &Lake, lock: &NightLock) -> std::result::Result<Self, Vec<Error>> {
-        let mut deliveries = Self { files: Vec::new(), left_out: Vec::new() };
-        let mut errors = Vec::new();
-        for (at, provider) in job.providers.iter().enumerate() {
-            let fetched = deliveries.fetch_source(
-                Owner::Provider(at),
-                &provider.name,
-                &provider.account,
-                &provider.files,
-                options.date,
-                lake,
-                lock,
-            );
-            if let Err(error) = fetched {
-                let tolerated = error.exit == Exit::MissingInput && (options.partial || !provider.required);
-                if tolerated { deliveries.left_out.push(error) } else { errors.push(error) }
+        let (mut found, mut left_out, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+        for source in job.sources() {
+            match source.files(options.date) {
+                Ok(files) => found.extend(files.into_iter().map(|file| (source, file))),
+                Err(error) if error.exit == Exit::MissingInput && may_lack(&source, options) => left_out.push(error),
+                Err(error) => errors.push(error),
             }
         }
-        let records = [
-            (Owner::Orders, "orders", Some(&job.orders)),
-            (Owner::Attempts, "attempts", job.attempts.as_ref()),
-            (Owner::Refunds, "refunds", job.refunds.as_ref()),
-        ];
-        for (owner, name, records) in records {
-            let Some(records) = records else { continue };
-            if let Err(error) = deliveries.fetch_source(owner, name, "", &records.files, options.date, lake, lock) {
-                errors.push(error);
-            }
+        if !errors.is_empty() {
+            return Err(errors);
         }
-        if errors.is_empty() { Ok(deliveries) } else { Err(errors) }
+        let archived: Result<Vec<Archived>> =
+            found.par_iter().with_max_len(1).map(|(source, file)| lake.archive(lock, source.name, file)).collect();
+        let mut files: Vec<Delivery> = Vec::new();
+        for ((source, _), archived) in found.iter().zip(archived.map_err(|error| vec![error])?) {
+            let same = |file: &Delivery| {
+                (file.source.as_str(), file.account.as_str(), &file.archived.sha256)
+                    == (source.name, source.account, &archived.sha256)
+            };
+            files.push(Delivery {
+                owner: source.owner,
+                source: source.name.to_owned(),
+                account: source.account.to_owned(),
+                duplicate: files.iter().any(same),
+                decoded: None,
+                file_id: archived.sha256[..16].to_owned(),
+                archived,
+            });
+        }
+        Ok(Self { files, left_out })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a source is a name, an account and patterns; the rest is where it goes")]
-    fn fetch_source(
-        &mut self,
-        owner: Owner,
-        source: &str,
-        account: &str,
-        patterns: &[FilePattern],
-        date: NaiveDate,
-        lake: &Lake,
-        lock: &NightLock,
-    ) -> Result<()> {
-        let mut found = Vec::new();
-        for pattern in patterns {
-            found.extend(pattern.files(date)?);
-        }
-        found.sort();
-        found.dedup();
-        if found.is_empty() {
-            let looked: Vec<String> = patterns.iter().map(|pattern| pattern.on(date)).collect();
-            return Err(Error::new(
-                Exit::MissingInput,
-                format!("no file of {} for the night {date}", [source, account].join(" ").trim_end()),
-            )
-            .expected(looked.join(" or "))
-            .found("nothing")
-            .next("wait for the file, or close without it with --partial or `required = false`"));
-        }
-        for path in found {
-            let archived = lake.archive(lock, source, &path)?;
-            let duplicate = self.files.iter().any(|file| {
-                (&file.source, &file.account, &file.archived.sha256)
-                    == (&source.to_owned(), &account.to_owned(), &archived.sha256)
-            });
-            let file_id = archived.sha256[..16].to_owned();
-            self.files.push(Delivery {
-                owner,
-                source: source.to_owned(),
-                account: account.to_owned(),
-                archived,
-                duplicate,
-                decoded: None,
-                file_id,
-            });
-        }
-        Ok(())
+    /// Where the archived files are.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.files.iter().map(|file| file.archived.path.clone()).collect()
     }
 
     /// Reads every file. A provider with a refused file is left out whole where the run may be partial; otherwise
     /// every refused file is named.
     pub(super) fn read(&mut self, job: &Job, options: Options) -> std::result::Result<(), Vec<Error>> {
-        let mut errors = Vec::new();
-        for file in self.files.iter_mut().filter(|file| !file.duplicate) {
-            let format = format_of(job, file.owner);
-            let path = &file.archived.path;
+        let sources = job.sources();
+        let read = |file: &mut Delivery| {
+            let (format, path) = (source_of(&sources, file.owner).format, &file.archived.path);
             let decoded = if typed::is_typed(path) { typed::read(path, format) } else { read::read(path, format) };
             match decoded {
-                Ok(decoded) => file.decoded = Some(decoded),
-                Err(error) => errors.push((file.owner, error)),
+                Ok(decoded) => {
+                    file.decoded = Some(decoded);
+                    None
+                }
+                Err(error) => Some((file.owner, error)),
             }
-        }
+        };
+        let files: Vec<&mut Delivery> = self.files.iter_mut().filter(|file| !file.duplicate).collect();
+        let mut errors: Vec<(Owner, Error)> = files.into_par_iter().with_max_len(1).filter_map(read).collect();
         for at in 0..job.providers.len() {
             if let Err(error) = self.check_closings(at) {
                 errors.push((Owner::Provider(at), error));
             }
         }
-        let tolerated = |owner| matches!(owner, Owner::Provider(at) if options.partial || !provider(job, at).required);
+        let tolerated = |owner| may_lack(source_of(&sources, owner), options);
         let (left_out, errors): (Vec<_>, Vec<_>) = errors.into_iter().partition(|(owner, _)| tolerated(*owner));
         for (owner, error) in left_out {
             // Other files of the provider tie, but without all of them its records cannot be told from missing ones.
@@ -196,6 +148,7 @@ impl Deliveries {
 
     /// The files that were read, as the stages take them.
     pub(super) fn delivered<'a>(&'a mut self, job: &'a Job) -> Sorted<'a> {
+        let sources = job.sources();
         let mut decoded: Vec<Option<Decoded>> = self.files.iter_mut().map(|file| file.decoded.take()).collect();
         let mut sorted = Sorted {
             providers: Vec::new(),
@@ -210,33 +163,30 @@ impl Deliveries {
             let delivered = Delivered {
                 provider: &file.source,
                 account: &file.account,
-                format: format_of(job, file.owner),
+                format: source_of(&sources, file.owner).format,
                 file_id: &file.file_id,
                 name: &file.archived.name,
                 decoded,
+                rows: 0,
             };
             match file.owner {
                 Owner::Provider(_) => sorted.providers.push(delivered),
-                Owner::Orders => sorted.orders.push(delivered),
-                Owner::Attempts => sorted.attempts.push(delivered),
-                Owner::Refunds => sorted.refunds.push(delivered),
+                Owner::Merchant(Target::Orders) => sorted.orders.push(delivered),
+                Owner::Merchant(Target::Attempts) => sorted.attempts.push(delivered),
+                Owner::Merchant(_) => sorted.refunds.push(delivered),
             }
         }
         sorted
     }
 }
 
-fn provider(job: &Job, at: usize) -> &Provider {
-    &job.providers[at]
+fn source_of<'s, 'j>(sources: &'s [Source<'j>], owner: Owner) -> &'s Source<'j> {
+    sources.iter().find(|source| source.owner == owner).expect("every file was fetched for a source of the job")
 }
 
-fn format_of(job: &Job, owner: Owner) -> &Format {
-    match owner {
-        Owner::Provider(at) => &job.providers[at].format,
-        Owner::Orders => &job.orders.format,
-        Owner::Attempts => &job.attempts.as_ref().expect("its file was fetched").format,
-        Owner::Refunds => &job.refunds.as_ref().expect("its file was fetched").format,
-    }
+/// Whether the night may be closed without a source: a provider's only, never the merchant's records.
+fn may_lack(source: &Source, options: Options) -> bool {
+    matches!(source.owner, Owner::Provider(_)) && (options.partial || !source.required)
 }
 
 /// What became of every file of the night.
@@ -274,7 +224,7 @@ impl Ledger {
                     }
                     .to_owned(),
                     lines: read.map_or(0, |read| read.decoded.lines),
-                    entries: read.map_or(0, |read| u64::try_from(rows_of(&read.decoded)).unwrap_or_default()),
+                    entries: read.map_or(0, |read| read.rows as u64),
                     rejects: read.map_or(0, |read| read.decoded.rejects.len() as u64),
                 },
                 file_id: file.file_id.clone(),

@@ -111,8 +111,8 @@ pub(super) struct Summary {
     rows: BTreeMap<&'static str, usize>,
     /// Breaks by state and type.
     breaks: BTreeMap<(String, String), i64>,
-    /// Entries and sums of gross, fee and net by provider and currency.
-    providers: BTreeMap<(String, String), (i64, [Amount; 3])>,
+    /// What the entries of each provider and currency add up to.
+    providers: BTreeMap<(String, String), ProviderSums>,
     files: usize,
     rejects: u64,
 }
@@ -157,10 +157,7 @@ impl Summary {
             of_state.as_object_mut().expect("it was made as an object").insert(kind.clone(), json!(count));
         }
         totals.insert("breaks".to_owned(), Value::Object(breaks));
-        let providers = self.providers.iter().map(|((provider, currency), (lines, [gross, fee, net]))| {
-            let shown = |amount: &Amount| amount.in_currency(currency);
-            json!({ "provider": provider, "currency": currency, "entries": lines, "gross": shown(gross), "fee": shown(fee), "net": shown(net) })
-        });
+        let providers = self.providers.iter().map(|((provider, currency), sums)| sums.totals(provider, currency));
         totals.insert("providers".to_owned(), Value::Array(providers.collect()));
         totals
     }
@@ -192,17 +189,69 @@ impl Summary {
     }
 }
 
-fn provider_sums(entries: &RecordBatch) -> BTreeMap<(String, String), (i64, [Amount; 3])> {
-    let (providers, currencies) = (words_in(entries, "provider"), words_in(entries, "currency"));
+/// Entries, and sums of their gross, fee and net.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    entries: u64,
+    gross: Amount,
+    fee: Amount,
+    net: Amount,
+}
+
+impl Sums {
+    fn add(&mut self, [gross, fee, net]: [Amount; 3]) {
+        self.entries += 1;
+        self.gross += gross;
+        self.fee += fee;
+        self.net += net;
+    }
+}
+
+/// The entries of one provider and currency: all of them, and those that are the night's trade. A payout takes out
+/// what the others bring in, so only the trade has a gross that means something.
+#[derive(Clone, Copy, Debug, Default)]
+struct ProviderSums {
+    all: Sums,
+    payments: Sums,
+    refunds: Sums,
+}
+
+impl ProviderSums {
+    fn totals(&self, provider: &str, currency: &str) -> Value {
+        let shown = |amount: Amount| amount.in_currency(currency);
+        let traded = |sums: &Sums| json!({ "entries": sums.entries, "gross": shown(sums.gross) });
+        json!({
+            "provider": provider,
+            "currency": currency,
+            "entries": self.all.entries,
+            "gross": shown(self.all.gross),
+            "fee": shown(self.all.fee),
+            "net": shown(self.all.net),
+            "payments": traded(&self.payments),
+            "refunds": traded(&self.refunds),
+            "payments_and_refunds": {
+                "fee": shown(self.payments.fee + self.refunds.fee),
+                "net": shown(self.payments.net + self.refunds.net),
+            },
+        })
+    }
+}
+
+fn provider_sums(entries: &RecordBatch) -> BTreeMap<(String, String), ProviderSums> {
+    let [providers, currencies, kinds] = ["provider", "currency", "kind"].map(|name| words_in(entries, name));
     let columns = ["gross", "fee", "net"].map(|name| amounts(entries, name));
+    let words: Vec<&str> = kinds.values.iter().map(Option::unwrap_or_default).collect();
     // By code first: a million rows have a handful of pairs.
-    let mut by_code: BTreeMap<(usize, usize), (i64, [Amount; 3])> = BTreeMap::new();
+    let mut by_code: BTreeMap<(usize, usize), ProviderSums> = BTreeMap::new();
     for row in 0..entries.num_rows() {
         let key = (providers.code(row).unwrap_or_default(), currencies.code(row).unwrap_or_default());
-        let entry = by_code.entry(key).or_default();
-        entry.0 += 1;
-        for (sum, column) in entry.1.iter_mut().zip(columns) {
-            *sum += amount(column, row).unwrap_or_default();
+        let sums = by_code.entry(key).or_default();
+        let stated = columns.map(|column| amount(column, row).unwrap_or_default());
+        sums.all.add(stated);
+        match kinds.code(row).map(|code| words[code]) {
+            Some("payment") => sums.payments.add(stated),
+            Some("refund") => sums.refunds.add(stated),
+            _ => {}
         }
     }
     let named = |(provider, currency): (usize, usize)| {

@@ -1,17 +1,15 @@
 //! The summary of a run that a person reads.
 
-use std::fmt::Write;
+use serde_json::{Map, Value};
 
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
-use serde_json::Value;
-
+use super::grid::{Grid, blank_zero, counted, line};
+use crate::error::Error;
 use crate::job::Job;
 use crate::lake::Manifest;
 use crate::night::Closed;
 
 /// Break states, in the order they are shown.
-const STATES: [&str; 3] = ["open", "waiting", "cleared"];
+pub(super) const STATES: [&str; 3] = ["open", "waiting", "cleared"];
 
 /// A run.
 #[must_use]
@@ -19,28 +17,22 @@ pub fn run(job: &Job, closed: &Closed) -> String {
     let manifest = &closed.manifest;
     let night = &manifest.night;
     let mut text = String::new();
-    let verdict = if closed.changed { "closed" } else { "unchanged: nothing was published" };
+    let verdict = if closed.changed { "closed" } else { "unchanged, nothing was published" };
     let partial = if night.complete { "" } else { ", INCOMPLETE" };
-    line(&mut text, &format!("{} {}: {verdict} (generation {}{partial})", night.job, night.business_date, manifest.generation));
+    line(&mut text, format!("{} {}: {verdict} (generation {}{partial})", night.job, night.business_date, manifest.generation));
+    for error in &closed.left_out {
+        line(&mut text, left_out(error));
+    }
     line(&mut text, "");
-    text.push_str(&providers(manifest));
+    text.push_str(&providers(&night.totals));
     line(&mut text, "");
-    let count = |name: &str| number(&night.totals, name);
-    line(
-        &mut text,
-        &format!(
-            "  {} entries and {} attempts, {} refunds: {} matches, {} lines rejected",
-            count("entries"),
-            count("attempts"),
-            count("refunds"),
-            count("matches"),
-            count("rejects")
-        ),
-    );
+    line(&mut text, format!("  the merchant: {}", merchant(&night.totals)));
+    line(&mut text, format!("  carried in:   {}", carried_in(manifest)));
+    line(&mut text, format!("  compared:     {}", compared(&night.totals)));
     line(&mut text, "");
     text.push_str(&breaks(manifest));
     line(&mut text, "");
-    line(&mut text, &format!("  tables   {}", job.lake.join("data").display()));
+    line(&mut text, format!("  tables   {}", job.lake.join("data").display()));
     if in_state(manifest, "open") > 0 {
         line(&mut text, "  next     tieout explain <job> <order, reference or break>");
     }
@@ -54,22 +46,65 @@ pub fn in_state(manifest: &Manifest, state: &str) -> u64 {
     breaks.map_or(0, |types| types.values().filter_map(Value::as_u64).sum())
 }
 
-fn number(totals: &serde_json::Map<String, Value>, name: &str) -> u64 {
+/// A count the night is told by.
+pub(super) fn number(totals: &Map<String, Value>, name: &str) -> u64 {
     totals.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn line(text: &mut String, line: &str) {
-    writeln!(text, "{line}").expect("writing to a string does not fail");
+/// A provider that was left out, in one line; the whole error goes to stderr.
+fn left_out(error: &Error) -> String {
+    let file = error.file.as_ref().map_or(String::new(), |file| format!("{file}: "));
+    format!("  left out: {file}{}; its records stay open", error.what)
 }
 
-fn providers(manifest: &Manifest) -> String {
-    let mut table = plain(&["provider", "currency", "entries", "gross", "fee", "net"]);
-    for row in manifest.night.totals.get("providers").and_then(Value::as_array).into_iter().flatten() {
-        let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let entries = row.get("entries").and_then(Value::as_u64).unwrap_or_default().to_string();
-        table.add_row([text("provider"), text("currency"), entries, text("gross"), text("fee"), text("net")]);
+/// Payments and refunds, fees on both, and what is left: what the provider owes for the night's trade. Payouts,
+/// transfers and the like are in `other`, by number.
+fn providers(totals: &Map<String, Value>) -> String {
+    let mut grid = Grid::new(&["provider", "", "payments", "gross", "refunds", "gross", "fees", "net", "other"], 2);
+    let mut rows = 0;
+    for row in totals.get("providers").and_then(Value::as_array).into_iter().flatten() {
+        let text = |at: &str| row.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let count = |at: &str| row.pointer(at).and_then(Value::as_u64).unwrap_or_default();
+        let (payments, refunds) = (count("/payments/entries"), count("/refunds/entries"));
+        let other = count("/entries").saturating_sub(payments + refunds);
+        let gross = |entries: u64, at: &str| if entries == 0 { blank_zero(0) } else { text(at) };
+        grid.row([
+            text("/provider"),
+            text("/currency"),
+            blank_zero(payments),
+            gross(payments, "/payments/gross"),
+            blank_zero(refunds),
+            gross(refunds, "/refunds/gross"),
+            gross(payments + refunds, "/payments_and_refunds/fee"),
+            gross(payments + refunds, "/payments_and_refunds/net"),
+            blank_zero(other),
+        ]);
+        rows += 1;
     }
-    finish(table, 2)
+    if rows == 0 { "  no provider states anything\n".to_owned() } else { grid.text() }
+}
+
+fn merchant(totals: &Map<String, Value>) -> String {
+    let count = |name: &str, one, many| counted(number(totals, name), one, many);
+    [count("orders", "order", "orders"), count("attempts", "attempt", "attempts"), count("refunds", "refund", "refunds")]
+        .join(", ")
+}
+
+fn carried_in(manifest: &Manifest) -> String {
+    match &manifest.night.previous_night {
+        Some(previous) => format!("the open items of {} (generation {})", previous.business_date, previous.generation),
+        None => "nothing: no night was published before".to_owned(),
+    }
+}
+
+fn compared(totals: &Map<String, Value>) -> String {
+    let count = |name: &str, one, many| counted(number(totals, name), one, many);
+    format!(
+        "{}, {} carried to the next night, {} rejected",
+        count("matches", "match", "matches"),
+        count("open_items", "open item", "open items"),
+        count("rejects", "line", "lines")
+    )
 }
 
 fn breaks(manifest: &Manifest) -> String {
@@ -86,35 +121,12 @@ fn breaks(manifest: &Manifest) -> String {
     kinds.sort_unstable();
     kinds.dedup();
     if kinds.is_empty() {
-        return "  no breaks\n".to_owned();
+        return "  no breaks: both sides agree on everything\n".to_owned();
     }
-    let mut table = plain(&["break", "open", "waiting", "cleared"]);
+    let mut grid = Grid::new(&["break", "open", "waiting", "cleared"], 1);
     for kind in kinds {
-        table.add_row([kind.to_owned()].into_iter().chain(STATES.map(|state| blank_zero(of(state, kind)))));
+        grid.row([kind.to_owned()].into_iter().chain(STATES.map(|state| blank_zero(of(state, kind)))));
     }
-    let totals = STATES.map(|state| in_state(manifest, state).to_string());
-    table.add_row(["total".to_owned()].into_iter().chain(totals));
-    finish(table, 1)
-}
-
-fn blank_zero(count: u64) -> String {
-    if count == 0 { "·".to_owned() } else { count.to_string() }
-}
-
-fn plain(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(header.to_vec());
-    table
-}
-
-/// The table as indented text, columns from `first_number` on aligned to the right.
-fn finish(mut table: Table, first_number: usize) -> String {
-    for column in table.column_iter_mut().skip(first_number) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let mut text = String::new();
-    for row in table.to_string().lines() {
-        line(&mut text, &format!(" {}", row.trim_end()));
-    }
-    text
+    grid.row(["total".to_owned()].into_iter().chain(STATES.map(|state| in_state(manifest, state).to_string())));
+    grid.text()
 }

@@ -1,9 +1,12 @@
 //! Entries and records to the two sides of matching, and the outcomes of matching back to their rows.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{take, take_record_batch};
-use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
+use arrow::datatypes::{Decimal128Type, Int32Type, TimestampMicrosecondType};
 use chrono::NaiveDate;
+use rayon::prelude::*;
 
 use super::normalize::{Columns, join};
 use super::reconcile::Outcome;
@@ -12,11 +15,7 @@ use crate::table::build::{amounts, instants, same_date, same_word, texts, words}
 use crate::table::read::{count_of_rows, words as words_in, words_of};
 use crate::table::reconciliation::OPEN_ITEMS;
 
-/// Kinds of entries that are held against the merchant's records.
-const COMPARED: [&str; 4] = ["payment", "refund", "chargeback", "chargeback_reversal"];
-/// Why the others are not.
-const BATCH_LEVEL: &str = "not_of_an_order";
-/// Why a record of a provider the job does not name is not.
+/// Why a record of a provider the job does not name is not compared.
 const NOT_IN_JOB: &str = "provider_not_in_job";
 
 /// One side of matching, and where its rows come from.
@@ -56,14 +55,11 @@ impl Expected<'_> {
     }
 }
 
-/// The provider's side: entries of the kinds that are compared, and what was carried in.
+/// The provider's side: all entries, and what was carried in.
 #[must_use]
 pub fn provider_side(entries: &Columns, carried: &RecordBatch, expected: &Expected) -> Side {
-    let kinds = words_of(entries.column("kind"));
-    let compared: Vec<bool> = kinds.values.iter().map(|kind| COMPARED.contains(&kind.unwrap_or_default())).collect();
-    let keep = |row: &u32| kinds.code(*row as usize).is_some_and(|code| compared[code]);
-    let rows: Vec<u32> = (0..count_of_rows(entries.rows)).filter(keep).collect();
-    let pick = picker(entries, &rows);
+    let rows: Vec<u32> = (0..count_of_rows(entries.rows)).collect();
+    let pick = |name: &str| entries.column(name).clone();
     // What the customer was charged is compared; a provider that does not state it settles what was charged.
     let (customer, gross) = (pick("customer_amount"), pick("gross"));
     let customer_amounts = customer.as_primitive::<Decimal128Type>();
@@ -192,42 +188,53 @@ fn end_to_end(batches: &[&RecordBatch]) -> RecordBatch {
         [] => batches[0].clone(),
         [only] => only.clone(),
         _ => {
-            let columns = (0..schema.fields().len()).map(|column| {
+            let columns = (0..schema.fields().len()).into_par_iter().with_max_len(1).map(|column| {
                 let arrays: Vec<&dyn Array> = whole.iter().map(|batch| batch.column(column).as_ref()).collect();
                 (schema.field(column).name().as_str(), join(&arrays))
             });
-            OPEN_ITEMS.batch(columns)
+            OPEN_ITEMS.batch(columns.collect::<Vec<_>>())
         }
     }
 }
 
 /// The columns `outcome` and `outcome_reason` of a table, from what matching said of its items. Rows that were not
-/// items are excluded, and say why.
+/// items are records with providers the job does not name.
 #[must_use]
-pub fn outcome_columns(rows: usize, items: &[u32], outcomes: &[Outcome], excluded: Excluded) -> [(&'static str, ArrayRef); 2] {
+pub fn outcome_columns(rows: usize, items: &[u32], outcomes: &[Outcome]) -> [(&'static str, ArrayRef); 2] {
     let mut of_row: Vec<Option<Outcome>> = vec![None; rows];
     for (&row, &outcome) in items.iter().zip(outcomes) {
         of_row[row as usize] = Some(outcome);
     }
-    let reason = match excluded {
-        Excluded::Entries => BATCH_LEVEL,
-        Excluded::Records => NOT_IN_JOB,
-    };
-    let outcome = of_row.iter().map(|outcome| Some(outcome.map_or("excluded", Outcome::as_str)));
-    let why = of_row.iter().map(|outcome| match outcome {
-        Some(outcome) => outcome.reason(),
-        None => Some(reason),
-    });
-    [("outcome", words(outcome)), ("outcome_reason", words(why))]
+    let outcome = |outcome: Option<Outcome>| Some(outcome.map_or("excluded", Outcome::as_str));
+    let why = |outcome: Option<Outcome>| outcome.map_or(Some(NOT_IN_JOB), Outcome::reason);
+    [("outcome", said(&of_row, outcome)), ("outcome_reason", said(&of_row, why))]
 }
 
-/// Whose rows were not items.
-#[derive(Clone, Copy, Debug)]
-pub enum Excluded {
-    /// Entries of other kinds: fees, payouts, transfers.
-    Entries,
-    /// Records with providers the job does not name.
-    Records,
+/// A word per outcome. There are few outcomes, so each is put into words once.
+fn said(of_row: &[Option<Outcome>], word: impl Fn(Option<Outcome>) -> Option<&'static str>) -> ArrayRef {
+    let mut known: Vec<(Option<Outcome>, Option<i32>)> = Vec::new();
+    let mut values: Vec<&'static str> = Vec::new();
+    let codes: Int32Array = of_row
+        .iter()
+        .map(|outcome| {
+            if let Some((_, code)) = known.iter().find(|(known, _)| known == outcome) {
+                return *code;
+            }
+            let code = word(*outcome).map(|word| {
+                let at = values.iter().position(|value| *value == word).unwrap_or_else(|| {
+                    values.push(word);
+                    values.len() - 1
+                });
+                i32::try_from(at).expect("few outcomes")
+            });
+            known.push((*outcome, code));
+            code
+        })
+        .collect();
+    if values.is_empty() {
+        return same_word(None, of_row.len());
+    }
+    Arc::new(DictionaryArray::<Int32Type>::new(codes, Arc::new(StringArray::from(values))))
 }
 
 /// Whether each attempt's payment was found at its provider.

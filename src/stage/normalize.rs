@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::format::read::{Decoded, Part, Reject};
 use crate::format::time::day_range;
-use crate::table::build::{count, same_date};
+use crate::table::build::same_date;
 use crate::table::identity::Identity;
 use crate::table::read::count_of_rows;
 
@@ -33,8 +33,10 @@ pub struct Delivered<'a> {
     pub file_id: &'a str,
     /// Its name as received.
     pub name: &'a str,
-    /// What was read.
+    /// What was read. Its parts are given up when a table is made of them.
     pub decoded: Decoded,
+    /// Its rows in that table.
+    pub rows: usize,
 }
 
 /// Rows of a table by column, without the columns that later stages fill.
@@ -66,16 +68,17 @@ pub fn normalize(delivered: &mut [Delivered], night: NaiveDate) -> Result<Column
     for file in delivered.iter_mut() {
         refuse_other_dates(file, night)?;
     }
-    let delivered = &*delivered;
     let rows = gather_rows(delivered);
     let order: Vec<(u32, u32)> = rows.iter().map(|row| (row.part, row.row)).collect();
-    let mut columns = gather(&parts(delivered), &order);
     let per_file = |text: fn(&Delivered) -> String| words_of_files(delivered, &order, text);
-    columns.push(("provider", per_file(|file| file.provider.to_owned())));
-    columns.push(("account", per_file(|file| file.account.to_owned())));
-    columns.push(("file_id", per_file(|file| file.file_id.to_owned())));
-    columns.push(("kind", kinds(delivered, &order)));
-    columns.push(("entry_id", identities(&rows)));
+    let mut columns = vec![
+        ("provider", per_file(|file| file.provider.to_owned())),
+        ("account", per_file(|file| file.account.to_owned())),
+        ("file_id", per_file(|file| file.file_id.to_owned())),
+        ("kind", kinds(delivered, &order)),
+        ("entry_id", identities(&rows)),
+    ];
+    columns.extend(gather(take_parts(delivered), &order));
     columns.push(("business_date", same_date(night, rows.len())));
     Ok(Columns { columns, rows: rows.len() })
 }
@@ -147,33 +150,47 @@ fn time_column(part: &Part) -> &[i64] {
     times.as_primitive::<TimestampMicrosecondType>().values()
 }
 
-fn parts<'a>(delivered: &'a [Delivered]) -> Vec<&'a Part> {
-    delivered.iter().flat_map(|file| &file.decoded.parts).collect()
+/// The parts of all files, which give them up.
+pub(super) fn take_parts(delivered: &mut [Delivered]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for file in delivered {
+        file.rows = file.decoded.parts.iter().map(|part| part.lines.len()).sum();
+        parts.append(&mut file.decoded.parts);
+    }
+    parts
 }
 
-/// The columns of all parts, in that order of (part, row). One column a task.
-pub(super) fn gather(parts: &[&Part], order: &[(u32, u32)]) -> Vec<(&'static str, ArrayRef)> {
+/// The columns of all parts, in that order of (part, row). One column a task; its parts are let go when it is whole.
+pub(super) fn gather(parts: Vec<Part>, order: &[(u32, u32)]) -> Vec<(&'static str, ArrayRef)> {
     let Some(first) = parts.first() else { return Vec::new() };
     // Row numbers in the parts laid end to end.
     let starts: Vec<u32> = parts
         .iter()
         .scan(0, |next, part| {
             let start = *next;
-            *next += u32::try_from(part.lines.len()).expect("a night has fewer than 2^32 rows");
+            *next += count_of_rows(part.lines.len());
             Some(start)
         })
         .collect();
     let indices: UInt32Array = order.iter().map(|&(part, row)| starts[part as usize] + row).collect();
-    let mut columns: Vec<(&'static str, ArrayRef)> = (0..first.columns.len())
+    let lines = order.iter().map(|&(part, row)| parts[part as usize].lines[row as usize]);
+    let lines: ArrayRef = Arc::new(lines.collect::<arrow::array::Int64Array>());
+    let mut by_column: Vec<(&'static str, Vec<ArrayRef>)> = first.columns.iter().map(|(name, _)| (*name, Vec::new())).collect();
+    for part in parts {
+        for (column, (_, array)) in by_column.iter_mut().zip(part.columns) {
+            column.1.push(array);
+        }
+    }
+    let mut columns: Vec<(&'static str, ArrayRef)> = by_column
         .into_par_iter()
-        .map(|column| {
-            let arrays: Vec<&dyn Array> = parts.iter().map(|part| part.columns[column].1.as_ref()).collect();
-            let whole = join(&arrays);
-            (first.columns[column].0, take(&whole, &indices, None).expect("every row number is within the parts"))
+        .with_max_len(1)
+        .map(|(name, arrays)| {
+            let whole = join(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+            drop(arrays);
+            (name, take(&whole, &indices, None).expect("every row number is within the parts"))
         })
         .collect();
-    let lines = order.iter().map(|&(part, row)| parts[part as usize].lines[row as usize]);
-    columns.push(("line", Arc::new(lines.collect::<arrow::array::Int64Array>())));
+    columns.push(("line", lines));
     columns
 }
 
@@ -304,10 +321,4 @@ pub(super) fn keep_rows(part: &mut Part, keep: &[u32]) {
     part.identities = keep.iter().map(|row| part.identities[pick(row)]).collect();
     part.contents = keep.iter().map(|row| part.contents[pick(row)]).collect();
     part.lines = keep.iter().map(|row| part.lines[pick(row)]).collect();
-}
-
-/// Rows read of a file, for its row in `files`.
-#[must_use]
-pub fn rows_of(decoded: &Decoded) -> i64 {
-    count(decoded.parts.iter().map(|part| part.lines.len()).sum())
 }

@@ -33,6 +33,7 @@ use judge::{Break, judge};
 use keyed::index;
 pub use outcome::{BreakType, Exclusion, Outcome};
 use passes::{PASSES, Pass};
+pub use passes::{PassRule, pass_rules};
 
 /// The two sides: tables shaped as `open_items`, each with what was carried in and the night's own items.
 #[derive(Clone, Copy, Debug)]
@@ -228,6 +229,7 @@ impl<'a> Night<'a> {
                 Kind::Refund => self.miss(self.provider, row, BreakType::RefundMissingInMerchant),
                 Kind::Chargeback => self.break_at_once(row, BreakType::Chargeback),
                 Kind::ChargebackReversal => self.break_at_once(row, BreakType::ChargebackReversed),
+                Kind::Other => Outcome::Excluded(Exclusion::NotOfAnOrder),
             };
             self.end_entry(row, outcome)?;
         }

@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, AsArray, StringArray};
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
-use super::normalize::{Columns, Delivered, gather, keep_rows, words_of_files};
+use super::normalize::{Columns, Delivered, gather, keep_rows, take_parts, words_of_files};
 use crate::format::Target;
 use crate::format::read::{Part, Reject};
 use crate::mask;
@@ -22,9 +22,10 @@ pub fn records(delivered: &mut [Delivered], target: Target, night: NaiveDate) ->
     if reject_repeated(delivered, key, &order) {
         order = ordered(delivered, key);
     }
-    let parts: Vec<&Part> = delivered.iter().flat_map(|file| &file.decoded.parts).collect();
-    let mut columns = if parts.is_empty() { empty(target) } else { gather(&parts, &order) };
-    columns.push(("file_id", words_of_files(delivered, &order, |file| file.file_id.to_owned())));
+    let file_ids = words_of_files(delivered, &order, |file| file.file_id.to_owned());
+    let parts = take_parts(delivered);
+    let mut columns = if parts.is_empty() { empty(target) } else { gather(parts, &order) };
+    columns.push(("file_id", file_ids));
     columns.push(("business_date", same_date(night, order.len())));
     Columns { columns, rows: order.len() }
 }

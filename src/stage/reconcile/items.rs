@@ -5,6 +5,7 @@ use arrow::array::{Array, Date32Array, Decimal128Array, RecordBatch, StringArray
 use super::keyed::index;
 use crate::error::{Error, Result};
 use crate::money::Amount;
+use crate::table::entries::KINDS;
 use crate::table::read::{self, Words};
 
 /// Which of the two sides.
@@ -31,6 +32,8 @@ pub(super) enum Kind {
     Refund,
     Chargeback,
     ChargebackReversal,
+    /// Of no order: fees, payouts, transfers and the like.
+    Other,
 }
 
 impl Kind {
@@ -40,7 +43,7 @@ impl Kind {
             "refund" => Some(Self::Refund),
             "chargeback" => Some(Self::Chargeback),
             "chargeback_reversal" => Some(Self::ChargebackReversal),
-            _ => None,
+            other => KINDS.contains(&other).then_some(Self::Other),
         }
     }
 }
@@ -116,7 +119,7 @@ impl<'a> Items<'a> {
             return Ok(());
         }
         Err(Error::law(format!("{} item {} has no place in the comparison", self.side.as_str(), self.id(row)))
-            .expected("a payment, refund or chargeback, on the provider's side with provider and account")
+            .expected("a kind of entry with provider and account, or the merchant's payment or refund")
             .found(self.kind.get(index(row))))
     }
 

@@ -50,6 +50,8 @@ pub enum Exclusion {
     Superseded,
     /// The merchant says it was not paid, and no provider says otherwise.
     NotPaid,
+    /// The entry is of no order: a fee, payout, transfer or the like.
+    NotOfAnOrder,
 }
 
 impl Exclusion {
@@ -59,6 +61,7 @@ impl Exclusion {
         match self {
             Self::Superseded => "superseded",
             Self::NotPaid => "not_paid",
+            Self::NotOfAnOrder => "not_of_an_order",
         }
     }
 }

@@ -15,6 +15,29 @@ pub(super) static PASSES: [Pass; 7] = [
     refunds("provider_reference", &["provider", "provider_reference"]),
 ];
 
+/// What a pass goes by, for those who explain a night.
+#[derive(Clone, Copy, Debug)]
+pub struct PassRule {
+    /// The word in column `pass` of `matches`.
+    pub name: &'static str,
+    /// payment or refund.
+    pub kind: &'static str,
+    /// The columns that have to be equal.
+    pub keys: &'static [&'static str],
+    /// Whether it takes only records that do not say which provider was asked.
+    pub without_provider: bool,
+}
+
+/// The rules of every pass, in order.
+pub fn pass_rules() -> impl Iterator<Item = PassRule> {
+    PASSES.iter().map(|pass| PassRule {
+        name: pass.name,
+        kind: if pass.kind == Kind::Refund { "refund" } else { "payment" },
+        keys: pass.keys,
+        without_provider: pass.without_provider,
+    })
+}
+
 /// One matching rule: items of one kind whose key columns are equal.
 pub(super) struct Pass {
     /// The word in column `pass`: what has to be equal.

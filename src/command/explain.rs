@@ -1,0 +1,15 @@
+//! `tieout explain`: the story of one order, reference, entry or break.
+
+use super::print;
+use crate::cli::Explain;
+use crate::error::{Exit, Result};
+use crate::job::Job;
+use crate::lake::Lake;
+use crate::report::explain::Story;
+
+pub(super) fn explain(arguments: &Explain) -> Result<Exit> {
+    let job = Job::load(&arguments.job)?;
+    let story = Story::of(&job, &Lake::open(&job.lake)?, &arguments.id, arguments.date)?;
+    print(&if arguments.json { story.json() } else { story.text() })?;
+    Ok(Exit::Published)
+}

@@ -1,0 +1,15 @@
+//! `tieout status`: the nights of a job, and what is open.
+
+use super::print;
+use crate::cli::Status;
+use crate::error::{Exit, Result};
+use crate::job::Job;
+use crate::lake::Lake;
+use crate::report::status::Standing;
+
+pub(super) fn status(arguments: &Status) -> Result<Exit> {
+    let job = Job::load(&arguments.job)?;
+    let standing = Standing::of(&job, &Lake::open(&job.lake)?, arguments.nights)?;
+    print(&if arguments.json { standing.json() } else { standing.text() })?;
+    Ok(Exit::Published)
+}

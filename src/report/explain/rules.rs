@@ -1,0 +1,144 @@
+//! The rules the rows of a story were held to.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::rows::Row;
+use crate::job::{Job, Lag};
+use crate::money::Rounding;
+use crate::report::grid::{counted, line};
+use crate::stage::reconcile::{PassRule, RateCard, Tolerance, pass_rules};
+
+/// What of a job and of the passes applies to a story.
+#[derive(Debug)]
+pub(super) struct Rules {
+    passes: Vec<PassRule>,
+    providers: Vec<Contract>,
+    tolerances: Vec<Tolerance>,
+}
+
+/// What the job says of a provider's account.
+#[derive(Debug)]
+struct Contract {
+    provider: String,
+    account: String,
+    settles_in: Lag,
+    rate_cards: Vec<RateCard>,
+}
+
+impl Rules {
+    pub(super) fn of(job: &Job, rows: &[Row]) -> Self {
+        let stated = |name: &str| -> BTreeSet<&str> { rows.iter().map(|row| row.get(name)).collect() };
+        let (providers, currencies) = (stated("provider"), stated("currency"));
+        // A record names no account: where no entry does either, every account of its provider may be meant.
+        let accounts: BTreeSet<(&str, &str)> =
+            rows.iter().map(|row| (row.get("provider"), row.get("account"))).filter(|(_, account)| !account.is_empty()).collect();
+        let contracts = job.providers.iter().filter(|provider| {
+            let (name, account) = (provider.name.as_str(), provider.account.as_str());
+            let has_account = accounts.iter().any(|(of, _)| *of == name);
+            providers.contains(name) && (!has_account || accounts.contains(&(name, account)))
+        });
+        let is_refund = |row: &Row| row.get("kind") == "refund" || !row.get("refund_id").is_empty();
+        let is_payment = |row: &Row| row.get("kind") == "payment" || !row.get("attempt_id").is_empty();
+        let kinds = [("payment", rows.iter().any(is_payment)), ("refund", rows.iter().any(is_refund))];
+        Self {
+            passes: pass_rules().filter(|pass| kinds.contains(&(pass.kind, true))).collect(),
+            providers: contracts
+                .map(|provider| Contract {
+                    provider: provider.name.clone(),
+                    account: provider.account.clone(),
+                    settles_in: provider.settles_in,
+                    rate_cards: provider.rate_cards.clone(),
+                })
+                .collect(),
+            tolerances: job
+                .tolerances
+                .iter()
+                .filter(|tolerance| currencies.contains(tolerance.currency.as_str()))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for contract in &self.providers {
+            let settles = format!("{} {} settles in {}", contract.provider, contract.account, lag(contract.settles_in));
+            if contract.rate_cards.is_empty() {
+                line(&mut text, format!("  {settles}; its fees are not checked"));
+            }
+            for card in &contract.rate_cards {
+                line(&mut text, format!("  {settles}; fee {}", fee(card)));
+            }
+        }
+        for pass in &self.passes {
+            let only = if pass.without_provider { ", for records that name no provider" } else { "" };
+            line(&mut text, format!("  pass {}: {}s with the same {}{only}", pass.name, pass.kind, pass.keys.join(", ")));
+        }
+        if self.tolerances.is_empty() {
+            line(&mut text, "  amounts must be equal: the job has no tolerance for them");
+        }
+        for tolerance in &self.tolerances {
+            let absolute = tolerance.absolute.in_currency(&tolerance.currency);
+            line(
+                &mut text,
+                format!(
+                    "  amounts may differ by {absolute} {} or {} %, whichever is more",
+                    tolerance.currency, tolerance.percent
+                ),
+            );
+        }
+        text
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let passes = self.passes.iter().map(
+            |pass| json!({ "kind": pass.kind, "pass": pass.name, "keys": pass.keys, "without_provider": pass.without_provider }),
+        );
+        let providers = self.providers.iter().map(|contract| {
+            let fees = contract.rate_cards.iter().map(|card| {
+                json!({
+                    "percent": card.percent.to_string(),
+                    "fixed": card.fixed.to_string(),
+                    "currency": card.currency,
+                    "rounding": card.rounding,
+                })
+            });
+            json!({
+                "provider": contract.provider,
+                "account": contract.account,
+                "settles_in": lag(contract.settles_in),
+                "fees": fees.collect::<Vec<_>>(),
+            })
+        });
+        let tolerances = self.tolerances.iter().map(|tolerance| {
+            json!({
+                "currency": tolerance.currency,
+                "absolute": tolerance.absolute.to_string(),
+                "percent": tolerance.percent.to_string(),
+            })
+        });
+        json!({
+            "providers": providers.collect::<Vec<_>>(),
+            "passes": passes.collect::<Vec<_>>(),
+            "tolerances": tolerances.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn lag(lag: Lag) -> String {
+    let (one, many) = if lag.business { ("business day", "business days") } else { ("day", "days") };
+    counted(lag.days.into(), one, many)
+}
+
+fn fee(card: &RateCard) -> String {
+    let rounding = match card.rounding {
+        Rounding::HalfUp => "rounded half up",
+        Rounding::HalfEven => "rounded half to even",
+        Rounding::Up => "rounded up",
+        Rounding::Down => "rounded down",
+    };
+    let currency = card.currency.as_ref().map_or(String::new(), |currency| format!(" for {currency}"));
+    format!("{} % + {}{currency}, {rounding}", card.percent, card.fixed)
+}

@@ -1,0 +1,88 @@
+//! Runs the real program in a folder of its own.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A folder that goes away with its test. The program runs in it, so that every path a test names is relative.
+pub(crate) struct Place {
+    folder: TempDir,
+}
+
+/// How a run of the program ended.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Place {
+    /// An empty folder.
+    pub(crate) fn empty() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    /// A folder with the jobs and the sample nights of this repository.
+    pub(crate) fn with_sample_nights() -> Self {
+        let place = Self::empty();
+        for folder in ["jobs", "sample-data"] {
+            copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &place.folder.path().join(folder));
+        }
+        place
+    }
+
+    /// Writes a file, with the folders it is in.
+    pub(crate) fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// The bytes of a file.
+    pub(crate) fn read(&self, path: &str) -> Vec<u8> {
+        fs::read(self.folder.path().join(path)).unwrap()
+    }
+
+    /// Removes a file.
+    pub(crate) fn remove(&self, path: &str) {
+        fs::remove_file(self.folder.path().join(path)).unwrap();
+    }
+
+    /// Replaces the one occurrence of `from` in a text file.
+    pub(crate) fn replace(&self, path: &str, from: &str, to: &str) {
+        let text = String::from_utf8(self.read(path)).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "{path} holds {from:?} once");
+        self.write(path, text.replace(from, to));
+    }
+
+    /// Runs `tieout` with arguments separated by spaces.
+    pub(crate) fn run(&self, arguments: &str) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tieout"));
+        command.args(arguments.split_whitespace()).current_dir(self.folder.path());
+        let output = command.env("COLUMNS", "100").output().unwrap();
+        let folders = [self.folder.path().canonicalize().unwrap(), self.folder.path().to_owned()];
+        let filtered = |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).unwrap().replace(env!("CARGO_PKG_VERSION"), "<version>");
+            folders.iter().fold(text, |text, folder| text.replace(folder.to_str().unwrap(), "<folder>"))
+        };
+        Ran { code: output.status.code().unwrap(), stdout: filtered(output.stdout), stderr: filtered(output.stderr) }
+    }
+}
+
+impl Ran {
+    /// All of it, as a person sees it.
+    pub(crate) fn whole(&self) -> String {
+        format!("exit {}\n\n{}── stderr ──\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if path.is_dir() { copy(&path, &to.join(name)) } else { fs::copy(&path, to.join(name)).map(drop).unwrap() }
+    }
+}
