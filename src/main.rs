@@ -9,9 +9,6 @@ use tieout::cli::Cli;
 use tieout::command::run;
 use tieout::error::Exit;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

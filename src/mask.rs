@@ -1,63 +1,68 @@
-//! Hides what may be a card number: law 7 for values that are shown and for messages.
+//! Law 7 for whatever is shown: what may be a card or telephone number keeps its last four digits, an address its host.
 //!
-//! A number may be written in groups: single spaces or hyphens between digits belong to it.
+//! Numbers may be written in groups: one space or hyphen between two digits does not end a number.
 
-/// Digits left to be seen at the end of a hidden number.
-const SHOWN: usize = 4;
+/// Fewest digits of a value that are hidden.
+const DIGITS: usize = 11;
+/// Digits that stay.
+const KEPT: usize = 4;
+/// Letters of a value that are shown.
+const SHOWN: usize = 60;
 
-/// `text` with every number of twelve digits or more hidden but for its last four: for values out of refused lines,
-/// of which nothing is known.
+/// A value out of a refused line, of which nothing is known, as it may stand in a message or in `rejects`.
 #[must_use]
-pub fn long_numbers(text: &str) -> String {
-    hide(text, |digits| digits.len() >= 12)
+pub fn masked(value: &str) -> String {
+    let mut letters: Vec<char> = value.chars().collect();
+    hide_numbers(&mut letters, |digits| digits.len() >= DIGITS);
+    hide_addresses(&mut letters);
+    let mut shown: String = letters.iter().take(SHOWN).collect();
+    if letters.len() > SHOWN {
+        shown.push('…');
+    }
+    shown
 }
 
-/// `text` with every number hidden that could be a card's, 13 to 19 digits with their check digit, but for its last
-/// four: for messages, whose references and totals a person needs.
+/// A text whose references and totals a person needs: of its numbers only those are hidden that can be a card's, 13
+/// to 19 digits with their check digit.
 #[must_use]
 pub fn card_numbers(text: &str) -> String {
-    hide(text, |digits| (13..=19).contains(&digits.len()) && passes_luhn(digits))
+    let mut letters: Vec<char> = text.chars().collect();
+    hide_numbers(&mut letters, |digits| (13..=19).contains(&digits.len()) && passes_luhn(digits));
+    letters.into_iter().collect()
 }
 
-fn hide(text: &str, is_hidden: impl Fn(&[u8]) -> bool) -> String {
-    let mut bytes = text.as_bytes().to_vec();
-    let mut at = 0;
-    while at < bytes.len() {
-        if !bytes[at].is_ascii_digit() {
-            at += 1;
-            continue;
+fn hide_numbers(letters: &mut [char], is_hidden: impl Fn(&[u32]) -> bool) {
+    let mut number: Vec<usize> = Vec::new();
+    for at in 0..=letters.len() {
+        let letter = letters.get(at).copied();
+        if letter.is_some_and(|letter| letter.is_ascii_digit()) {
+            number.push(at);
+        } else if !(matches!(letter, Some(' ' | '-')) && number.last() == at.checked_sub(1).as_ref()) {
+            let digits: Vec<u32> = number.iter().filter_map(|&digit| letters[digit].to_digit(10)).collect();
+            if is_hidden(&digits) {
+                number.iter().take(number.len() - KEPT).for_each(|&hidden| letters[hidden] = '*');
+            }
+            number.clear();
         }
-        let places = number_from(&bytes, at);
-        let digits: Vec<u8> = places.iter().map(|&place| bytes[place] - b'0').collect();
-        if is_hidden(&digits) {
-            places[..places.len() - SHOWN].iter().for_each(|&place| bytes[place] = b'*');
-        }
-        at = places.last().map_or(at, |last| last + 1);
-    }
-    String::from_utf8(bytes).expect("digits became stars, byte for byte")
-}
-
-/// Where the digits of the number stand whose first is at `start`.
-fn number_from(bytes: &[u8], start: usize) -> Vec<usize> {
-    let mut places = vec![start];
-    let mut at = start + 1;
-    loop {
-        let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-        match bytes.get(at) {
-            Some(byte) if byte.is_ascii_digit() => places.push(at),
-            Some(b' ' | b'-') if is_digit(at + 1) => {}
-            _ => return places,
-        }
-        at += 1;
     }
 }
 
 /// The check digit of ISO/IEC 7812: every second digit from the right counts twice.
-fn passes_luhn(digits: &[u8]) -> bool {
-    let counted = |(place, &digit): (usize, &u8)| match digit * 2 {
+fn passes_luhn(digits: &[u32]) -> bool {
+    let counted = |(place, &digit): (usize, &u32)| match digit * 2 {
         _ if place % 2 == 0 => digit,
         twice if twice > 9 => twice - 9,
         twice => twice,
     };
-    digits.iter().rev().enumerate().map(counted).map(u32::from).sum::<u32>().is_multiple_of(10)
+    digits.iter().rev().enumerate().map(counted).sum::<u32>().is_multiple_of(10)
+}
+
+/// Of `name@host` the name is hidden but for its first letter.
+fn hide_addresses(letters: &mut [char]) {
+    let ends: Vec<usize> = (0..letters.len()).filter(|&at| letters[at] == '@').collect();
+    for end in ends {
+        let is_name = |letter: &char| letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-' | '+' | '*');
+        let start = letters[..end].iter().rposition(|letter| !is_name(letter)).map_or(0, |before| before + 1);
+        letters[end.min(start + 1)..end].fill('*');
+    }
 }

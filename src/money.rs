@@ -38,8 +38,8 @@ impl fmt::Display for NotAnAmount {
         f.write_str(match self {
             Self::Empty => "no amount",
             Self::Character => "not a decimal number",
-            Self::Decimals => "more decimals than it may have",
-            Self::TooLarge => "more digits than an amount may have",
+            Self::Decimals => "a number with more decimals than it may have",
+            Self::TooLarge => "a number with more digits than an amount may have",
         })
     }
 }

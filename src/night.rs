@@ -111,7 +111,6 @@ fn tables(
             rayon::join(|| records(&mut delivered.orders, Target::Orders, night), attempts_and_refunds)
         },
     );
-    let entries = entries?;
     let attempts = if job.attempts.is_some() { attempts } else { attempts_of_orders(&orders) };
     let files = deliveries::Ledger::of(delivered);
     ledger::conserved(&files, [entries.rows, orders.rows, attempts.rows, refunds.rows], job.attempts.is_some())?;

@@ -1,8 +1,10 @@
 //! Every test, in one binary: the engines are linked once.
 
 mod analyze;
+mod bad_input;
 mod commands;
 mod exit;
+mod formats;
 mod generated;
 mod harness;
 mod lake;

@@ -9,6 +9,7 @@ use zip::ZipArchive;
 
 use super::{Container, Encoding, Format};
 use crate::error::{Error, Result};
+use crate::mask::masked;
 
 /// The most a companion member may hold.
 const COMPANION_BYTES: u64 = 16 << 20;
@@ -40,7 +41,7 @@ pub fn open<T>(path: &Path, format: &Format, read: impl FnOnce(Opened) -> Result
         _ => Container::None,
     };
     if !format.file.container.contains(&found) {
-        return Err(Error::data(format!("not a {}", format.title))
+        return Err(Error::data(format!("the file is no {}", format.title))
             .file(&shown)
             .expected(format.file.container.iter().map(|container| described(*container)).collect::<Vec<_>>().join(" or "))
             .found(described(found))
@@ -69,7 +70,7 @@ fn open_member<T>(file: File, shown: &str, format: &Format, read: impl FnOnce(Op
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| corrupt(&error))?;
     let begins = format.file.member_begins.as_deref().map(|text| encode(text, format.file.encoding)).unwrap_or_default();
     let companion_begins = format.companion.as_ref().map(|companion| encode(&companion.begins, format.file.encoding));
-    let (mut member, mut companion) = (None, None);
+    let (mut member, mut companion, mut is_utf8) = (None, None, false);
     let mut first_lines = Vec::new();
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(|error| corrupt(&error))?;
@@ -85,19 +86,32 @@ fn open_member<T>(file: File, shown: &str, format: &Format, read: impl FnOnce(Op
                 return Err(Error::data("two members of the archive are the file").file(shown).next("split the archive"));
             }
         } else {
-            let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
-            first_lines.push(decode(line, format.file.encoding));
+            let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+            is_utf8 |= format.file.member_begins.as_deref().is_some_and(|begins| head.starts_with(begins.as_bytes()));
+            first_lines.push(masked(&decode(line, format.file.encoding)));
         }
     }
     let Some(index) = member else {
-        return Err(Error::data(format!("no member of the archive is a {}", format.title))
+        if is_utf8 {
+            return Err(encoding_error("GB 18030 (GBK)", "UTF-8").file(shown));
+        }
+        return Err(Error::data(format!("no member of the archive is {}", format.title))
             .file(shown)
             .expected(format!("a member that begins with {}", format.file.member_begins.as_deref().unwrap_or_default()))
-            .found(format!("{} members that begin with {}", archive.len(), first_lines.join(" and ")))
+            .found(format!("first lines that are `{}`", first_lines.join("` and `")))
             .next("check that the archive is the merchant's bill, encoded as the provider serves it"));
     };
     let mut entry = archive.by_index(index).map_err(|error| corrupt(&error))?;
     read(Opened { text: &mut entry, companion })
+}
+
+/// A file whose text is in another encoding than the provider's.
+#[must_use]
+pub fn encoding_error(declared: &str, found: &str) -> Error {
+    Error::data("the encoding is not the provider's, and nothing of the file is booked")
+        .expected(declared)
+        .found(found)
+        .next("keep the file as the provider served it: an editor or a spreadsheet has re-saved it")
 }
 
 /// Reads until the buffer is full or the input ends.

@@ -9,6 +9,7 @@ use super::plan::{Plan, folded, totals};
 use super::split::Splitter;
 use super::{Encoding, Format, Total};
 use crate::error::{Error, Result};
+use crate::mask::masked;
 use crate::money::Amount;
 
 /// What was kept while reading, of one chunk or of all.
@@ -58,7 +59,8 @@ pub struct Tied {
 /// by [`check_closings`], because a batch may be spread over files.
 pub fn check(format: &Format, plan: &Plan, kept: &Kept, companion: Option<&[u8]>) -> Result<Vec<Tied>> {
     if let Some((line, column, computed, stated)) = &kept.row_check {
-        return Err(does_not_tie(column, &stated.to_string(), &computed.to_string(), *stated - *computed).line(*line));
+        let difference = *stated - *computed;
+        return Err(does_not_tie(column, &stated.to_string(), &computed.to_string(), &difference.to_string()).line(*line));
     }
     let mut checker = Checker { kept, plan, next: 0, tied: Vec::new() };
     checker.end(format)?;
@@ -121,6 +123,9 @@ impl Checker<'_> {
             ..Splitter::default()
         };
         let (names, values) = (splitter.header(names), splitter.header(values));
+        if values.len() < names.len() {
+            return Err(truncated(&format!("{} figures under {}", names.len(), summary.begins)).line(line + 1));
+        }
         let names: Vec<String> = names.iter().map(|name| folded(&decode(name, self.plan.encoding))).collect();
         let unknown = names.iter().find(|name| !summary.totals.iter().any(|total| folded(&total.name) == **name));
         if let Some(unknown) = unknown {
@@ -164,7 +169,11 @@ impl Checker<'_> {
         for total in &companion.totals {
             if let Some(at) = names.iter().position(|name| *name == folded(&total.name)) {
                 let stated = values.get(at).map(String::as_str).unwrap_or_default();
-                self.tie(total, stated.as_bytes(), line)?;
+                self.tie(total, stated.as_bytes(), line).map_err(|mut error| {
+                    error.what += "; the figure stands in the member that begins with ";
+                    error.what += &companion.begins;
+                    error
+                })?;
             }
             self.next += 1;
         }
@@ -177,17 +186,23 @@ impl Checker<'_> {
         let computed = if total.count { Amount(i128::from(count) * 10_i128.pow(crate::money::SCALE)) } else { sum };
         let shown = |amount: Amount| if total.count { amount.in_currency("JPY") } else { amount.to_string() };
         let text = String::from_utf8_lossy(stated);
-        let figure = Amount::parse(stated, 8)
-            .map_err(|why| Error::data(format!("the stated total is {why}")).line(line).column(&total.name).found(&text))?;
+        let figure = Amount::parse(stated, 8).map_err(|why| {
+            Error::data(format!("the total that the file states is {why}, and nothing of this file is booked"))
+                .line(line)
+                .column(&total.name)
+                .expected(format!("{} as its lines add up", shown(computed)))
+                .found(masked(&text))
+                .next("keep the file as the provider served it, or fetch it again")
+        })?;
         if figure != computed {
-            return Err(does_not_tie(&total.name, &shown(figure), &shown(computed), figure - computed).line(line));
+            return Err(does_not_tie(&total.name, &shown(figure), &shown(computed), &shown(figure - computed)).line(line));
         }
         self.tied.push(Tied { name: total.name.clone(), figure: shown(figure) });
         Ok(())
     }
 }
 
-fn does_not_tie(column: &str, stated: &str, computed: &str, difference: Amount) -> Error {
+fn does_not_tie(column: &str, stated: &str, computed: &str, difference: &str) -> Error {
     Error::data("the total does not tie, and nothing of this file is booked")
         .column(column)
         .expected(format!("{stated} as the file states"))

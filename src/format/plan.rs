@@ -9,6 +9,7 @@ use super::container::{decode, encode};
 use super::time::Pattern;
 use super::{AddedColumns, Case, Condition, Encoding, Format, Layout, Otherwise, Rule, Sign, Total};
 use crate::error::{Error, Result};
+use crate::mask::masked;
 use crate::money::Amount;
 use crate::table::column::{Column, Type};
 
@@ -285,8 +286,9 @@ impl Plan {
         let header: Vec<String> = header.iter().map(|cell| decode(cell, encoding)).collect();
         let fit = fits(format, &header).into_iter().next().expect("a format has at least one layout");
         if fit.distance(format) > 0 {
-            return Err(layout_error(format, &fit));
+            return Err(layout_error(format, &header, &fit));
         }
+        refuse_repeated(format, &header, &fit)?;
         let mut compiler = Compiler { format, layout: &fit.layout, header: &header, amounts: Vec::new() };
         let targets: Vec<&'static Column> = format
             .target
@@ -321,21 +323,50 @@ impl Plan {
     }
 }
 
-fn layout_error(format: &Format, fit: &Fit) -> Error {
-    let mut differences = Vec::new();
+/// Names of columns a message lists.
+const LISTED: usize = 12;
+
+fn layout_error(format: &Format, header: &[String], fit: &Fit) -> Error {
+    let error = Error::data(format!("the columns are not those of {}", format.title));
     if fit.present == 0 {
-        // Nothing of it is a name: it may be a row of a file without its header, and no one's business.
-        differences.push("a first line that names none of them".to_owned());
-    } else if !fit.missing.is_empty() {
-        differences.push(format!("missing: {}", fit.missing.join(", ")));
+        // What stands there may be a row of data: it is not shown.
+        return error
+            .expected(format!("a line of column names, such as {}", listed(&fit.missing)))
+            .found(format!("a line of {} cells, none of which is the name of a column", header.len()))
+            .next("check that the file is what its name says, and that its first lines are not cut off");
     }
-    if fit.present > 0 && format.file.added_columns == AddedColumns::Refuse && !fit.added.is_empty() {
-        differences.push(format!("not known: {}", fit.added.join(", ")));
+    let mut differences = Vec::new();
+    if !fit.missing.is_empty() {
+        differences.push(format!("missing: {}", listed(&fit.missing)));
     }
-    Error::data(format!("the columns are not those of a {}", format.title))
+    if format.file.added_columns == AddedColumns::Refuse && !fit.added.is_empty() {
+        differences.push(format!("not known: {}", listed(&fit.added)));
+    }
+    error
         .expected(format!("the columns of layout `{}` of {}", fit.layout, format.name))
         .found(differences.join("; "))
-        .next("if the provider changed its report, describe the new layout in a format file; `tieout formats show` prints the known ones")
+        .next("if the report has changed, describe the new layout in a format file; `tieout formats show` prints the known ones")
+}
+
+/// Names with commas between them, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(LISTED).map(|name| masked(name)).collect();
+    let more = names.len().saturating_sub(LISTED);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+/// Two columns of one name, where the layout needs one: nothing says which is meant.
+fn refuse_repeated(format: &Format, header: &[String], fit: &Fit) -> Result<()> {
+    let derived = derived_layout(format);
+    let layout = format.layout.iter().find(|layout| layout.name == fit.layout).unwrap_or(&derived);
+    let twice = |name: &&String| header.iter().filter(|cell| folded(cell) == folded(name)).count() > 1;
+    match layout.columns.iter().chain(&layout.optional).find(twice) {
+        Some(name) => Err(Error::data("two columns have one name, and nothing of the file is booked")
+            .column(name)
+            .expected("it once")
+            .next("make the report again with each column once")),
+        None => Ok(()),
+    }
 }
 
 struct Compiler<'a> {
@@ -480,7 +511,7 @@ impl Compiler<'_> {
             case: rule.case,
             map: rule.map.iter().map(|(pattern, word)| (Glob::new(pattern, encoding), word.clone())).collect(),
             otherwise: rule.otherwise,
-            default: rule.value.clone().or_else(|| rule.default.clone()),
+            default: rule.value.clone().or_else(|| rule.default.clone()).filter(|text| !text.is_empty()),
         }
     }
 

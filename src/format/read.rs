@@ -12,9 +12,11 @@ use arrow::array::ArrayRef;
 use memchr::memchr_iter;
 
 use super::column::Building;
-use super::container::{self, decode, encode, read_up_to};
+use super::container::{self, decode, encode, encoding_error, read_up_to};
 use super::control::{self, Kept, Tied};
 use super::plan::Plan;
+use super::recognise::recognise;
+use super::shipped::Library;
 use super::split::{Cells, Piece, Splitter};
 use super::{Encoding, Format};
 use crate::error::{Error, Result};
@@ -82,7 +84,28 @@ pub fn read(path: &Path, format: &Format) -> Result<Decoded> {
         return Err(Error::data(why.clone()).file(&name));
     }
     container::open(path, format, |opened| read_text(opened.text, format, opened.companion.as_deref()))
+        .map_err(|error| told_apart(error, path, format))
         .map_err(|error| if error.file.is_none() { error.file(&name) } else { error })
+}
+
+/// A refused file that is of another known layout is named as that, not by what it lacks.
+fn told_apart(error: Error, path: &Path, format: &Format) -> Error {
+    let mut formats = Library::shipped().all().unwrap_or_default();
+    formats.retain(|shipped| shipped.name != format.name);
+    formats.push(format.clone());
+    let candidates = recognise(path, &formats).unwrap_or_default();
+    let fitting: Vec<_> = candidates.iter().filter(|candidate| candidate.fits).collect();
+    match fitting.first() {
+        Some(_) if fitting.iter().any(|candidate| candidate.format == format.name) => error,
+        Some(found) => match &found.refuse {
+            Some(why) => Error::data(why.clone()),
+            None => Error::data("the file is of another format, and nothing of it is booked")
+                .expected(&format.title)
+                .found(&found.title)
+                .next(format!("read it with `format = \"{}\"`, or fetch the right file", found.format)),
+        },
+        None => error,
+    }
 }
 
 /// Reads a text that is already out of its container.
@@ -98,7 +121,7 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
         columns: 0,
     };
     let mut blocks = Blocks { input: text, pending: Vec::new(), ended: false };
-    let mut first = blocks.next(&splitter)?.unwrap_or_default();
+    let mut first = blocks.next(&splitter, 1)?.unwrap_or_default();
     let head = Head::find(&mut first, &splitter, format)?;
     let plan = Plan::new(format, &head.header).map_err(|error| error.line(head.line))?;
     splitter.columns = plan.columns;
@@ -107,6 +130,13 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
     let mut kept = Kept { comments: head.comments, ..Kept::default() };
     let (mut parts, mut rejects, mut rows, mut framing, mut cut) = (Vec::new(), Vec::new(), 0, head.line, None);
     for chunk in chunks {
+        if let Some(line) = chunk.unpaired {
+            return Err(Error::data("the quotes of a row do not pair, and nothing of the file is booked")
+                .line(line)
+                .expected("quotes around a whole cell, and a quote inside it written twice")
+                .found("a quote in the middle of a cell, or one that is not closed")
+                .next("fetch the file again, or have it written with its quotes doubled"));
+        }
         rows += chunk.rows;
         framing += chunk.framing;
         kept.merge(chunk.kept);
@@ -142,17 +172,15 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
     })
 }
 
-/// A total that does not tie because a line was refused says which line.
-fn with_rejects(error: Error, rejects: &[Reject]) -> Error {
-    let Some(reject) = rejects.first() else { return error };
-    error.next(format!(
-        "{} of its lines cannot be read; the first is line {}, column {}: `{}` {}",
-        rejects.len(),
-        reject.line,
-        reject.column,
-        reject.value,
-        reject.reason
-    ))
+/// A total that does not tie because lines cannot be read says which.
+#[must_use]
+pub fn with_rejects(error: Error, rejects: &[Reject]) -> Error {
+    let Some(first) = rejects.first() else { return error };
+    let value = if first.value.is_empty() { "it".to_owned() } else { format!("`{}`", first.value) };
+    let more = if rejects.len() > 1 { format!(", and {} more", rejects.len() - 1) } else { String::new() };
+    let unread = format!("line {} cannot be read: column {}, {value} {}{more}", first.line, first.column, first.reason);
+    let found = error.found.as_ref().map_or_else(|| unread.clone(), |found| format!("{found}; {unread}"));
+    error.found(found)
 }
 
 /// The header of a file and the framing before it.
@@ -169,7 +197,7 @@ impl Head {
         let (mut line, mut comments) = (0, Vec::new());
         loop {
             if at >= block.len() {
-                return Err(Error::data(format!("no header: not a {}", format.title)).next("fetch the file again"));
+                return Err(Error::data(format!("no header: the file is no {}", format.title)).next("fetch the file again"));
             }
             line += 1;
             let end = memchr::memchr(b'\n', &block[at..]).map_or(block.len(), |end| at + end);
@@ -200,10 +228,7 @@ fn check_encoding(header: &[u8], format: &Format) -> Result<()> {
         Encoding::Gb18030 if std::str::from_utf8(header).is_ok() => ("GB 18030 (GBK)", "UTF-8"),
         _ => return Ok(()),
     };
-    Err(Error::data("the encoding is not the provider's")
-        .expected(declared)
-        .found(found)
-        .next("keep the file as the provider served it: an editor or a spreadsheet has re-saved it"))
+    Err(encoding_error(declared, found))
 }
 
 /// Reads blocks of whole rows.
@@ -214,8 +239,8 @@ struct Blocks<'a> {
 }
 
 impl Blocks<'_> {
-    /// The next block of whole rows; the last one may lack its line end.
-    fn next(&mut self, splitter: &Splitter) -> Result<Option<Vec<u8>>> {
+    /// The next block of whole rows, from `line` on; the last one may lack its line end.
+    fn next(&mut self, splitter: &Splitter, line: u64) -> Result<Option<Vec<u8>>> {
         loop {
             if self.ended {
                 return Ok(if self.pending.is_empty() { None } else { Some(std::mem::take(&mut self.pending)) });
@@ -236,8 +261,9 @@ impl Blocks<'_> {
                 return Ok(Some(std::mem::replace(&mut self.pending, rest)));
             }
             if self.pending.len() > ROW_BYTES {
-                return Err(Error::data(format!("a row of more than {ROW_BYTES} bytes"))
-                    .next("check that the file is what its name says"));
+                return Err(Error::data(format!("a line of more than {} MiB", ROW_BYTES >> 20))
+                    .line(line)
+                    .next("check that the file is what its name says, and that every quote is closed"));
             }
         }
     }
@@ -301,6 +327,8 @@ struct ReadChunk {
     framing: u64,
     /// Line and cells of the chunk's last row, where it stops early and no line end follows.
     short_last_row: Option<(u64, usize)>,
+    /// Line of the first row whose quotes do not pair.
+    unpaired: Option<u64>,
 }
 
 /// Reads all chunks, in parallel, and gives them in order.
@@ -330,7 +358,7 @@ fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &
                 done.lock().expect("no reader panics while it holds the list").push(read);
                 in_flight.fetch_sub(1, Ordering::AcqRel);
             });
-            block = blocks.next(splitter)?;
+            block = blocks.next(splitter, next_line)?;
         }
         Ok(())
     })?;
@@ -342,13 +370,14 @@ fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &
 fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan) -> ReadChunk {
     let mut reader = RowReader::new(plan);
     let mut kept = Kept::default();
-    let (mut rows, mut framing, mut last) = (0, 0, None);
+    let (mut rows, mut framing, mut last, mut unpaired) = (0, 0, None, None);
     splitter.split(&chunk.bytes, chunk.first_line, |piece| match piece {
         Piece::Row { line, raw, cells } => {
             rows += 1;
             last = Some((line, cells.len()));
             reader.row(line, raw, cells);
         }
+        Piece::Unpaired { line } => unpaired = unpaired.or(Some(line)),
         Piece::Framing { line, text } => {
             framing += 1;
             if !text.is_empty() {
@@ -365,7 +394,7 @@ fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan) -> ReadChunk {
     let short_last_row = last.filter(|&(_, cells)| cells < plan.columns && !chunk.bytes.ends_with(b"\n"));
     let (part, rejects, of_rows) = reader.finish();
     kept.merge(of_rows);
-    ReadChunk { index: chunk.index, part, rejects, kept, rows, framing, short_last_row }
+    ReadChunk { index: chunk.index, part, rejects, kept, rows, framing, short_last_row, unpaired }
 }
 
 /// The columns of a part, finished.

@@ -65,6 +65,11 @@ pub enum Piece<'a> {
         /// Its cells.
         cells: Cells<'a>,
     },
+    /// A row whose quotes do not pair: where it ends is a guess.
+    Unpaired {
+        /// Its first line, counted from one.
+        line: u64,
+    },
     /// A blank or comment line.
     Framing {
         /// The line, counted from one.
@@ -194,7 +199,11 @@ impl Splitter {
             let raw = &rest[..read];
             let row = raw.strip_suffix(b"\n").unwrap_or(raw);
             let row = row.strip_suffix(b"\r").unwrap_or(row);
-            visit(Piece::Row { line, raw: row, cells: Cells { text: &output, spans: &spans, prefix: self.prefix } });
+            if quotes_pair(row, quote, self.delimiter) {
+                visit(Piece::Row { line, raw: row, cells: Cells { text: &output, spans: &spans, prefix: self.prefix } });
+            } else {
+                visit(Piece::Unpaired { line });
+            }
             line += memchr::memchr_iter(b'\n', raw).count() as u64;
             rest = &rest[read..];
         }
@@ -229,6 +238,29 @@ impl Splitter {
         }
         memchr::memrchr(b'\n', block).map_or(0, |at| at + 1)
     }
+}
+
+/// Whether every quote of a row begins a cell, ends one, or is one of two inside.
+fn quotes_pair(raw: &[u8], quote: u8, delimiter: u8) -> bool {
+    let mut places = memchr::memchr_iter(quote, raw);
+    let mut inside = false;
+    while let Some(at) = places.next() {
+        let next = raw.get(at + 1).copied();
+        if inside && next == Some(quote) {
+            places.next();
+        } else if inside {
+            if next.is_some_and(|next| next != delimiter && next != b'\r' && next != b'\n') {
+                return false;
+            }
+            inside = false;
+        } else {
+            if at > 0 && raw[at - 1] != delimiter {
+                return false;
+            }
+            inside = true;
+        }
+    }
+    !inside
 }
 
 fn offset(position: usize) -> u32 {

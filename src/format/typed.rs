@@ -4,19 +4,21 @@
 //! that an amount is read from is refused, because it is not exact.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, make_array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Map, Value};
 
 use super::Format;
 use super::plan::{Fill, Plan, folded};
 use super::read::{Decoded, Rows};
 use crate::error::{Error, Result};
+use crate::mask::masked;
 
 const BATCH_ROWS: usize = 1 << 16;
 
@@ -54,11 +56,7 @@ fn sources(format: &Format) -> Vec<String> {
 
 fn read_ndjson(path: &Path, format: &Format) -> Result<Decoded> {
     let fields: Vec<Field> = sources(format).into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
-    let broken = |error: &dyn std::fmt::Display| {
-        Error::data("the file is not one JSON object a line, and nothing of it is booked")
-            .found(error)
-            .next("write NDJSON: one object a line")
-    };
+    let broken = |error: &dyn std::fmt::Display| broken_line(path, error);
     let reader = arrow::json::ReaderBuilder::new(Arc::new(Schema::new(fields)))
         .with_batch_size(BATCH_ROWS)
         .with_coerce_primitive(true)
@@ -66,6 +64,21 @@ fn read_ndjson(path: &Path, format: &Format) -> Result<Decoded> {
         .map_err(|error| broken(&error))?;
     let batches: Vec<RecordBatch> = reader.collect::<std::result::Result<_, _>>().map_err(|error| broken(&error))?;
     read_batches(&batches, format)
+}
+
+/// The first line that is no JSON object. Its text is not shown: it is a customer's order.
+fn broken_line(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    let broken = Error::data("the file is not one JSON object a line, and nothing of it is booked")
+        .expected("an object on every line, such as {\"order_id\": \"1\", \"amount\": \"9.90\"}")
+        .next("write the file again; if it ends in the middle of a line, fetch it again");
+    let Ok(file) = open(path) else { return broken };
+    for (at, line) in BufReader::new(file).lines().enumerate() {
+        let parsed = line.map(|line| line.trim().is_empty() || serde_json::from_str::<Map<String, Value>>(&line).is_ok());
+        if !parsed.unwrap_or(false) {
+            return broken.line(at as u64 + 1).found("a line that is not a JSON object");
+        }
+    }
+    broken.found(masked(&error.to_string()))
 }
 
 fn read_parquet(path: &Path, format: &Format) -> Result<Decoded> {
@@ -113,15 +126,15 @@ fn as_text(column: &ArrayRef, at: usize, plan: &Plan) -> Result<StringArray> {
             .next("write the column as DECIMAL"));
     }
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    let text = cast_with_options(&in_utc(column), &DataType::Utf8, &options).map_err(|error| {
+    let in_utc = |unit: TimeUnit| DataType::Timestamp(unit, Some("+00:00".into()));
+    let text = match column.data_type() {
+        // An instant is the same in every zone, and text needs an offset, not the name of a zone.
+        DataType::Timestamp(unit, Some(_)) => cast_with_options(column, &in_utc(*unit), &options)
+            .and_then(|instants| cast_with_options(&instants, &DataType::Utf8, &options)),
+        _ => cast_with_options(column, &DataType::Utf8, &options),
+    };
+    let text = text.map_err(|error| {
         Error::data("a column cannot be read as text").column(&plan.header[at]).found(error).next("write the column as text")
     })?;
     Ok(text.as_string::<i32>().clone())
-}
-
-/// An instant of whatever zone, labelled with an offset: its values are UTC in all of them, and a text of it then says so.
-fn in_utc(column: &ArrayRef) -> ArrayRef {
-    let DataType::Timestamp(unit, Some(_)) = column.data_type() else { return Arc::clone(column) };
-    let labelled = column.to_data().into_builder().data_type(DataType::Timestamp(*unit, Some("+00:00".into())));
-    make_array(labelled.build().expect("the zone is no part of the values"))
 }

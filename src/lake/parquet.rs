@@ -175,7 +175,7 @@ fn repeats(kind: Type) -> bool {
     }
 }
 
-/// Reads a written file back, its footer and its amounts, and compares them with what was to be written.
+/// Reads a written file's footer back, and compares it with what was to be written.
 fn check(path: &Path, table: &'static Table, written: &Written) -> Result<()> {
     let wrong = |what: &str| {
         Error::new(Exit::CannotWrite, format!("the file does not read back as it was written: {what}"))
@@ -192,9 +192,6 @@ fn check(path: &Path, table: &'static Table, written: &Written) -> Result<()> {
     }
     if u64::try_from(metadata.metadata().file_metadata().num_rows()) != Ok(written.rows) {
         return Err(wrong("its number of rows"));
-    }
-    if sums(table, |name| read_column(path, &metadata, table.position(name)))? != written.sums {
-        return Err(wrong("the sums of its amounts"));
     }
     Ok(())
 }

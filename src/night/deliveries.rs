@@ -15,7 +15,7 @@ use crate::format::{Target, read, typed};
 use crate::job::{Job, Owner, Source};
 use crate::lake::{Archived, Input, Lake, NightLock};
 use crate::mask;
-use crate::stage::normalize::Delivered;
+use crate::stage::normalize::{Delivered, refuse_other_dates};
 
 /// One file, archived.
 #[derive(Debug)]
@@ -102,7 +102,11 @@ impl Deliveries {
         let read = |file: &mut Delivery| {
             let (format, path) = (source_of(&sources, file.owner).format, &file.archived.path);
             let decoded = if typed::is_typed(path) { typed::read(path, format) } else { read::read(path, format) };
-            match decoded {
+            let of_night = decoded.and_then(|mut decoded| {
+                refuse_other_dates(&mut decoded, format, options.date).map_err(|error| error.file(&file.archived.name))?;
+                Ok(decoded)
+            });
+            match of_night {
                 Ok(decoded) => {
                     file.decoded = Some(decoded);
                     None
@@ -131,15 +135,17 @@ impl Deliveries {
     fn check_closings(&mut self, at: usize) -> Result<()> {
         let mut kept = crate::format::control::Kept::default();
         let mut names: &[String] = &[];
-        let mut files = Vec::new();
+        let (mut files, mut rejects) = (Vec::new(), Vec::new());
         for file in self.files.iter().filter(|file| file.owner == Owner::Provider(at)) {
             if let Some(decoded) = &file.decoded {
                 kept.merge(crate::format::control::Kept { closings: decoded.kept.closings.clone(), ..Default::default() });
                 names = &decoded.closing_names;
                 files.push(file.archived.name.clone());
+                rejects.extend(decoded.rejects.iter().cloned());
             }
         }
-        let tied = check_closings(names, &kept.closings).map_err(|error| error.file(files.join(" and ")))?;
+        let tied = check_closings(names, &kept.closings)
+            .map_err(|error| read::with_rejects(error.file(files.join(" and ")), &rejects))?;
         if let Some(first) = self.files.iter_mut().find(|file| file.owner == Owner::Provider(at) && file.decoded.is_some()) {
             first.decoded.as_mut().expect("it was just seen").tied.extend(tied);
         }

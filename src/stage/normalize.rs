@@ -10,7 +10,7 @@ use arrow::compute::{concat, take};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use chrono::NaiveDate;
 use rayon::prelude::*;
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
 use crate::error::{Error, Result};
 use crate::format::Format;
@@ -61,13 +61,8 @@ impl Columns {
 }
 
 /// All the entries of a night, ordered by provider, time and identity: every column but the outcome.
-///
-/// Rows a format dates outside the night are taken out of `delivered` and become rejects. A file all of whose rows
-/// are is of another night, and refused.
-pub fn normalize(delivered: &mut [Delivered], night: NaiveDate) -> Result<Columns> {
-    for file in delivered.iter_mut() {
-        refuse_other_dates(file, night)?;
-    }
+#[must_use]
+pub fn normalize(delivered: &mut [Delivered], night: NaiveDate) -> Columns {
     let rows = gather_rows(delivered);
     let order: Vec<(u32, u32)> = rows.iter().map(|row| (row.part, row.row)).collect();
     let per_file = |text: fn(&Delivered) -> String| words_of_files(delivered, &order, text);
@@ -80,7 +75,7 @@ pub fn normalize(delivered: &mut [Delivered], night: NaiveDate) -> Result<Column
     ];
     columns.extend(gather(take_parts(delivered), &order));
     columns.push(("business_date", same_date(night, rows.len())));
-    Ok(Columns { columns, rows: rows.len() })
+    Columns { columns, rows: rows.len() }
 }
 
 /// A row and what orders it.
@@ -107,12 +102,11 @@ fn gather_rows(delivered: &[Delivered]) -> Vec<Row> {
         for part in &file.decoded.parts {
             let times = time_column(part);
             rows.extend((0..part.lines.len()).map(|row| {
-                let mut hash = Xxh3::with_seed(seeds[usize::from(part.kinds[row])]);
-                hash.update(&part.identities[row].to_le_bytes());
+                let seed = seeds[usize::from(part.kinds[row])];
                 Row {
                     provider: u32::try_from(provider).expect("few providers"),
                     occurred_at: times[row],
-                    identity: hash.digest128(),
+                    identity: xxh3_128_with_seed(&part.identities[row].to_le_bytes(), seed),
                     content: part.contents[row],
                     part: number,
                     row: u32::try_from(row).expect("a chunk has fewer than 2^32 rows"),
@@ -181,13 +175,17 @@ pub(super) fn gather(parts: Vec<Part>, order: &[(u32, u32)]) -> Vec<(&'static st
             column.1.push(array);
         }
     }
+    // Files are mostly written in the order of their key: then there is nothing to rearrange.
+    let in_order = indices.values().iter().zip(0..).all(|(&index, row): (&u32, u32)| index == row);
     let mut columns: Vec<(&'static str, ArrayRef)> = by_column
         .into_par_iter()
         .with_max_len(1)
         .map(|(name, arrays)| {
             let whole = join(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>());
             drop(arrays);
-            (name, take(&whole, &indices, None).expect("every row number is within the parts"))
+            let ordered =
+                if in_order { whole } else { take(&whole, &indices, None).expect("every row number is within the parts") };
+            (name, ordered)
         })
         .collect();
     columns.push(("line", lines));
@@ -270,20 +268,21 @@ fn identities(rows: &[Row]) -> ArrayRef {
     Arc::new(texts.finish())
 }
 
-/// Takes the rows dated outside the night out of a file of one date.
-fn refuse_other_dates(file: &mut Delivered, night: NaiveDate) -> Result<()> {
-    let Some(zone) = file.format.file.one_date_in else { return Ok(()) };
+/// Turns the rows of a file of one date that are dated outside the night into rejects. A file all of whose rows are
+/// is of another night, and refused.
+pub fn refuse_other_dates(decoded: &mut Decoded, format: &Format, night: NaiveDate) -> Result<()> {
+    let Some(zone) = format.file.one_date_in else { return Ok(()) };
     let (start, end) = day_range(night, zone);
     let inside = |time: i64| (start..end).contains(&time);
     let mut outside = Vec::new();
-    let rows: usize = file.decoded.parts.iter().map(|part| part.lines.len()).sum();
-    for part in &mut file.decoded.parts {
+    let rows: usize = decoded.parts.iter().map(|part| part.lines.len()).sum();
+    for part in &mut decoded.parts {
         let times = time_column(part);
         if times.iter().all(|&time| inside(time)) {
             continue;
         }
         let keep: Vec<u32> = (0..count_of_rows(times.len())).filter(|&row| inside(times[row as usize])).collect();
-        let column = file.format.fill.get("occurred_at").map(|rule| rule.from.0.join(" or ")).unwrap_or_default();
+        let column = format.fill.get("occurred_at").map(|rule| rule.from.0.join(" or ")).unwrap_or_default();
         for row in (0..times.len()).filter(|&row| !inside(times[row])) {
             let local = crate::format::time::date_in(times[row], zone);
             outside.push(Reject {
@@ -298,15 +297,14 @@ fn refuse_other_dates(file: &mut Delivered, night: NaiveDate) -> Result<()> {
     if rows > 0 && outside.len() == rows {
         let first = outside.swap_remove(0);
         return Err(Error::data("the file is of another night, and nothing of it is booked")
-            .file(file.name)
             .line(first.line)
             .column(first.column)
             .expected(night)
             .found(first.value)
             .next("check the date in the file's name, and fetch the file of the night"));
     }
-    file.decoded.rejects.extend(outside);
-    file.decoded.rejects.sort_by_key(|reject| reject.line);
+    decoded.rejects.extend(outside);
+    decoded.rejects.sort_by_key(|reject| reject.line);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::super::column::{Building, Words};
 use super::super::plan::{Fill, KindPlan, Plan, Test, TextFill, ZoneOf};
@@ -10,7 +10,7 @@ use super::super::split::Cells;
 use super::super::time::{Zone, day, local_micros};
 use super::super::{Case, Encoding, Otherwise, Sign};
 use super::{Kept, Part, finish_columns, shown};
-use crate::mask;
+use crate::mask::masked;
 use crate::money::{Amount, SCALE, minor_digits};
 
 /// A line that cannot be read.
@@ -25,6 +25,9 @@ pub struct Reject {
     /// Why it cannot be read.
     pub reason: String,
 }
+
+/// Stands for the column where the whole line is wrong.
+const WHOLE_LINE: &str = "(line)";
 
 /// Why a row is rejected: the cell, and the reason.
 struct Refusal {
@@ -44,7 +47,7 @@ pub(super) struct RowReader<'p> {
     slots: Vec<Option<Amount>>,
     /// A zone per target column, with the hour asked last.
     zones: Vec<Option<Zone>>,
-    /// Names and positions of the targets that are currencies: amounts are in them, and have their decimals.
+    /// Positions of the targets that hold a currency, by name, for the decimals an amount may have.
     currencies: Vec<(&'static str, usize)>,
     /// Position of the targets gross, fee and net, where net is computed.
     net: Option<[usize; 3]>,
@@ -96,14 +99,15 @@ impl<'p> RowReader<'p> {
             for building in &mut self.building {
                 building.truncate(rows);
             }
-            let column = refusal.cell.and_then(|cell| self.plan.header.get(cell)).cloned().unwrap_or_else(|| "(line)".to_owned());
+            let column =
+                refusal.cell.and_then(|cell| self.plan.header.get(cell)).cloned().unwrap_or_else(|| WHOLE_LINE.to_owned());
             let value = refusal.cell.map(|cell| masked(&shown(cells.get(cell), self.plan.encoding))).unwrap_or_default();
             self.rejects.push(Reject { line, column, value, reason: refusal.reason });
         }
     }
 
     /// A row with as many cells as the header. One with more is read when exactly one free-text column explains
-    /// it: then every amount and no other cell of the row must be an amount.
+    /// it: then every amount is an amount, and every time a time.
     fn whole<'c>(&mut self, cells: Cells<'c>, spans: &'c mut Vec<(u32, u32)>) -> Result<Cells<'c>, Refusal> {
         let expected = self.plan.columns;
         if cells.len() == expected || (cells.len() < expected && self.plan.short_rows) {
@@ -115,9 +119,7 @@ impl<'p> RowReader<'p> {
             for &column in &self.plan.free_text {
                 let mut trial = Vec::new();
                 let joined = cells.joined(column, extra, &mut trial);
-                if self.plan.amounts.iter().all(|amount| is_amount(joined.get(amount.cell), amount.decimals))
-                    && fitting.replace(column).is_some()
-                {
+                if self.makes_sense(joined) && fitting.replace(column).is_some() {
                     fitting = None;
                     break;
                 }
@@ -126,14 +128,27 @@ impl<'p> RowReader<'p> {
                 return Ok(cells.joined(column, extra, spans));
             }
         }
-        refuse(None, format!("{} columns where the header has {expected}", cells.len()))
+        refuse(None, format!("has {} columns where the header has {expected}", cells.len()))
+    }
+
+    /// Whether every amount of the row is an amount, and every time a time.
+    fn makes_sense(&self, cells: Cells) -> bool {
+        let is_time = |fill: &Fill| match fill {
+            Fill::Instant { cells: sources, pattern, .. } | Fill::Day { cells: sources, pattern } => sources
+                .iter()
+                .all(|&source| std::str::from_utf8(cells.get(source)).is_ok_and(|text| local_micros(text, pattern).is_some())),
+            _ => true,
+        };
+        self.plan.amounts.iter().all(|amount| is_amount(cells.get(amount.cell), amount.decimals))
+            && self.plan.kinds.iter().flat_map(|kind| &kind.fills).all(is_time)
     }
 
     fn read(&mut self, line: u64, raw: &[u8], cells: Cells) -> Result<(), Refusal> {
         let plan = self.plan;
         let amounts = self.amounts(cells);
-        self.keep(line, cells, amounts.is_ok());
+        self.keep(line, cells);
         amounts?;
+        self.keep_row_check(line);
         let Some((kind_number, kind)) = plan.kinds.iter().enumerate().find(|(_, kind)| self.holds(&kind.when, cells)) else {
             let cell = plan.kinds.iter().flat_map(|kind| &kind.when).find_map(|test| match test {
                 Test::OneOf(cell, _) => *cell,
@@ -147,13 +162,13 @@ impl<'p> RowReader<'p> {
         self.compute_net();
         self.check_currencies(kind)?;
         self.check_decimals(kind)?;
-        let mut hash = Xxh3::new();
+        self.scratch.clear();
         for &cell in &plan.identity {
             let cell = cells.get(cell);
-            hash.update(&(cell.len() as u64).to_le_bytes());
-            hash.update(cell);
+            self.scratch.extend_from_slice(&(cell.len() as u64).to_le_bytes());
+            self.scratch.extend_from_slice(cell);
         }
-        self.part.identities.push(hash.digest128());
+        self.part.identities.push(xxh3_128(&self.scratch));
         self.part.contents.push(xxh3_64(raw));
         self.part.kinds.push(u16::try_from(kind_number).expect("a format has few kinds"));
         self.part.lines.push(i64::try_from(line).expect("a line number fits 63 bits"));
@@ -187,9 +202,8 @@ impl<'p> RowReader<'p> {
         total(add) - total(subtract)
     }
 
-    /// Keeps what the row adds to totals and groups, whether the row is rejected later or not. Its own identity is
-    /// asked of a row only whose amounts can be read: one that cannot is a reject, not a total that does not tie.
-    fn keep(&mut self, line: u64, cells: Cells, readable: bool) {
+    /// Keeps what the row adds to totals, groups and identities, whether the row is rejected later or not.
+    fn keep(&mut self, line: u64, cells: Cells) {
         let plan = self.plan;
         for (index, sum) in plan.sums.iter().enumerate() {
             if self.holds(&sum.of, cells) {
@@ -201,16 +215,25 @@ impl<'p> RowReader<'p> {
         }
         for (index, closing) in plan.closings.iter().enumerate() {
             let amount = self.sum(&closing.add, &closing.subtract);
-            let group: Vec<String> = closing.by.iter().map(|&cell| decoded(cells.get(cell), plan.encoding)).collect();
+            let part = |&cell: &usize| match cells.get(cell) {
+                b"" => "(none)".to_owned(),
+                text => decoded(text, plan.encoding),
+            };
+            let group: Vec<String> = closing.by.iter().map(part).collect();
             let entry = self.kept.closings.entry((index, group.join(" "))).or_insert((Amount::ZERO, line));
             entry.0 += amount;
         }
-        if readable && self.kept.row_check.is_none() {
-            for check in &plan.row_checks {
-                let computed = self.sum(&check.add, &check.subtract);
-                if let Some(stated) = self.slots[check.equals].filter(|&stated| stated != computed) {
-                    self.kept.row_check = Some((line, check.column.clone(), computed, stated));
-                }
+    }
+
+    /// Keeps the first row whose own identity does not hold; of a row with an amount that is none nothing can be said.
+    fn keep_row_check(&mut self, line: u64) {
+        if self.kept.row_check.is_some() {
+            return;
+        }
+        for check in &self.plan.row_checks {
+            let computed = self.sum(&check.add, &check.subtract);
+            if let Some(stated) = self.slots[check.equals].filter(|&stated| stated != computed) {
+                self.kept.row_check = Some((line, check.column.clone(), computed, stated));
             }
         }
     }
@@ -326,33 +349,30 @@ impl<'p> RowReader<'p> {
         Ok(())
     }
 
-    /// An amount whose rule states no decimals of its own has at most those of the currency beside it.
+    /// An amount whose rule states no decimals of its own has at most those of its currency.
     fn check_decimals(&self, kind: &KindPlan) -> Result<(), Refusal> {
+        self.currencies.iter().try_for_each(|&(name, at)| self.check_decimals_in(name, at, kind))
+    }
+
+    /// Checks the amounts in the currency that the target called `name` holds.
+    fn check_decimals_in(&self, name: &str, at: usize, kind: &KindPlan) -> Result<(), Refusal> {
+        let Building::Word(currency) = &self.building[at] else { return Ok(()) };
+        let Some(currency) = currency.last() else { return Ok(()) };
+        let unit = 10_i128.pow(SCALE - minor_digits(currency));
         for (target, fill) in kind.fills.iter().enumerate() {
             let (Fill::Amount { add, subtract, own_decimals: false, .. }, Building::Decimal { values, .. }) =
                 (fill, &self.building[target])
             else {
                 continue;
             };
-            let Some(currency) = self.currency_beside(target) else { continue };
-            let unit = 10_i128.pow(SCALE - minor_digits(currency));
-            if values.last().is_some_and(|value| value % unit != 0) {
+            let same_currency = self.plan.targets[target].unit == name;
+            if same_currency && values.last().is_some_and(|value| value % unit != 0) {
                 let finer = |slot: &&usize| self.slots[**slot].is_some_and(|amount| amount.0 % unit != 0);
                 let cell = add.iter().chain(subtract).find(finer).map(|&slot| self.plan.amounts[slot].cell);
                 return refuse(cell, format!("has more decimals than {currency}"));
             }
         }
         Ok(())
-    }
-
-    /// The currency that the amount of a target is in, where the row states one.
-    fn currency_beside(&self, target: usize) -> Option<&str> {
-        let unit = self.plan.targets[target].unit;
-        let (_, position) = self.currencies.iter().find(|(name, _)| *name == unit)?;
-        match &self.building[*position] {
-            Building::Word(words) => words.last(),
-            _ => None,
-        }
     }
 }
 
@@ -449,7 +469,11 @@ impl TextFill {
                 text(cell, encoding).map(Some).ok_or(()).or_else(|()| refuse(Some(source), "is not text of the file's encoding"))
             }
             Otherwise::Empty => Ok(None),
-            Otherwise::Reject => refuse(Some(source), "is not a word the format knows"),
+            Otherwise::Reject => {
+                let mut words: Vec<&str> = self.map.iter().map(|(_, word)| word.as_str()).collect();
+                words.dedup();
+                refuse(Some(source), format!("is not one of {}", words.join(", ")))
+            }
         }
     }
 }
@@ -505,12 +529,4 @@ fn rate(cell: &[u8]) -> Option<Option<i128>> {
 
 fn is_amount(cell: &[u8], decimals: u32) -> bool {
     !cell.is_empty() && Amount::parse(cell, decimals).is_ok()
-}
-
-/// A value fit to be shown: short, and without what may be a card number.
-fn masked(value: &str) -> String {
-    const SHOWN: usize = 60;
-    // Hidden before it is cut: half a number would no longer be long.
-    let head: String = value.chars().take(2 * SHOWN).collect();
-    mask::long_numbers(&head).chars().take(SHOWN).collect()
 }
