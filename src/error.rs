@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::mask;
+
 /// What every fallible function here returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -135,23 +137,28 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is wrong with a file may quote it. The next step is in words of our own, and names what is published.
+        let fit = |text: &str| if self.exit == Exit::BadData { mask::card_numbers(text) } else { text.to_owned() };
         if let Some(file) = &self.file {
             write!(f, "{file}")?;
             if let Some(line) = self.line {
                 write!(f, ", line {line}")?;
             }
             if let Some(column) = &self.column {
-                write!(f, ", column {column}")?;
+                write!(f, ", column {}", fit(column))?;
             }
             f.write_str(": ")?;
         }
-        f.write_str(&self.what)?;
-        for (label, text) in [("expected", &self.expected), ("found", &self.found), ("next", &self.next)] {
+        f.write_str(&fit(&self.what))?;
+        for (label, text) in [("expected", &self.expected), ("found", &self.found)] {
             if let Some(text) = text {
-                write!(f, "\n  {label}: {text}")?;
+                write!(f, "\n  {label}: {}", fit(text))?;
             }
         }
-        Ok(())
+        match &self.next {
+            Some(next) => write!(f, "\n  next: {next}"),
+            None => Ok(()),
+        }
     }
 }
 

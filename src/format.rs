@@ -8,7 +8,6 @@
 pub mod column;
 pub mod container;
 pub mod control;
-pub mod mask;
 pub mod plan;
 pub mod read;
 pub mod recognise;

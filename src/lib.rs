@@ -35,6 +35,7 @@ pub mod error;
 pub mod format;
 pub mod job;
 pub mod lake;
+pub mod mask;
 pub mod money;
 pub mod night;
 pub mod report;

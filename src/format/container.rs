@@ -7,9 +7,9 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use zip::ZipArchive;
 
-use super::mask::masked;
 use super::{Container, Encoding, Format};
 use crate::error::{Error, Result};
+use crate::mask::masked;
 
 /// The most a companion member may hold.
 const COMPANION_BYTES: u64 = 16 << 20;

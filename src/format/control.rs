@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use super::container::{decode, encode};
-use super::mask::masked;
 use super::plan::{Plan, folded, totals};
 use super::split::Splitter;
 use super::{Encoding, Format, Total};
 use crate::error::{Error, Result};
+use crate::mask::masked;
 use crate::money::Amount;
 
 /// What was kept while reading, of one chunk or of all.

@@ -6,10 +6,10 @@ use chrono_tz::Tz;
 use unicode_normalization::UnicodeNormalization;
 
 use super::container::{decode, encode};
-use super::mask::masked;
 use super::time::Pattern;
 use super::{AddedColumns, Case, Condition, Encoding, Format, Layout, Otherwise, Rule, Sign, Total};
 use crate::error::{Error, Result};
+use crate::mask::masked;
 use crate::money::Amount;
 use crate::table::column::{Column, Type};
 

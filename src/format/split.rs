@@ -195,9 +195,12 @@ impl Splitter {
                 spans.push((offset(start), offset(end)));
                 start = end;
             }
+            // Without its line end, as where nothing is quoted: the bytes of a row do not depend on its neighbours.
             let raw = &rest[..read];
-            if quotes_pair(raw, quote, self.delimiter) {
-                visit(Piece::Row { line, raw, cells: Cells { text: &output, spans: &spans, prefix: self.prefix } });
+            let row = raw.strip_suffix(b"\n").unwrap_or(raw);
+            let row = row.strip_suffix(b"\r").unwrap_or(row);
+            if quotes_pair(row, quote, self.delimiter) {
+                visit(Piece::Row { line, raw: row, cells: Cells { text: &output, spans: &spans, prefix: self.prefix } });
             } else {
                 visit(Piece::Unpaired { line });
             }

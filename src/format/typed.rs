@@ -15,10 +15,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 
 use super::Format;
-use super::mask::masked;
 use super::plan::{Fill, Plan, folded};
 use super::read::{Decoded, Rows};
 use crate::error::{Error, Result};
+use crate::mask::masked;
 
 const BATCH_ROWS: usize = 1 << 16;
 

@@ -14,6 +14,7 @@ use crate::format::read::Decoded;
 use crate::format::{Target, read, typed};
 use crate::job::{Job, Owner, Source};
 use crate::lake::{Archived, Input, Lake, NightLock};
+use crate::mask;
 use crate::stage::normalize::{Delivered, refuse_other_dates};
 
 /// One file, archived.
@@ -235,9 +236,17 @@ impl Ledger {
                 file_id: file.file_id.clone(),
                 framing: read.map_or(0, |read| read.decoded.framing),
                 tied: read
-                    .map(|read| read.decoded.tied.iter().map(|tied| format!("{} {}", tied.name, tied.figure)).collect())
+                    .map(|read| {
+                        read.decoded
+                            .tied
+                            .iter()
+                            .map(|tied| mask::card_numbers(&format!("{} {}", tied.name, tied.figure)))
+                            .collect()
+                    })
                     .unwrap_or_default(),
-                added: read.map(|read| read.decoded.added.clone()).unwrap_or_default(),
+                added: read
+                    .map(|read| read.decoded.added.iter().map(|name| mask::card_numbers(name)).collect())
+                    .unwrap_or_default(),
                 rejects: read.map(|read| read.decoded.rejects.clone()).unwrap_or_default(),
                 is_provider: matches!(file.owner, Owner::Provider(_)),
             }

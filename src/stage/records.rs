@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::normalize::{Columns, Delivered, gather, keep_rows, take_parts, words_of_files};
 use crate::format::Target;
 use crate::format::read::{Part, Reject};
+use crate::mask::masked;
 use crate::table::build::{same_date, same_word};
 use crate::table::read::count_of_rows;
 
@@ -115,7 +116,7 @@ fn reject_repeated(delivered: &mut [Delivered], key: &str, order: &[(u32, u32)])
             file.decoded.rejects.extend(here.iter().map(|(_, row, id)| Reject {
                 line: u64::try_from(part.lines[*row as usize]).expect("lines are counted from one"),
                 column: key.to_owned(),
-                value: id.clone(),
+                value: masked(id),
                 reason: "is stated by another line already".to_owned(),
             }));
             let keep: Vec<u32> = (0..count_of_rows(part.lines.len())).filter(|row| !gone.contains(row)).collect();

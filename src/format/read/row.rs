@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::super::column::{Building, Words};
-use super::super::mask::masked;
 use super::super::plan::{Fill, KindPlan, Plan, Test, TextFill, ZoneOf};
 use super::super::split::Cells;
 use super::super::time::{Zone, day, local_micros};
 use super::super::{Case, Encoding, Otherwise, Sign};
 use super::{Kept, Part, finish_columns, shown};
+use crate::mask::masked;
 use crate::money::{Amount, SCALE, minor_digits};
 
 /// A line that cannot be read.
@@ -160,6 +160,7 @@ impl<'p> RowReader<'p> {
             self.fill(target, fill, cells)?;
         }
         self.compute_net();
+        self.check_currencies(kind)?;
         self.check_decimals(kind)?;
         self.scratch.clear();
         for &cell in &plan.identity {
@@ -334,6 +335,18 @@ impl<'p> RowReader<'p> {
             values.push(amount.0);
             valid.push(true);
         }
+    }
+
+    /// A currency is three capital letters; what else it says would be booked beside an amount.
+    fn check_currencies(&self, kind: &KindPlan) -> Result<(), Refusal> {
+        for &(_, target) in &self.currencies {
+            let (Building::Word(words), Fill::Text(rule)) = (&self.building[target], &kind.fills[target]) else { continue };
+            let is_code = |code: &str| code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase());
+            if words.last().is_some_and(|code| !is_code(code)) {
+                return refuse(rule.cells.first().copied(), "is not a currency");
+            }
+        }
+        Ok(())
     }
 
     /// An amount whose rule states no decimals of its own has at most those of its currency.

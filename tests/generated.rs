@@ -1,0 +1,177 @@
+//! What is written from the code, or twice, is the same in both places. `UPDATE=1` writes the pages anew.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use tieout::format::shipped::{Library, SHIPPED};
+use tieout::format::{Format, read};
+use tieout::job::Job;
+use tieout::table::TABLES;
+use tieout::table::read::{amount, amounts};
+
+use crate::nights::{files, package, shown};
+
+fn text(path: &str) -> String {
+    fs::read_to_string(package().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn the_pages_of_the_tables_are_what_the_code_says() {
+    let folder = package().join("schemas/tables");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(&folder).unwrap();
+        for table in TABLES {
+            fs::write(folder.join(format!("{}.md", table.name)), table.page()).unwrap();
+        }
+    }
+    for table in TABLES {
+        let path = format!("schemas/tables/{}.md", table.name);
+        assert!(text(&path) == table.page(), "{path} differs: write it anew with UPDATE=1 and read the difference");
+    }
+    let pages: BTreeSet<String> = files(&folder).into_keys().map(|path| path.display().to_string()).collect();
+    let tables: BTreeSet<String> = TABLES.iter().map(|table| format!("{}.md", table.name)).collect();
+    assert_eq!(pages, tables, "a page for each table and no other file");
+}
+
+#[test]
+fn the_shipped_formats_are_those_below_schemas() {
+    let below = |folder: &str, prefix: &'static str| {
+        let found = files(&package().join(folder)).into_iter();
+        found.map(move |(path, bytes)| {
+            let name = path.to_str().unwrap().strip_suffix(".toml").unwrap_or_else(|| panic!("{} is no format", path.display()));
+            (format!("{prefix}{name}"), String::from_utf8(bytes).unwrap())
+        })
+    };
+    let lie: Vec<(String, String)> = below("schemas/merchant", "merchant/").chain(below("schemas/providers", "")).collect();
+    let names: BTreeSet<&str> = lie.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, SHIPPED.iter().map(|(name, _)| *name).collect());
+    assert_eq!(SHIPPED.len(), lie.len(), "each once");
+    for (name, text) in &lie {
+        let shipped = SHIPPED.iter().find(|(shipped, _)| shipped == name).unwrap().1;
+        assert!(shipped == text, "{name} is shipped under the name of another");
+    }
+    assert_eq!(Library::shipped().all().unwrap().len(), lie.len(), "every one loads");
+}
+
+#[test]
+fn every_job_loads() {
+    let jobs: Vec<_> =
+        files(&package().join("jobs")).into_keys().filter(|path| path.extension().is_some_and(|of| of == "toml")).collect();
+    assert!(!jobs.is_empty());
+    for job in jobs {
+        Job::load(&package().join("jobs").join(&job)).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+/// The fenced blocks of a page in a language, in order.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    page.split(&fence).skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
+}
+
+#[test]
+fn the_worked_example_of_a_format_reads_as_the_page_says() {
+    let page = text("schemas/README.md");
+    let [format, file, said] =
+        ["toml", "csv", "text"].map(|language| blocks(&page, language).into_iter().next().expect("the page has the block"));
+    let format = Format::parse("tidepay/settlement", &format, &|_| None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tidepay.csv");
+    fs::write(&path, &file).unwrap();
+    let decoded = read::read(&path, &format).unwrap();
+
+    let [part] = &decoded.parts[..] else { panic!("a small file is one part") };
+    let column = |name: &str| part.columns.iter().find(|(column, _)| *column == name).unwrap().1.clone();
+    let shown = |name: &str, row| shown(&column(name), row);
+    let sum = |name: &str, row| {
+        let batch = arrow::array::RecordBatch::try_from_iter([(name, column(name))]).unwrap();
+        amount(amounts(&batch, name), row).unwrap().in_currency("EUR")
+    };
+    let lines = (0..part.lines.len()).map(|row| {
+        let kind = format.kind[usize::from(part.kinds[row])].is.as_str();
+        let texts = ["provider_reference", "merchant_reference", "merchant_refund_reference"].map(|name| shown(name, row));
+        let sums = ["gross", "fee", "net"].map(|name| sum(name, row));
+        [&[kind.to_owned()], &texts[..], &[shown("occurred_at", row)], &sums[..]].concat().join(" | ")
+    });
+    let lines: Vec<String> = lines.map(|line| line.replace("|  |", "| |")).collect();
+    let (header, rows) = said.split_once('\n').unwrap();
+    assert_eq!(
+        header,
+        "kind | provider_reference | merchant_reference | merchant_refund_reference | occurred_at | gross | fee | net"
+    );
+    assert_eq!(lines, rows.lines().collect::<Vec<_>>());
+    assert!(decoded.rejects.is_empty());
+    let tied: Vec<_> = decoded.tied.iter().map(|tied| format!("{} {}", tied.name, tied.figure)).collect();
+    assert_eq!(tied, ["rows 3", "amount 45.50"]);
+
+    fs::write(&path, file.replace("45.50", "45.51")).unwrap();
+    let refused = read::read(&path, &format).unwrap_err().to_string();
+    assert!(refused.contains("the total does not tie") && refused.contains("difference 0.01"), "{refused}");
+    fs::write(&path, file.replace("20.00;0.34", "20.O0;0.34")).unwrap();
+    assert!(read::read(&path, &format).is_err(), "an amount that cannot be read is missing in the total");
+    fs::write(&path, file.replace("0.16", "O.16")).unwrap();
+    let decoded = read::read(&path, &format).unwrap();
+    let [reject] = &decoded.rejects[..] else { panic!("one line cannot be read") };
+    assert_eq!((reject.line, reject.column.as_str(), reject.value.as_str()), (4, "fee", "O.16"));
+    assert_eq!(decoded.parts[0].lines.len(), 2);
+}
+
+/// The names of the fields of the structs in a source file whose name `is_meant`.
+fn fields(source: &str, is_meant: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let mut fields = BTreeSet::new();
+    let mut inside = false;
+    for line in source.lines() {
+        if let Some(rest) = line.split_once("struct ").filter(|_| !line.starts_with(' ')).map(|(_, rest)| rest) {
+            inside = is_meant(rest.split([' ', '{', '(', ';']).next().unwrap());
+        } else if line.starts_with('}') {
+            inside = false;
+        } else if inside {
+            let name = line.trim_start().trim_start_matches("pub ").split_once(": ").map(|(name, _)| name);
+            fields.extend(
+                name.filter(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')).map(str::to_owned),
+            );
+        }
+    }
+    fields
+}
+
+#[track_caller]
+fn assert_told(page: &str, keys: &BTreeSet<String>) {
+    assert!(keys.len() > 10, "the keys were found: {keys:?}");
+    let told = text(page);
+    let missing: Vec<_> =
+        keys.iter().filter(|key| ![format!("`{key}`"), format!(".{key}`")].iter().any(|key| told.contains(key))).collect();
+    assert!(missing.is_empty(), "{page} does not tell {missing:?}");
+}
+
+#[test]
+fn the_page_of_the_format_language_tells_every_key() {
+    let mut keys = fields(&text("src/format.rs"), |_| true);
+    // The name is its path.
+    assert!(keys.remove("name"));
+    keys.insert("extends".to_owned());
+    assert_told("schemas/README.md", &keys);
+}
+
+#[test]
+fn the_page_of_the_jobs_tells_every_key_and_exit_code() {
+    assert_told("jobs/README.md", &fields(&text("src/job.rs"), |name| name.ends_with("File")));
+    let page = text("jobs/README.md");
+    let told: BTreeSet<u8> = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok()).collect();
+    let codes = text("src/error.rs");
+    let codes = codes.lines().filter_map(|line| line.split_once(" = ")?.1.strip_suffix(',')?.parse().ok());
+    assert_eq!(told, codes.collect());
+}
+
+#[test]
+fn the_job_of_the_page_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = folder.path().join("job.toml");
+    fs::write(&job, &blocks(&text("jobs/README.md"), "toml")[0]).unwrap();
+    let job = Job::load(&job).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((job.providers.len(), job.tolerances.len()), (1, 1));
+    assert!(Path::new(&job.lake).ends_with("lake"));
+}
