@@ -33,19 +33,19 @@ pub enum Building {
 }
 
 impl Building {
-    /// An empty column of that type.
+    /// An empty column of that type, with room for that many rows.
     ///
     /// # Panics
     /// For a type no format can fill.
     #[must_use]
-    pub fn new(kind: Type) -> Self {
+    pub fn new(kind: Type, rows: usize) -> Self {
         match kind {
-            Type::Text => Self::Text(Texts::default()),
-            Type::Word => Self::Word(Words::default()),
-            Type::Amount => Self::Decimal { scale: 8, values: Vec::new(), valid: Vec::new() },
-            Type::Rate => Self::Decimal { scale: 12, values: Vec::new(), valid: Vec::new() },
-            Type::Instant => Self::Instant(Vec::new(), Vec::new()),
-            Type::Date => Self::Date(Vec::new(), Vec::new()),
+            Type::Text => Self::Text(Texts::with_room(rows)),
+            Type::Word => Self::Word(Words { codes: room(rows), ..Words::default() }),
+            Type::Amount => Self::Decimal { scale: 8, values: room(rows), valid: room(rows) },
+            Type::Rate => Self::Decimal { scale: 12, values: room(rows), valid: room(rows) },
+            Type::Instant => Self::Instant(room(rows), room(rows)),
+            Type::Date => Self::Date(room(rows), room(rows)),
             Type::Count | Type::Ratio | Type::Flag => panic!("no format fills a column of {kind:?}"),
         }
     }
@@ -89,6 +89,10 @@ impl Building {
     }
 }
 
+fn room<T>(rows: usize) -> Vec<T> {
+    Vec::with_capacity(rows)
+}
+
 fn nulls(valid: Vec<bool>) -> Option<NullBuffer> {
     if valid.iter().all(|&valid| valid) { None } else { Some(NullBuffer::from(valid)) }
 }
@@ -101,13 +105,16 @@ pub struct Texts {
     valid: Vec<bool>,
 }
 
-impl Default for Texts {
-    fn default() -> Self {
-        Self { offsets: vec![0], bytes: Vec::new(), valid: Vec::new() }
-    }
-}
+/// Bytes of text a row is given room for: most are references of about that length.
+const TEXT_BYTES: usize = 24;
 
 impl Texts {
+    fn with_room(rows: usize) -> Self {
+        let mut offsets = room(rows + 1);
+        offsets.push(0);
+        Self { offsets, bytes: room(rows * TEXT_BYTES), valid: room(rows) }
+    }
+
     /// Adds a row.
     pub fn push(&mut self, value: Option<&str>) {
         if let Some(value) = value {

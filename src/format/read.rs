@@ -12,7 +12,7 @@ use arrow::array::ArrayRef;
 use memchr::memchr_iter;
 
 use super::column::Building;
-use super::container::{self, decode, encode, encoding_error, read_up_to};
+use super::container::{self, decode, encode, encoding_error};
 use super::control::{self, Kept, Tied};
 use super::plan::Plan;
 use super::recognise::recognise;
@@ -248,11 +248,12 @@ impl Blocks<'_> {
                 return Ok(if self.pending.is_empty() { None } else { Some(std::mem::take(&mut self.pending)) });
             }
             let before = self.pending.len();
-            self.pending.resize(before + CHUNK_BYTES, 0);
-            let read = read_up_to(self.input, &mut self.pending[before..])
+            self.pending.reserve(CHUNK_BYTES);
+            (&mut *self.input)
+                .take(CHUNK_BYTES as u64)
+                .read_to_end(&mut self.pending)
                 .map_err(|error| Error::data(format!("cannot unpack the file: {error}")).next("fetch the file again"))?;
-            self.pending.truncate(before + read);
-            self.ended = read < CHUNK_BYTES;
+            self.ended = self.pending.len() - before < CHUNK_BYTES;
             if self.ended {
                 continue;
             }
@@ -284,7 +285,7 @@ impl<'p> Rows<'p> {
     /// No rows yet.
     #[must_use]
     pub fn new(plan: &'p Plan) -> Self {
-        Self { plan, reader: RowReader::new(plan), bytes: Vec::new(), spans: Vec::new(), rows: 0 }
+        Self { plan, reader: RowReader::new(plan, 0), bytes: Vec::new(), spans: Vec::new(), rows: 0 }
     }
 
     /// Reads one row.
@@ -370,7 +371,7 @@ fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &
 }
 
 fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan) -> ReadChunk {
-    let mut reader = RowReader::new(plan);
+    let mut reader = RowReader::new(plan, memchr_iter(b'\n', &chunk.bytes).count());
     let mut kept = Kept::default();
     let (mut rows, mut framing, mut last, mut unpaired) = (0, 0, None, None);
     splitter.split(&chunk.bytes, chunk.first_line, |piece| match piece {

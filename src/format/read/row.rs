@@ -58,7 +58,8 @@ pub(super) struct RowReader<'p> {
 }
 
 impl<'p> RowReader<'p> {
-    pub(super) fn new(plan: &'p Plan) -> Self {
+    /// A reader with room for that many rows.
+    pub(super) fn new(plan: &'p Plan, rows: usize) -> Self {
         let position = |name: &str| plan.targets.iter().position(|column| column.name == name);
         let states_net = |kind: &KindPlan, net: usize| !matches!(kind.fills[net], Fill::Nothing);
         let net = match (position("gross"), position("fee"), position("net")) {
@@ -68,7 +69,7 @@ impl<'p> RowReader<'p> {
             _ => None,
         };
         Self {
-            building: plan.targets.iter().map(|column| Building::new(column.kind)).collect(),
+            building: plan.targets.iter().map(|column| Building::new(column.kind, rows)).collect(),
             slots: vec![None; plan.amounts.len()],
             zones: plan.targets.iter().map(|_| None).collect(),
             currencies: ["currency", "customer_currency"].into_iter().filter_map(|name| Some((name, position(name)?))).collect(),
