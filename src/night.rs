@@ -160,7 +160,7 @@ fn stages(
     let complete = deliveries.left_out.is_empty();
     let summary = ledger::Summary::of(&recorded, &reconciled, &files);
     let generation = lake.generation(night, &inputs_sha256)?;
-    let state = Night {
+    let closing = Night {
         job: job.name.clone(),
         business_date: night,
         inputs_sha256,
@@ -178,11 +178,11 @@ fn stages(
         (&ABANDONMENT, analysis.abandonment),
         (&FAILURE_REASONS, analysis.failure_reasons),
         (&FILES, files.table(night)),
-        (&NIGHTS, summary.nights(&state, generation)),
+        (&NIGHTS, summary.nights(&closing, generation)),
     ] {
         stage(table, batch);
     }
-    Ok(state)
+    Ok(closing)
 }
 
 /// The tables whose rows matching says something of.

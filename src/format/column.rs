@@ -138,8 +138,14 @@ impl Texts {
 }
 
 const NO_WORD: i32 = -1;
-/// Raw cells remembered with the word they became.
-const REMEMBERED: usize = 24;
+/// Raw cells remembered with the word they became, each in the place its length and ends give it.
+const PLACES: usize = 256;
+
+/// Where a raw cell is remembered. Only a place: the cell itself is compared.
+fn place(raw: &[u8]) -> usize {
+    let at = |index: usize| usize::from(raw.get(index).copied().unwrap_or_default());
+    (raw.len() * 31 + at(0) * 7 + at(raw.len() / 2) * 3 + at(raw.len().wrapping_sub(1))) % PLACES
+}
 
 /// A column of few values under construction: a code per row into the values seen so far.
 #[derive(Debug, Default)]
@@ -147,27 +153,23 @@ pub struct Words {
     codes: Vec<i32>,
     values: Vec<String>,
     index: HashTable<i32>,
-    remembered: Vec<(Vec<u8>, i32)>,
-    /// Which of them was asked for last: rows of a file are alike.
-    latest: usize,
+    remembered: Vec<Option<(Vec<u8>, i32)>>,
 }
 
 impl Words {
     /// The code a raw cell became before, if it is remembered.
     #[must_use]
-    pub fn recall(&mut self, raw: &[u8]) -> Option<i32> {
-        if let Some((_, code)) = self.remembered.get(self.latest).filter(|(cell, _)| cell == raw) {
-            return Some(*code);
-        }
-        self.latest = self.remembered.iter().position(|(cell, _)| cell == raw)?;
-        Some(self.remembered[self.latest].1)
+    pub fn recall(&self, raw: &[u8]) -> Option<i32> {
+        let (cell, code) = self.remembered.get(place(raw))?.as_ref()?;
+        (cell == raw).then_some(*code)
     }
 
-    /// Remembers what a raw cell becomes.
+    /// Remembers what a raw cell becomes, in place of another cell that looks alike.
     pub fn remember(&mut self, raw: &[u8], code: i32) {
-        if self.remembered.len() < REMEMBERED {
-            self.remembered.push((raw.to_vec(), code));
+        if self.remembered.is_empty() {
+            self.remembered = vec![None; PLACES];
         }
+        self.remembered[place(raw)] = Some((raw.to_vec(), code));
     }
 
     /// The code of a value.

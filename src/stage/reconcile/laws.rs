@@ -29,8 +29,11 @@ pub(super) fn each_id_once(items: &Items) -> Result<()> {
 
 /// Laws 1, 3 and 6, on what was made of a night.
 pub(super) fn check(night: &Night, reconciled: &Reconciled) -> Result<()> {
-    conserved(night.provider, night, reconciled, &reconciled.provider_outcomes, "provider_amount")?;
-    conserved(night.merchant, night, reconciled, &reconciled.merchant_outcomes, "merchant_amount")?;
+    let (provider, merchant) = rayon::join(
+        || conserved(night.provider, night, reconciled, &reconciled.provider_outcomes, "provider_amount"),
+        || conserved(night.merchant, night, reconciled, &reconciled.merchant_outcomes, "merchant_amount"),
+    );
+    provider.and(merchant)?;
     rolls_forward(&reconciled.breaks, &reconciled.rollforward)
 }
 
