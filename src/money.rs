@@ -70,6 +70,17 @@ impl Amount {
         Self(self.0.abs())
     }
 
+    /// Whether the amount needs no more than `decimals` digits after the point.
+    #[must_use]
+    pub fn fits_decimals(self, decimals: u32) -> bool {
+        let unit = power_of_ten(SCALE - decimals.min(SCALE));
+        // Almost every amount fits 64 bits, where a division costs a tenth.
+        match i64::try_from(self.0) {
+            Ok(narrow) => narrow % unit == 0,
+            Err(_) => self.0 % i128::from(unit) == 0,
+        }
+    }
+
     /// `per_cent` percent of this amount, rounded to `digits` decimals by `rounding`.
     #[must_use]
     pub fn percent(self, per_cent: Self, digits: u32, rounding: Rounding) -> Self {
@@ -110,6 +121,12 @@ impl Amount {
     }
 }
 
+/// Ten to a power of at most [`SCALE`].
+fn power_of_ten(exponent: u32) -> i64 {
+    const POWERS: [i64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    POWERS[exponent as usize]
+}
+
 fn parse_narrow(digits: &[u8], decimals: u32) -> Result<i128, NotAnAmount> {
     let mut value: i64 = 0;
     let mut after_point: Option<u32> = None;
@@ -137,7 +154,7 @@ fn parse_narrow(digits: &[u8], decimals: u32) -> Result<i128, NotAnAmount> {
     if !seen {
         return Err(NotAnAmount::Empty);
     }
-    Ok(i128::from(value) * 10_i128.pow(SCALE - after_point.unwrap_or(0)))
+    Ok(i128::from(value) * i128::from(power_of_ten(SCALE - after_point.unwrap_or(0))))
 }
 
 fn parse_wide(digits: &[u8], decimals: u32) -> Result<i128, NotAnAmount> {

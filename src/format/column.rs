@@ -192,6 +192,12 @@ impl Words {
         self.codes.push(code);
     }
 
+    /// The code of the row added last, where it has a value.
+    #[must_use]
+    pub fn last_code(&self) -> Option<usize> {
+        self.codes.last().and_then(|&code| usize::try_from(code).ok())
+    }
+
     /// The value of the row added last.
     #[must_use]
     pub fn last(&self) -> Option<&str> {

@@ -115,7 +115,11 @@ fn gather_rows(delivered: &[Delivered]) -> Vec<Row> {
             number += 1;
         }
     }
-    rows.par_sort_unstable_by_key(|row| (row.identity, row.content, row.part, row.row));
+    rows.par_sort_unstable_by_key(|row| row.identity);
+    // Copies are rare, so only they are compared further.
+    for copies in rows.chunk_by_mut(|one, next| one.identity == next.identity).filter(|copies| copies.len() > 1) {
+        copies.sort_unstable_by_key(|row| (row.content, row.part, row.row));
+    }
     let mut ordinal: u64 = 0;
     for at in 1..rows.len() {
         let same = rows[at].identity == rows[at - 1 - usize::try_from(ordinal).expect("fewer copies than rows")].identity;

@@ -23,12 +23,24 @@ impl Identity {
     /// The identity of the thing that `parts` name. Each part counts with its length: `a, bc` is not `ab, c`.
     #[must_use]
     pub fn of(parts: &[&str]) -> Self {
-        let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
+        // Two identities and a word fit the stack: a match has one for every pair of a night.
+        let length = parts.iter().map(|part| part.len() + 8).sum();
+        let (mut small, mut large) = ([0_u8; 160], Vec::new());
+        let bytes = if length <= small.len() {
+            &mut small[..length]
+        } else {
+            large.resize(length, 0);
+            &mut large[..]
+        };
+        let mut at = 0;
         for part in parts {
-            bytes.extend_from_slice(&u64::try_from(part.len()).expect("a length fits 64 bits").to_le_bytes());
-            bytes.extend_from_slice(part.as_bytes());
+            let size = u64::try_from(part.len()).expect("a length fits 64 bits").to_le_bytes();
+            for piece in [&size[..], part.as_bytes()] {
+                bytes[at..at + piece.len()].copy_from_slice(piece);
+                at += piece.len();
+            }
         }
-        Self(xxh3_128(&bytes))
+        Self(xxh3_128(bytes))
     }
 
     /// The identity that is this number: for those who hash more than text.

@@ -11,7 +11,7 @@ use super::super::time::{Zone, day, local_micros};
 use super::super::{Case, Encoding, Otherwise, Sign};
 use super::{Kept, Part, finish_columns, shown};
 use crate::mask::masked;
-use crate::money::{Amount, SCALE, minor_digits};
+use crate::money::{Amount, minor_digits};
 
 /// A line that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub(super) struct RowReader<'p> {
     slots: Vec<Option<Amount>>,
     /// A zone per target column, with the hour asked last.
     zones: Vec<Option<Zone>>,
-    /// Positions of the targets that hold a currency, by name, for the decimals an amount may have.
-    currencies: Vec<(&'static str, usize)>,
+    /// The targets that hold a currency.
+    currencies: Vec<Currency>,
     /// Position of the targets gross, fee and net, where net is computed.
     net: Option<[usize; 3]>,
     part: Part,
@@ -72,7 +72,7 @@ impl<'p> RowReader<'p> {
             building: plan.targets.iter().map(|column| Building::new(column.kind, rows)).collect(),
             slots: vec![None; plan.amounts.len()],
             zones: plan.targets.iter().map(|_| None).collect(),
-            currencies: ["currency", "customer_currency"].into_iter().filter_map(|name| Some((name, position(name)?))).collect(),
+            currencies: ["currency", "customer_currency"].into_iter().filter_map(|name| Currency::of(plan, name)).collect(),
             net,
             part: Part::default(),
             rejects: Vec::new(),
@@ -162,7 +162,6 @@ impl<'p> RowReader<'p> {
         }
         self.compute_net();
         self.check_currencies(kind)?;
-        self.check_decimals(kind)?;
         self.scratch.clear();
         for &cell in &plan.identity {
             let cell = cells.get(cell);
@@ -338,42 +337,70 @@ impl<'p> RowReader<'p> {
         }
     }
 
-    /// A currency is three capital letters; what else it says would be booked beside an amount.
-    fn check_currencies(&self, kind: &KindPlan) -> Result<(), Refusal> {
-        for &(_, target) in &self.currencies {
-            let (Building::Word(words), Fill::Text(rule)) = (&self.building[target], &kind.fills[target]) else { continue };
-            let is_code = |code: &str| code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase());
-            if words.last().is_some_and(|code| !is_code(code)) {
-                return refuse(rule.cells.first().copied(), "is not a currency");
-            }
-        }
-        Ok(())
-    }
-
-    /// An amount whose rule states no decimals of its own has at most those of its currency.
-    fn check_decimals(&self, kind: &KindPlan) -> Result<(), Refusal> {
-        self.currencies.iter().try_for_each(|&(name, at)| self.check_decimals_in(name, at, kind))
-    }
-
-    /// Checks the amounts in the currency that the target called `name` holds.
-    fn check_decimals_in(&self, name: &str, at: usize, kind: &KindPlan) -> Result<(), Refusal> {
-        let Building::Word(currency) = &self.building[at] else { return Ok(()) };
-        let Some(currency) = currency.last() else { return Ok(()) };
-        let unit = 10_i128.pow(SCALE - minor_digits(currency));
-        for (target, fill) in kind.fills.iter().enumerate() {
-            let (Fill::Amount { add, subtract, own_decimals: false, .. }, Building::Decimal { values, .. }) =
-                (fill, &self.building[target])
-            else {
-                continue;
+    /// A currency is a code of three capital letters, and an amount whose rule states no decimals of its own has at
+    /// most those of its currency.
+    fn check_currencies(&mut self, kind: &KindPlan) -> Result<(), Refusal> {
+        for currency in &mut self.currencies {
+            let Building::Word(words) = &self.building[currency.target] else { continue };
+            let Some(code) = words.last_code() else { continue };
+            let decimals = match currency.decimals.get(code).copied().flatten() {
+                Some(decimals) => decimals,
+                None => match currency.learn(code, words.last().unwrap_or_default()) {
+                    Some(decimals) => decimals,
+                    None => return refuse(kind.first_cell(currency.target), "is not a currency"),
+                },
             };
-            let same_currency = self.plan.targets[target].unit == name;
-            if same_currency && values.last().is_some_and(|value| value % unit != 0) {
-                let finer = |slot: &&usize| self.slots[**slot].is_some_and(|amount| amount.0 % unit != 0);
-                let cell = add.iter().chain(subtract).find(finer).map(|&slot| self.plan.amounts[slot].cell);
-                return refuse(cell, format!("has more decimals than {currency}"));
+            for &target in &currency.amounts {
+                let (Fill::Amount { add, subtract, own_decimals: false, .. }, Building::Decimal { values, .. }) =
+                    (&kind.fills[target], &self.building[target])
+                else {
+                    continue;
+                };
+                if values.last().is_some_and(|&value| !Amount(value).fits_decimals(decimals)) {
+                    let finer = |slot: &&usize| self.slots[**slot].is_some_and(|amount| !amount.fits_decimals(decimals));
+                    let cell = add.iter().chain(subtract).find(finer).map(|&slot| self.plan.amounts[slot].cell);
+                    return refuse(cell, format!("has more decimals than {}", words.last().unwrap_or_default()));
+                }
             }
         }
         Ok(())
+    }
+}
+
+/// A target that holds a currency.
+struct Currency {
+    target: usize,
+    /// The targets that hold amounts in it.
+    amounts: Vec<usize>,
+    /// Digits after the point of each currency met, by its code in the column.
+    decimals: Vec<Option<u32>>,
+}
+
+impl Currency {
+    fn of(plan: &Plan, name: &str) -> Option<Self> {
+        let target = plan.targets.iter().position(|column| column.name == name)?;
+        let amounts = (0..plan.targets.len()).filter(|&at| plan.targets[at].unit == name).collect();
+        Some(Self { target, amounts, decimals: Vec::new() })
+    }
+
+    /// Digits of a currency met for the first time; none where it is no currency.
+    fn learn(&mut self, code: usize, currency: &str) -> Option<u32> {
+        let is_currency = currency.len() == 3 && currency.bytes().all(|letter| letter.is_ascii_uppercase());
+        if self.decimals.len() <= code {
+            self.decimals.resize(code + 1, None);
+        }
+        self.decimals[code] = is_currency.then(|| minor_digits(currency));
+        self.decimals[code]
+    }
+}
+
+impl KindPlan {
+    /// The first cell the fill of a target reads.
+    fn first_cell(&self, target: usize) -> Option<usize> {
+        match &self.fills[target] {
+            Fill::Text(rule) => rule.cells.first().copied(),
+            _ => None,
+        }
     }
 }
 
@@ -433,6 +460,10 @@ impl TextFill {
     fn value<'a>(&'a self, cells: Cells<'a>, encoding: Encoding, scratch: &mut Vec<u8>) -> Result<Option<Cow<'a, str>>, Refusal> {
         for &source in &self.cells {
             let cell = cells.get(source);
+            // A reference kept as it stands is what most cells are.
+            if self.is_plain() && !cell.is_empty() {
+                return kept(cell, source, encoding);
+            }
             if cell.is_empty() || self.empty.iter().any(|empty| empty == cell) {
                 continue;
             }
@@ -461,14 +492,16 @@ impl TextFill {
         Ok(self.chosen(scratch, source, encoding)?.map(|value| Cow::Owned(value.into_owned())))
     }
 
+    fn is_plain(&self) -> bool {
+        self.map.is_empty() && self.empty.is_empty() && self.case.is_none() && self.otherwise == Otherwise::Keep
+    }
+
     fn chosen<'a>(&'a self, cell: &'a [u8], source: usize, encoding: Encoding) -> Result<Option<Cow<'a, str>>, Refusal> {
         if let Some((_, word)) = self.map.iter().find(|(pattern, _)| pattern.fits(cell)) {
             return Ok((!word.is_empty()).then_some(Cow::Borrowed(word)));
         }
         match self.otherwise {
-            Otherwise::Keep => {
-                text(cell, encoding).map(Some).ok_or(()).or_else(|()| refuse(Some(source), "is not text of the file's encoding"))
-            }
+            Otherwise::Keep => kept(cell, source, encoding),
             Otherwise::Empty => Ok(None),
             Otherwise::Reject => {
                 let mut words: Vec<&str> = self.map.iter().map(|(_, word)| word.as_str()).collect();
@@ -476,6 +509,14 @@ impl TextFill {
                 refuse(Some(source), format!("is not one of {}", words.join(", ")))
             }
         }
+    }
+}
+
+/// A cell as it stands.
+fn kept(cell: &[u8], source: usize, encoding: Encoding) -> Result<Option<Cow<'_, str>>, Refusal> {
+    match text(cell, encoding) {
+        Some(text) => Ok(Some(text)),
+        None => refuse(Some(source), "is not text of the file's encoding"),
     }
 }
 

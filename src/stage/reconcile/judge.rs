@@ -28,7 +28,8 @@ pub(super) fn judge<'a>(
     record: u32,
     rules: &'a Rules,
 ) -> Option<Break<'a>> {
-    let pair = Pair { provider, merchant, entry, record };
+    let same_currency = provider.currency(entry) == merchant.currency(record);
+    let pair = Pair { provider, merchant, entry, record, same_currency };
     let findings = [pair.status(), pair.currency(), pair.amount(&rules.tolerances), pair.fee(&rules.rate_cards)];
     let mut findings = findings.into_iter().flatten();
     let first = findings.next()?;
@@ -42,6 +43,7 @@ struct Pair<'p, 'a> {
     merchant: &'p Items<'a>,
     entry: u32,
     record: u32,
+    same_currency: bool,
 }
 
 impl<'a> Pair<'_, 'a> {
@@ -51,23 +53,24 @@ impl<'a> Pair<'_, 'a> {
             return None;
         }
         let kind = self.of_payment(BreakType::FalseFailure, BreakType::RefundMissingInMerchant);
-        let difference = if self.same_currency() { self.provider_amount() - self.merchant_amount() } else { Amount::ZERO };
+        let difference = if self.same_currency { self.provider_amount() - self.merchant_amount() } else { Amount::ZERO };
         Some(Break { difference, ..self.found(kind, format!("the merchant says {}", self.merchant.status(self.record))) })
     }
 
     fn currency(&self) -> Option<Break<'a>> {
-        if self.same_currency() {
+        if self.same_currency {
             return None;
         }
         Some(self.found(BreakType::CurrencyMismatch, self.both_amounts()))
     }
 
     fn amount(&self, tolerances: &[Tolerance]) -> Option<Break<'a>> {
-        if !self.same_currency() {
+        if !self.same_currency {
             return None;
         }
         let difference = self.provider_amount() - self.merchant_amount();
-        if difference.abs() <= allowed(tolerances, self.merchant.currency(self.record), self.merchant_amount()) {
+        let is_allowed = |amount| amount <= allowed(tolerances, self.merchant.currency(self.record), self.merchant_amount());
+        if difference == Amount::ZERO || is_allowed(difference.abs()) {
             return None;
         }
         let kind = self.of_payment(BreakType::AmountMismatch, BreakType::RefundAmountMismatch);
@@ -111,7 +114,7 @@ impl<'a> Pair<'_, 'a> {
             record: Some(self.record),
             currency: self.merchant.currency(self.record),
             merchant_amount: Some(self.merchant_amount()),
-            provider_amount: self.same_currency().then(|| self.provider_amount()),
+            provider_amount: self.same_currency.then(|| self.provider_amount()),
             difference: Amount::ZERO,
             waiting: false,
             detail: Some(detail),
@@ -126,10 +129,6 @@ impl<'a> Pair<'_, 'a> {
         let (ours, theirs) = (self.merchant.currency(self.record), self.provider.currency(self.entry));
         let (merchant, provider) = (self.merchant_amount().in_currency(ours), self.provider_amount().in_currency(theirs));
         format!("merchant {merchant} {ours}, provider {provider} {theirs}")
-    }
-
-    fn same_currency(&self) -> bool {
-        self.provider.currency(self.entry) == self.merchant.currency(self.record)
     }
 
     fn provider_amount(&self) -> Amount {
