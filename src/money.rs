@@ -70,6 +70,12 @@ impl Amount {
         Self(self.0.abs())
     }
 
+    /// Whether the amount, which may be a sum, has no more digits than [`PRECISION`].
+    #[must_use]
+    pub fn fits(self) -> bool {
+        self.0.abs() < LIMIT
+    }
+
     /// Whether the amount needs no more than `decimals` digits after the point.
     #[must_use]
     pub fn fits_decimals(self, decimals: u32) -> bool {

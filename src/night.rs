@@ -62,11 +62,16 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
     let mut deliveries = Deliveries::fetch(job, options, &lake, &lock)?;
     let before = lake.night_before(options.date).map_err(alone)?;
     let inputs_sha256 = inputs_hash(job, options, &deliveries, before.as_ref());
+    let mut stands = false;
     if let Some(manifest) = lake.manifest(options.date).map_err(alone)?
         && manifest.night.inputs_sha256 == inputs_sha256
         && lake.is_intact(&manifest).map_err(alone)?
     {
-        return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out });
+        if manifest.night.complete {
+            return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out });
+        }
+        // An incomplete night is read again: its refused files are named, and stop a run that may not lack them.
+        stands = true;
     }
     // What was archived reaches the disk while the night is worked on, and before it is published.
     let archived = deliveries.paths();
@@ -85,7 +90,7 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
         settled.join().expect("settling files does not panic").map_err(alone)?;
         progress("publishing");
         let published = staging.finish().and_then(|outputs| lake.publish_staged(&lock, night, outputs)).map_err(alone)?;
-        Ok(Closed { changed: true, manifest: published.manifest, left_out })
+        Ok(Closed { changed: !stands, manifest: published.manifest, left_out })
     })
 }
 

@@ -97,6 +97,25 @@ fn run_names_what_it_left_out() {
     shows("status_incomplete", &place.run(&format!("status {JOB}")));
 }
 
+/// A night published without a refused file is not what a run that may not lack it would publish: the same inputs
+/// must be refused again, and not be called unchanged.
+#[test]
+fn a_partial_night_does_not_hide_a_refused_file() {
+    let place = Place::with_sample_nights();
+    let report = "sample-data/provider/stripe/payout_reconciliation_20261117.csv";
+    place.replace(report, "reporting_category", "reporting_kind");
+    let run = |more: &str| place.run(&format!("run {JOB} --date 2026-11-17{more}"));
+    assert_eq!(run("").code, 65);
+    assert_eq!(run(" --partial").code, 0);
+    let again = run("");
+    assert_eq!(again.code, 65, "{}", again.stdout);
+    assert!(again.stderr.contains("reporting_category"), "{}", again.stderr);
+    let partial_again = run(" --partial");
+    assert_eq!(partial_again.code, 0);
+    assert!(partial_again.stdout.contains("unchanged"), "{}", partial_again.stdout);
+    assert!(partial_again.stderr.contains("left out"), "{}", partial_again.stderr);
+}
+
 #[test]
 fn run_says_when_nothing_is_wrong() {
     let place = Place::empty();

@@ -11,7 +11,7 @@ use super::super::time::{Zone, day, local_micros};
 use super::super::{Case, Encoding, Otherwise, Sign};
 use super::{Kept, Part, finish_columns, shown};
 use crate::mask::masked;
-use crate::money::{Amount, minor_digits};
+use crate::money::{Amount, NotAnAmount, minor_digits};
 
 /// A line that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -277,6 +277,9 @@ impl<'p> RowReader<'p> {
                 let amount = if stated { Some(total(add) - total(subtract)) } else { *default };
                 if required && amount.is_none() {
                     return refuse(first, "is empty");
+                }
+                if amount.is_some_and(|amount| !amount.fits()) {
+                    return refuse(first, format!("adds up to {}", NotAnAmount::TooLarge));
                 }
                 values.push(amount.unwrap_or_default().0);
                 valid.push(amount.is_some());
