@@ -7,9 +7,11 @@ pub mod delivery;
 pub mod entries;
 pub mod frame;
 pub mod identity;
+pub mod part;
 pub mod read;
 pub mod reconciliation;
 pub mod records;
+pub mod sheet;
 
 use column::Table;
 

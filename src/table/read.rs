@@ -3,11 +3,13 @@
 //! A batch that claims to be a table was checked when it was made, so a missing column or another type here is
 //! our mistake and panics.
 
+use std::sync::LazyLock;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    TimestampMicrosecondArray, UInt16Array,
 };
-use arrow::datatypes::{Date32Type, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt16Type};
 
 use crate::money::Amount;
 
@@ -27,12 +29,47 @@ pub fn text<'a>(batch: &'a RecordBatch, name: &str) -> &'a StringArray {
 #[derive(Clone, Copy, Debug)]
 pub struct Words<'a> {
     /// A code per row, into `values`.
-    pub codes: &'a Int32Array,
+    pub codes: Codes<'a>,
     /// The values.
     pub values: &'a StringArray,
 }
 
+/// The codes of a column of few values.
+#[derive(Clone, Copy, Debug)]
+pub enum Codes<'a> {
+    /// Of a published table.
+    Wide(&'a Int32Array),
+    /// Of a part.
+    Narrow(&'a UInt16Array),
+    /// No row has one of that many rows.
+    Nothing(usize),
+}
+
+impl Codes<'_> {
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Wide(codes) => codes.len(),
+            Self::Narrow(codes) => codes.len(),
+            Self::Nothing(rows) => *rows,
+        }
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl<'a> Words<'a> {
+    /// How many rows there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.codes.len()
+    }
+
     /// The value of a row; empty text where the row leaves it empty.
     #[must_use]
     pub fn get(&self, row: usize) -> &'a str {
@@ -48,10 +85,13 @@ impl<'a> Words<'a> {
     /// The code of a row, if it has a value.
     #[must_use]
     pub fn code(&self, row: usize) -> Option<usize> {
-        if self.codes.is_null(row) {
-            return None;
+        match self.codes {
+            Codes::Narrow(codes) => codes.is_valid(row).then(|| usize::from(codes.value(row))),
+            Codes::Wide(codes) => {
+                codes.is_valid(row).then(|| usize::try_from(codes.value(row)).expect("a dictionary code is not negative"))
+            }
+            Codes::Nothing(_) => None,
         }
-        Some(usize::try_from(self.codes.value(row)).expect("a dictionary code is not negative"))
     }
 }
 
@@ -64,8 +104,18 @@ pub fn words<'a>(batch: &'a RecordBatch, name: &str) -> Words<'a> {
 /// An array of few values.
 #[must_use]
 pub fn words_of(array: &ArrayRef) -> Words<'_> {
-    let dictionary = array.as_dictionary::<Int32Type>();
-    Words { codes: dictionary.keys(), values: dictionary.values().as_string::<i32>() }
+    static NO_WORDS: LazyLock<StringArray> = LazyLock::new(|| StringArray::from(Vec::<&str>::new()));
+    match array.data_type() {
+        DataType::Null => Words { codes: Codes::Nothing(array.len()), values: &NO_WORDS },
+        DataType::Dictionary(codes, _) if **codes == DataType::UInt16 => {
+            let dictionary = array.as_dictionary::<UInt16Type>();
+            Words { codes: Codes::Narrow(dictionary.keys()), values: dictionary.values().as_string::<i32>() }
+        }
+        _ => {
+            let dictionary = array.as_dictionary::<Int32Type>();
+            Words { codes: Codes::Wide(dictionary.keys()), values: dictionary.values().as_string::<i32>() }
+        }
+    }
 }
 
 /// A column of amounts.
