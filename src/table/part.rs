@@ -16,7 +16,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Decimal64Array, Decimal128Array, DictionaryArray, FixedSizeBinaryArray, Int64Array,
@@ -27,6 +27,9 @@ use arrow::datatypes::{
     DataType, Date32Type, Decimal64Type, Decimal128Type, Int64Type, TimestampMicrosecondType, UInt16Type, UInt32Type,
 };
 
+use chrono::NaiveDate;
+
+use super::build::day_number;
 use super::identity::Identity;
 use super::read::column;
 use crate::money::Amount;
@@ -303,4 +306,17 @@ pub fn same_word(word: &str, rows: usize) -> ArrayRef {
 #[must_use]
 pub fn nothing(rows: usize) -> ArrayRef {
     Arc::new(arrow::array::NullArray::new(rows))
+}
+
+/// A column of one day for `rows` rows of a part. All such columns of a day share their values.
+#[must_use]
+pub fn same_date(date: NaiveDate, rows: usize) -> ArrayRef {
+    static LAST: Mutex<Option<(i32, Date32Array)>> = Mutex::new(None);
+    let day = day_number(date);
+    let mut last = LAST.lock().expect("nothing panics while it holds the days");
+    if last.as_ref().is_none_or(|(of, _)| *of != day) {
+        *last = Some((day, Date32Array::from(vec![day; PART_ROWS])));
+    }
+    let (_, days) = last.as_ref().expect("they were just made");
+    Arc::new(days.slice(0, rows))
 }
