@@ -68,7 +68,7 @@ pub struct Part {
     /// Hash of the bytes of each row.
     pub contents: Vec<u64>,
     /// The line of each row, counted from one.
-    pub lines: Vec<u32>,
+    pub lines: Vec<i64>,
 }
 
 struct Chunk {

@@ -13,7 +13,6 @@ use super::{Lake, NightLock, data_path, durable, manifest_path, order, parquet};
 use crate::error::{Error, Result};
 use crate::table::TABLES;
 use crate::table::column::Table;
-use crate::table::sheet::Sheet;
 
 /// What publishing did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +27,7 @@ impl Lake {
     /// Publishes a night whose tables are all known: stages them, and publishes what was staged.
     pub fn publish(&self, lock: &NightLock, night: Night, tables: Vec<(&'static Table, RecordBatch)>) -> Result<Published> {
         let staging = self.stage(lock, &night.version);
-        rayon::in_place_scope(|scope| tables.into_iter().for_each(|(table, batch)| staging.add(scope, Sheet::of(table, &batch))));
+        rayon::in_place_scope(|scope| tables.into_iter().for_each(|(table, batch)| staging.add(scope, table, batch)));
         let outputs = staging.finish()?;
         self.publish_staged(lock, night, outputs)
     }
@@ -115,9 +114,13 @@ pub struct Staging {
 
 impl Staging {
     /// Writes a table in the background of `scope`, ordered by its key.
-    pub fn add<'scope>(&'scope self, scope: &Scope<'scope>, sheet: Sheet) {
+    ///
+    /// # Panics
+    /// If the batch is not of the table: a mistake in the code that calls.
+    pub fn add<'scope>(&'scope self, scope: &Scope<'scope>, table: &'static Table, batch: RecordBatch) {
+        assert_eq!(batch.schema(), table.schema(), "table {}: the batch is not of this table", table.name);
         scope.spawn(move |_| {
-            let output = self.write(sheet.table, sheet.batch());
+            let output = self.write(table, batch);
             self.staged.lock().expect("no writer panics while it holds the list").push(output);
         });
     }

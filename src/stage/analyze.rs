@@ -32,12 +32,6 @@ use crate::stage::failures::FailureCategories;
 /// What is analyzed: the merchant's records of one night, all of one cohort.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    pub orders: &'a [RecordBatch],
-    pub attempts: &'a [RecordBatch],
-    pub outcomes: &'a [Vec<Option<crate::stage::reconcile::Outcome>>],
-}
-#[derive(Clone, Copy, Debug)]
-struct Old<'a> {
     /// Table `orders`.
     pub orders: &'a RecordBatch,
     /// Table `attempts`, with `outcome` filled; one per order where the merchant records no attempts.
@@ -77,17 +71,6 @@ pub struct Analysis {
 /// # Panics
 /// If `settled` has another length than `attempts`: a mistake in the code that calls.
 pub fn analyze(inputs: &Inputs, rules: &Rules) -> Result<Analysis> {
-    use crate::table::{
-        records::{ATTEMPTS, ORDERS},
-        rows::Rows,
-        sheet::Pick,
-    };
-    let orders = Rows { parts: inputs.orders.to_vec(), order: Pick::All }.sheet(&ORDERS, []).batch();
-    let attempts = Rows { parts: inputs.attempts.to_vec(), order: Pick::All }
-        .sheet(&ATTEMPTS, crate::stage::items::outcome_columns(inputs.outcomes))
-        .batch();
-    let settled: BooleanArray = inputs.outcomes.concat().iter().map(|o| Some(o.is_some_and(|o| o.is_settled()))).collect();
-    let inputs = &Old { orders: &orders, attempts: &attempts, settled: &settled };
     assert_eq!(inputs.settled.len(), inputs.attempts.num_rows(), "settled says something of every attempt");
     let facts = facts::establish(inputs, rules)?;
     let cells = cells::Cells::of(&facts)?;

@@ -39,9 +39,9 @@ pub use passes::{PassRule, pass_rules};
 #[derive(Clone, Copy, Debug)]
 pub struct Sides<'a> {
     /// What the providers state.
-    pub provider: &'a [RecordBatch],
+    pub provider: &'a RecordBatch,
     /// What the merchant recorded.
-    pub merchant: &'a [RecordBatch],
+    pub merchant: &'a RecordBatch,
 }
 
 /// What the comparison goes by.
@@ -87,7 +87,7 @@ pub struct Tolerance {
 #[derive(Clone, Debug)]
 pub struct Reconciled {
     /// Table `matches`: pairs that agree.
-    pub matches: crate::table::sheet::Sheet,
+    pub matches: RecordBatch,
     /// Table `breaks`: waiting, open and cleared tonight.
     pub breaks: RecordBatch,
     /// Table `open_items`: what enters the next night.
@@ -95,30 +95,15 @@ pub struct Reconciled {
     /// Table `rollforward`.
     pub rollforward: RecordBatch,
     /// Where each row of the provider's side ended.
-    pub provider_outcomes: Vec<Vec<Outcome>>,
+    pub provider_outcomes: Vec<Outcome>,
     /// Where each row of the merchant's side ended.
-    pub merchant_outcomes: Vec<Vec<Outcome>>,
+    pub merchant_outcomes: Vec<Outcome>,
 }
 
 /// Compares the two sides. `carried_breaks` is the table `breaks` of the night before.
 pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> Result<Reconciled> {
-    let whole = |parts: &[RecordBatch]| {
-        let rows = crate::table::rows::Rows { parts: parts.to_vec(), order: crate::table::sheet::Pick::All };
-        rows.sheet(&crate::table::reconciliation::OPEN_ITEMS, []).batch()
-    };
-    let (p, m) = (whole(sides.provider), whole(sides.merchant));
-    let split = |parts: &[RecordBatch], outcomes: Vec<Outcome>| {
-        let mut at = 0;
-        parts
-            .iter()
-            .map(|part| {
-                at += part.num_rows();
-                outcomes[at - part.num_rows()..at].to_vec()
-            })
-            .collect::<Vec<_>>()
-    };
-    let provider = Items::of(Side::Provider, &p)?;
-    let merchant = Items::of(Side::Merchant, &m)?;
+    let provider = Items::of(Side::Provider, sides.provider)?;
+    let merchant = Items::of(Side::Merchant, sides.merchant)?;
     laws::each_id_once(&provider)?;
     laws::each_id_once(&merchant)?;
 
@@ -132,12 +117,12 @@ pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> R
     let rolled = breaks::roll(&night, carried_breaks)?;
     let breaks = rolled.table(&night);
     let reconciled = Reconciled {
-        matches: crate::table::sheet::Sheet::of(&crate::table::reconciliation::MATCHES, &matches::table(&night)),
+        matches: matches::table(&night),
         rollforward: rollforward::table(&rolled, &breaks, rules.night)?,
         breaks,
         open_items: matches::open_items(&night),
-        provider_outcomes: split(sides.provider, ended(&provider, &night.entries)?),
-        merchant_outcomes: split(sides.merchant, ended(&merchant, &night.records)?),
+        provider_outcomes: ended(&provider, &night.entries)?,
+        merchant_outcomes: ended(&merchant, &night.records)?,
     };
     laws::check(&night, &reconciled)?;
     Ok(reconciled)

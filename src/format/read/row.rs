@@ -171,7 +171,7 @@ impl<'p> RowReader<'p> {
         self.part.identities.push(xxh3_128(&self.scratch));
         self.part.contents.push(xxh3_64(raw));
         self.part.kinds.push(u16::try_from(kind_number).expect("a format has few kinds"));
-        self.part.lines.push(u32::try_from(line).expect("a file has fewer than 2^32 lines"));
+        self.part.lines.push(i64::try_from(line).expect("a line number fits 63 bits"));
         Ok(())
     }
 

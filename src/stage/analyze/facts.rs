@@ -11,7 +11,7 @@ use super::dimension::{NOT_STATED, OF_ATTEMPT, OF_ORDER, Vocabulary};
 use super::link::{NO_ROW, Sequence, at, link, row};
 use super::pack::Coded;
 use super::words::{Ending, First, OrderStatus, Reached, Stage, Status};
-use super::{Old as Inputs, Rules};
+use super::{Inputs, Rules};
 use crate::error::{Error, Result};
 use crate::stage::failures::FailureCategories;
 use crate::table::read::{self, Words};

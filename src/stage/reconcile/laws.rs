@@ -30,8 +30,8 @@ pub(super) fn each_id_once(items: &Items) -> Result<()> {
 /// Laws 1, 3 and 6, on what was made of a night.
 pub(super) fn check(night: &Night, reconciled: &Reconciled) -> Result<()> {
     let (provider, merchant) = rayon::join(
-        || conserved(night.provider, night, reconciled, &reconciled.provider_outcomes.concat(), "provider_amount"),
-        || conserved(night.merchant, night, reconciled, &reconciled.merchant_outcomes.concat(), "merchant_amount"),
+        || conserved(night.provider, night, reconciled, &reconciled.provider_outcomes, "provider_amount"),
+        || conserved(night.merchant, night, reconciled, &reconciled.merchant_outcomes, "merchant_amount"),
     );
     provider.and(merchant)?;
     rolls_forward(&reconciled.breaks, &reconciled.rollforward)
@@ -48,8 +48,7 @@ fn conserved(items: &Items, night: &Night, tables: &Reconciled, outcomes: &[Outc
             ended.entry(items.currency(row)).or_default().add(items.amount(row));
         }
     }
-    let mm = tables.matches.batch();
-    tally(&mut ended, &mm, matched, |_| true);
+    tally(&mut ended, &tables.matches, matched, |_| true);
     let side = read::words(&tables.open_items, "side");
     tally(&mut ended, &tables.open_items, "amount", |row| side.get(row) == items.side.as_str());
     for found in &night.breaks {
