@@ -24,6 +24,7 @@ use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::entries::ENTRIES;
 use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS, ROLLFORWARD};
 use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
+use crate::table::sheet::Sheet;
 
 use deliveries::{Deliveries, Delivery};
 
@@ -83,7 +84,7 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
         let staging = lake.stage(&lock, VERSION);
         // A table is encoded and written as soon as it is known, while the stages after it go on.
         let night = rayon::in_place_scope(|writers| {
-            let stage = |table, batch| staging.add(writers, table, batch);
+            let stage = |table, batch: RecordBatch| staging.add(writers, Sheet::of(table, &batch));
             stages(job, options, &lake, deliveries, before.as_ref(), inputs_sha256, &stage, progress)
         });
         let night = night.map_err(alone)?;
