@@ -18,6 +18,7 @@ use tieout::table::build;
 use tieout::table::column::{Table, Type};
 use tieout::table::entries::ENTRIES;
 use tieout::table::records::ORDERS;
+use tieout::table::sheet::Sheet;
 use tieout::table::{self, TABLES};
 
 fn day(day_of_month: u32) -> NaiveDate {
@@ -80,7 +81,8 @@ fn plain(batch: &RecordBatch) -> Vec<ArrayRef> {
 }
 
 fn publish(lake: &Lake, night: Night, tables: Vec<(&'static Table, RecordBatch)>) -> tieout::error::Result<Published> {
-    lake.publish(&lake.lock(night.business_date)?, night, tables)
+    let sheets = tables.into_iter().map(|(table, batch)| Sheet::of(table, &batch)).collect();
+    lake.publish(&lake.lock(night.business_date)?, night, sheets)
 }
 
 fn two_tables() -> Vec<(&'static Table, RecordBatch)> {

@@ -3,39 +3,45 @@
 //! The bytes depend on the rows alone. Row groups end at fixed rows, the columns of a row group are encoded on
 //! as many threads as there are and appended in their order, and no clock or host name is in the file.
 
+mod column;
+mod delta;
+mod dictionary;
+mod pages;
+mod parts;
+mod runs;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Decimal128Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use chrono::NaiveDate;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ProjectionMask, add_encoded_arrow_schema_to_metadata};
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::ColumnDescPtr;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use self::column::Column;
+use self::pages::Chunk;
 use super::manifest::hex;
 use super::{durable, order};
 use crate::error::{Error, Exit, Result};
 use crate::money::Amount;
 use crate::table::column::{Table, Type};
-use crate::table::read;
+use crate::table::sheet::Sheet;
 
 /// Rows of every row group but the last: a fixed number, or the bytes would depend on the machine.
 const ROWS_OF_A_GROUP: usize = 512 * 1024;
-/// Level 1: on a million generated entries level 3 was no faster, and its file 8 % larger.
-const ZSTD_LEVEL: i32 = 1;
 
 /// What was written.
 #[derive(Debug)]
@@ -49,17 +55,20 @@ pub(super) struct Written {
     pub(super) sums: BTreeMap<String, String>,
 }
 
-/// Writes `batch`, ordered by the key of `table`, to a new file; reads it back, compares, and syncs it.
-pub(super) fn write(path: &Path, table: &'static Table, batch: &RecordBatch, night: NaiveDate, version: &str) -> Result<Written> {
+/// Writes `sheet`, which is ordered by the key of its table, to a new file; reads its end back, compares, and syncs it.
+pub(super) fn write(path: &Path, sheet: &Sheet, night: NaiveDate, version: &str) -> Result<Written> {
+    let table = sheet.table;
     let properties = properties(table, night, version);
-    let mut writer = encode(durable::create_new(path)?, table, batch, properties).map_err(|error| unwritable(path, error))?;
+    let (mut writer, sums) =
+        encode(durable::create_new(path)?, sheet, ROWS_OF_A_GROUP, properties).map_err(|error| unwritable(path, error))?;
     writer.flush().and_then(|()| writer.file.sync_all()).map_err(|error| durable::failed("write", path, &error))?;
+    let amounts = table.columns.iter().zip(sums).filter(|(column, _)| column.kind == Type::Amount);
     let written = Written {
-        rows: batch.num_rows() as u64,
+        rows: sheet.rows as u64,
         bytes: writer.bytes,
         sha256: hex(&writer.hash.finalize()),
         footer_sha256: footer_sha256(path)?,
-        sums: sums(table, |name| Ok(Arc::clone(read::column(batch, name))))?,
+        sums: amounts.map(|(column, sum)| (column.name.to_owned(), sum.to_string())).collect(),
     };
     check(path, table, &written)?;
     Ok(written)
@@ -100,42 +109,38 @@ pub(super) fn footer_sha256(path: &Path) -> Result<String> {
     Ok(hex(&Sha256::digest(&bytes)))
 }
 
+/// Writes the row groups; returns the file, and the sum of each column's amounts.
 fn encode(
     file: File,
-    table: &Table,
-    batch: &RecordBatch,
+    sheet: &Sheet,
+    rows_of_a_group: usize,
     properties: WriterPropertiesPtr,
-) -> std::result::Result<HashingFile, ParquetError> {
-    let schema = table.published_schema();
-    let root = ArrowSchemaConverter::new().convert(&schema)?.root_schema_ptr();
+) -> std::result::Result<(HashingFile, Vec<Amount>), ParquetError> {
+    let root = ArrowSchemaConverter::new().convert(&sheet.table.published_schema())?.root_schema_ptr();
     let mut writer = SerializedFileWriter::new(HashingFile::new(file), root, properties)?;
-    let factory = ArrowRowGroupWriterFactory::new(&writer, SchemaRef::clone(&schema));
-    for (number, start) in (0..batch.num_rows()).step_by(ROWS_OF_A_GROUP).enumerate() {
-        let rows = batch.slice(start, ROWS_OF_A_GROUP.min(batch.num_rows() - start));
-        let columns = factory.create_column_writers(number)?.into_par_iter().zip(&schema.fields()[..]).zip(rows.columns());
-        let chunks: Vec<ArrowColumnChunk> = columns
-            .with_max_len(1)
-            .map(|((writer, field), array)| encode_column(writer, field, array))
-            .collect::<std::result::Result<_, _>>()?;
+    let about = sheet.table.columns.par_iter().zip(&sheet.columns).with_max_len(1);
+    let parts: Vec<Cow<[ArrayRef]>> = about.clone().map(|(about, picked)| column::alike(picked, about.kind)).collect();
+    let stored = writer.schema_descr().columns();
+    let columns: Vec<Column> = about
+        .zip(&parts)
+        .zip(stored)
+        .map(|(((about, picked), parts), stored)| Column::new(about, ColumnDescPtr::clone(stored), picked, parts))
+        .collect();
+    let key = sheet.table.position(sheet.table.key[0]);
+    let mut sums = vec![Amount::ZERO; columns.len()];
+    for start in (0..sheet.rows).step_by(rows_of_a_group) {
+        let rows = start..sheet.rows.min(start + rows_of_a_group);
+        let encoded = columns.par_iter().with_max_len(1).map(|column| column.encode(rows.clone()));
+        let encoded: Vec<(Chunk, i128)> = encoded.collect::<std::result::Result<_, _>>()?;
+        assert!(encoded[key].0.is_ascending, "table {}: the rows come ordered by their key", sheet.table.name);
         let mut group = writer.next_row_group()?;
-        for chunk in chunks {
-            chunk.append_to_row_group(&mut group)?;
+        for ((chunk, amounts), sum) in encoded.into_iter().zip(&mut sums) {
+            chunk.append(&mut group)?;
+            *sum += Amount(amounts);
         }
         group.close()?;
     }
-    writer.into_inner()
-}
-
-/// A dictionary in memory goes into the plain text column of the file as it is: the writer looks its values up.
-fn encode_column(
-    mut writer: ArrowColumnWriter,
-    field: &Field,
-    array: &ArrayRef,
-) -> std::result::Result<ArrowColumnChunk, ParquetError> {
-    for leaf in compute_leaves(field, array)? {
-        writer.write(&leaf)?;
-    }
-    writer.close()
+    Ok((writer.into_inner()?, sums))
 }
 
 fn properties(table: &Table, night: NaiveDate, version: &str) -> WriterPropertiesPtr {
@@ -154,26 +159,14 @@ fn properties(table: &Table, night: NaiveDate, version: &str) -> WriterPropertie
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(format!("tieout {version}"))
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).expect("a level of zstd")))
+        .set_compression(pages::compression())
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_offset_index_disabled(false)
-        .set_max_row_group_row_count(Some(ROWS_OF_A_GROUP))
         .set_sorting_columns(Some(key.collect()))
-        .set_key_value_metadata(Some(about.map(|(key, value)| KeyValue::new(key.to_owned(), value)).into()));
-    for column in table.columns {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(column.name), repeats(column.kind));
-    }
-    let mut properties = properties.build();
+        .set_key_value_metadata(Some(about.map(|(key, value)| KeyValue::new(key.to_owned(), value)).into()))
+        .build();
     add_encoded_arrow_schema_to_metadata(&table.published_schema(), &mut properties);
     Arc::new(properties)
-}
-
-/// Whether values repeat enough for a dictionary to pay. Where they do not, hashing every value buys nothing.
-fn repeats(kind: Type) -> bool {
-    match kind {
-        Type::Word | Type::Rate | Type::Date => true,
-        Type::Text | Type::Amount | Type::Instant | Type::Count | Type::Ratio | Type::Flag => false,
-    }
 }
 
 /// Reads a written file's footer back, and compares it with what was to be written.
@@ -195,21 +188,6 @@ fn check(path: &Path, table: &'static Table, written: &Written) -> Result<()> {
         return Err(wrong("its number of rows"));
     }
     Ok(())
-}
-
-/// The sum of each amount column, as text.
-fn sums(table: &'static Table, column: impl Fn(&str) -> Result<ArrayRef> + Sync) -> Result<BTreeMap<String, String>> {
-    let amounts: Vec<&str> =
-        table.columns.iter().filter(|column| column.kind == Type::Amount).map(|column| column.name).collect();
-    amounts
-        .into_par_iter()
-        .map(|name| {
-            let values = column(name)?;
-            let values = values.as_any().downcast_ref::<Decimal128Array>().expect("an amount is a decimal");
-            let sum: Amount = values.iter().flatten().map(Amount).sum();
-            Ok((name.to_owned(), sum.to_string()))
-        })
-        .collect()
 }
 
 /// One column of a file, whole.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use rayon::Scope;
 
@@ -12,7 +11,7 @@ use super::store::Store;
 use super::{Lake, NightLock, data_path, durable, manifest_path, order, parquet};
 use crate::error::{Error, Result};
 use crate::table::TABLES;
-use crate::table::column::Table;
+use crate::table::sheet::Sheet;
 
 /// What publishing did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +24,9 @@ pub struct Published {
 
 impl Lake {
     /// Publishes a night whose tables are all known: stages them, and publishes what was staged.
-    pub fn publish(&self, lock: &NightLock, night: Night, tables: Vec<(&'static Table, RecordBatch)>) -> Result<Published> {
+    pub fn publish(&self, lock: &NightLock, night: Night, tables: Vec<Sheet>) -> Result<Published> {
         let staging = self.stage(lock, &night.version);
-        rayon::in_place_scope(|scope| tables.into_iter().for_each(|(table, batch)| staging.add(scope, table, batch)));
+        rayon::in_place_scope(|scope| tables.into_iter().for_each(|sheet| staging.add(scope, sheet)));
         let outputs = staging.finish()?;
         self.publish_staged(lock, night, outputs)
     }
@@ -113,21 +112,18 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Writes a table in the background of `scope`, ordered by its key.
-    ///
-    /// # Panics
-    /// If the batch is not of the table: a mistake in the code that calls.
-    pub fn add<'scope>(&'scope self, scope: &Scope<'scope>, table: &'static Table, batch: RecordBatch) {
-        assert_eq!(batch.schema(), table.schema(), "table {}: the batch is not of this table", table.name);
+    /// Writes a table in the background of `scope`: ordered by its key, as a sheet of named rows must come.
+    pub fn add<'scope>(&'scope self, scope: &Scope<'scope>, sheet: Sheet) {
         scope.spawn(move |_| {
-            let output = self.write(table, batch);
+            let output = self.write(sheet);
             self.staged.lock().expect("no writer panics while it holds the list").push(output);
         });
     }
 
-    fn write(&self, table: &'static Table, batch: RecordBatch) -> Result<Output> {
-        let batch = order::by_key(table, batch);
-        let written = parquet::write(&self.folder.join(staged_name(table.name)), table, &batch, self.night, &self.version)?;
+    fn write(&self, sheet: Sheet) -> Result<Output> {
+        let sheet = order::by_key(sheet);
+        let table = sheet.table;
+        let written = parquet::write(&self.folder.join(staged_name(table.name)), &sheet, self.night, &self.version)?;
         Ok(Output {
             table: table.name.to_owned(),
             path: data_path(table, self.night),

@@ -6,8 +6,16 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// Crockford's base 32 in lower case: its order is the order of the bytes, and no two digits look alike.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// Digits of an identity: 128 bits, five a digit.
-const LENGTH: usize = 26;
+/// Every two digits, by the ten bits they stand for.
+const PAIRS: [[u8; 2]; 1024] = {
+    let mut pairs = [[0; 2]; 1024];
+    let mut at = 0;
+    while at < pairs.len() {
+        pairs[at] = [DIGITS[at / 32], DIGITS[at % 32]];
+        at += 1;
+    }
+    pairs
+};
 
 /// The identity of the thing that `parts` name, as published: 26 digits and lower-case letters.
 #[must_use]
@@ -20,6 +28,9 @@ pub fn identity(parts: &[&str]) -> String {
 pub struct Identity(u128);
 
 impl Identity {
+    /// Digits of an identity: 128 bits, five a digit.
+    pub const LENGTH: usize = 26;
+
     /// The identity of the thing that `parts` name. Each part counts with its length: `a, bc` is not `ab, c`.
     #[must_use]
     pub fn of(parts: &[&str]) -> Self {
@@ -58,7 +69,7 @@ impl Identity {
     /// Reads a published identity; none if `text` is not one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != LENGTH {
+        if text.len() != Self::LENGTH {
             return None;
         }
         text.bytes()
@@ -69,15 +80,20 @@ impl Identity {
             .map(Self)
     }
 
+    /// The published text, in ASCII.
+    #[must_use]
+    pub fn digits(self) -> [u8; Self::LENGTH] {
+        let mut text = [0; Self::LENGTH];
+        let (pairs, _) = text.as_chunks_mut::<2>();
+        for (at, pair) in pairs.iter_mut().rev().enumerate() {
+            *pair = PAIRS[usize::try_from(self.0 >> (10 * at) & 1023).expect("below 1024")];
+        }
+        text
+    }
+
     /// Calls `read` with the published text, without an allocation.
     pub fn with_text<T>(self, read: impl FnOnce(&str) -> T) -> T {
-        let mut text = [0_u8; LENGTH];
-        let mut rest = self.0;
-        for digit in text.iter_mut().rev() {
-            *digit = DIGITS[usize::try_from(rest % 32).expect("below 32")];
-            rest /= 32;
-        }
-        read(std::str::from_utf8(&text).expect("the digits are ASCII"))
+        read(std::str::from_utf8(&self.digits()).expect("the digits are ASCII"))
     }
 }
 

@@ -97,8 +97,8 @@ impl Picked {
     }
 }
 
-/// The values of a part in the type of the table.
-fn published(part: &ArrayRef, kind: &DataType) -> ArrayRef {
+/// The values of a part in the type `kind` of its column.
+pub(crate) fn published(part: &ArrayRef, kind: &DataType) -> ArrayRef {
     match part.data_type() {
         from if from == kind => Arc::clone(part),
         DataType::Null => new_null_array(kind, part.len()),

@@ -1,0 +1,223 @@
+//! Values that repeat, told once each: in the order rows first have them, so that codes depend on the rows alone.
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+const UNUSED: u32 = u32::MAX;
+
+/// A number that can be looked up.
+pub(super) trait Number: Copy + Default + Ord {
+    /// The number, mixed into 64 bits.
+    fn mixed(self) -> u64;
+    /// The number as the widest.
+    fn wide(self) -> i128;
+    /// The number as a field of 64 bits.
+    fn narrow(self) -> i64;
+}
+
+/// Odd, and its bits without a pattern: the golden ratio.
+const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Number for i64 {
+    #[inline]
+    fn mixed(self) -> u64 {
+        self.cast_unsigned().wrapping_mul(MIXER)
+    }
+
+    fn wide(self) -> i128 {
+        self.into()
+    }
+
+    fn narrow(self) -> i64 {
+        self
+    }
+}
+
+impl Number for i128 {
+    #[inline]
+    fn mixed(self) -> u64 {
+        let [low, high] = [self as u64, (self >> 64) as u64];
+        (low ^ high.rotate_left(32)).wrapping_mul(MIXER)
+    }
+
+    fn wide(self) -> i128 {
+        self
+    }
+
+    fn narrow(self) -> i64 {
+        i64::try_from(self).expect("a number of 64 bits")
+    }
+}
+
+/// A dictionary of numbers.
+pub(super) struct Numbers<N> {
+    /// The codes by hash, in open hashing; a power of two of them, at most a quarter used.
+    slots: Vec<u32>,
+    values: Vec<N>,
+}
+
+impl<N: Number> Numbers<N> {
+    pub(super) fn new() -> Self {
+        Self { slots: vec![UNUSED; 1024], values: Vec::new() }
+    }
+
+    /// Every number there is a code of, in order of codes.
+    pub(super) fn values(&self) -> &[N] {
+        &self.values
+    }
+
+    /// The codes of `numbers`.
+    pub(super) fn encode(&mut self, numbers: &[N], codes: &mut Vec<u32>) {
+        codes.clear();
+        codes.reserve(numbers.len());
+        let Some(&first) = numbers.first() else { return };
+        let (mut last, mut code) = (first, self.code(first));
+        for &number in numbers {
+            // Equal neighbours are common.
+            if number != last {
+                (last, code) = (number, self.code(number));
+            }
+            codes.push(code);
+        }
+    }
+
+    #[inline]
+    fn code(&mut self, number: N) -> u32 {
+        let mut slot = self.slot(number);
+        loop {
+            let code = self.slots[slot];
+            if code == UNUSED {
+                return self.add(number, slot);
+            }
+            if self.values[code as usize] == number {
+                return code;
+            }
+            slot = (slot + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    #[inline]
+    fn slot(&self, number: N) -> usize {
+        // The highest bits are mixed best.
+        (number.mixed() >> (u64::BITS - self.slots.len().trailing_zeros())) as usize
+    }
+
+    #[cold]
+    fn add(&mut self, number: N, slot: usize) -> u32 {
+        let code = u32::try_from(self.values.len()).expect("a page has less than 2^32 rows");
+        self.slots[slot] = code;
+        self.values.push(number);
+        if self.values.len() * 4 > self.slots.len() {
+            self.grow();
+        }
+        code
+    }
+
+    fn grow(&mut self) {
+        let size = self.slots.len() * 4;
+        self.slots.clear();
+        self.slots.resize(size, UNUSED);
+        for (code, &number) in (0..).zip(&self.values) {
+            let mut slot = self.slot(number);
+            while self.slots[slot] != UNUSED {
+                slot = (slot + 1) & (size - 1);
+            }
+            self.slots[slot] = code;
+        }
+    }
+}
+
+/// The words of a column: of the entries of all dictionaries of its parts, the different ones.
+#[derive(Default)]
+pub(super) struct Lexicon<'a> {
+    words: Vec<&'a [u8]>,
+    /// The word of each entry.
+    entries: Vec<u32>,
+    known: HashTable<u32>,
+}
+
+impl<'a> Lexicon<'a> {
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Adds the next entry.
+    pub(super) fn add(&mut self, text: &'a str) {
+        let text = text.as_bytes();
+        let next = u32::try_from(self.words.len()).expect("a column has less than 2^32 words");
+        let words = &self.words;
+        let hash = |&word: &u32| xxh3_64(words[word as usize]);
+        let word = *self.known.entry(xxh3_64(text), |&word| words[word as usize] == text, hash).or_insert(next).get();
+        if word == next {
+            self.words.push(text);
+        }
+        self.entries.push(word);
+    }
+
+    /// The text of an entry.
+    pub(super) fn text(&self, entry: u32) -> &'a [u8] {
+        self.words[self.entries[entry as usize] as usize]
+    }
+
+    /// The one word of the column, if there is only one.
+    pub(super) fn only(&self) -> Option<&'a [u8]> {
+        if let [only] = self.words[..] { Some(only) } else { None }
+    }
+}
+
+/// A dictionary of words.
+pub(super) struct Words<'a> {
+    lexicon: &'a Lexicon<'a>,
+    /// The code of each entry, and of each word, once it is used.
+    of_entries: Vec<u32>,
+    of_words: Vec<u32>,
+    words: Vec<&'a [u8]>,
+    /// Whether a word is on the page that was encoded last.
+    on_page: Vec<bool>,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn new(lexicon: &'a Lexicon<'a>) -> Self {
+        let of_entries = vec![UNUSED; lexicon.entries.len()];
+        let of_words = vec![UNUSED; lexicon.words.len()];
+        Self { lexicon, of_entries, of_words, words: Vec::new(), on_page: Vec::new() }
+    }
+
+    /// Every word there is a code of, in order of codes.
+    pub(super) fn words(&self) -> &[&'a [u8]] {
+        &self.words
+    }
+
+    /// The codes of the words of a page.
+    pub(super) fn encode(&mut self, entries: &[u32], codes: &mut Vec<u32>) {
+        codes.clear();
+        self.on_page.fill(false);
+        codes.extend(entries.iter().map(|&entry| {
+            let mut code = self.of_entries[entry as usize];
+            if code == UNUSED {
+                code = self.meet(entry);
+            }
+            self.on_page[code as usize] = true;
+            code
+        }));
+    }
+
+    /// The first and the last in order of the words of the page that was encoded last.
+    pub(super) fn bounds(&self) -> Option<(&'a [u8], &'a [u8])> {
+        let on_page = || self.words.iter().zip(&self.on_page).filter(|(_, is)| **is).map(|(word, _)| *word);
+        on_page().min().zip(on_page().max())
+    }
+
+    #[cold]
+    fn meet(&mut self, entry: u32) -> u32 {
+        let word = self.lexicon.entries[entry as usize] as usize;
+        if self.of_words[word] == UNUSED {
+            self.of_words[word] = u32::try_from(self.words.len()).expect("a column has less than 2^32 words");
+            self.words.push(self.lexicon.words[word]);
+            self.on_page.push(false);
+        }
+        self.of_entries[entry as usize] = self.of_words[word];
+        self.of_words[word]
+    }
+}
