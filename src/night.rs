@@ -139,14 +139,16 @@ fn stages(
         rate_cards: job.providers.iter().flat_map(|provider| provider.rate_cards.clone()).collect(),
         tolerances: job.tolerances.clone(),
     };
-    let sides = Sides { provider: &provider.items, merchant: &merchant.items };
+    // SHIM: sides in parts
+    let [provider_parts, merchant_parts] = [&provider.items, &merchant.items].map(crate::stage::items::in_parts);
+    let sides = Sides { provider: &provider_parts, merchant: &merchant_parts };
     let reconciled = reconcile(sides, &carried_breaks, &rules)?;
     let recorded = finish_records(entries, orders, attempts, refunds, &provider, &merchant, attempts_taken, &reconciled);
     for (table, batch) in [
         (&ENTRIES, &recorded.entries),
         (&ATTEMPTS, &recorded.attempts),
         (&REFUNDS, &recorded.refunds),
-        (&MATCHES, &reconciled.matches),
+        (&MATCHES, &reconciled.matches.batch()), // SHIM
         (&BREAKS, &reconciled.breaks),
         (&OPEN_ITEMS, &reconciled.open_items),
         (&ROLLFORWARD, &reconciled.rollforward),
@@ -211,9 +213,11 @@ fn finish_records(
     attempts_taken: usize,
     reconciled: &Reconciled,
 ) -> Recorded {
-    let of_entries = &reconciled.provider_outcomes[..provider.rows.len()];
+    // SHIM: outcomes by part
+    let [provider_outcomes, merchant_outcomes] = [&reconciled.provider_outcomes, &reconciled.merchant_outcomes].map(|parts| parts.concat());
+    let of_entries = &provider_outcomes[..provider.rows.len()];
     let (attempt_rows, refund_rows) = merchant.rows.split_at(attempts_taken);
-    let (of_attempts, of_refunds) = reconciled.merchant_outcomes[..merchant.rows.len()].split_at(attempts_taken);
+    let (of_attempts, of_refunds) = merchant_outcomes[..merchant.rows.len()].split_at(attempts_taken);
     let finish = |table: &'static Table, records: Columns, rows: &[u32], outcomes: &[Outcome]| {
         let outcome = outcome_columns(records.rows, rows, outcomes);
         table.batch(records.columns.into_iter().chain(outcome))

@@ -130,7 +130,7 @@ impl Summary {
                 ("orders", tables.orders.num_rows()),
                 ("attempts", tables.attempts.num_rows()),
                 ("refunds", tables.refunds.num_rows()),
-                ("matches", reconciled.matches.num_rows()),
+                ("matches", reconciled.matches.rows),
                 ("open_items", reconciled.open_items.num_rows()),
             ]),
             breaks,

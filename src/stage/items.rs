@@ -237,6 +237,14 @@ fn said(of_row: &[Option<Outcome>], word: impl Fn(Option<Outcome>) -> Option<&'s
     Arc::new(DictionaryArray::<Int32Type>::new(codes, Arc::new(StringArray::from(values))))
 }
 
+/// SHIM: a side in parts.
+#[must_use]
+pub fn in_parts(items: &RecordBatch) -> Vec<RecordBatch> {
+    use crate::table::part::PART_ROWS;
+    let starts = (0..items.num_rows()).step_by(PART_ROWS);
+    starts.map(|start| items.slice(start, PART_ROWS.min(items.num_rows() - start))).collect()
+}
+
 /// Whether each attempt's payment was found at its provider.
 #[must_use]
 pub fn settled(rows: usize, items: &[u32], outcomes: &[Outcome]) -> arrow::array::BooleanArray {

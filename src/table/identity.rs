@@ -49,6 +49,12 @@ impl Identity {
         Self(number)
     }
 
+    /// The identity as a number.
+    #[must_use]
+    pub fn number(self) -> u128 {
+        self.0
+    }
+
     /// Reads a published identity; none if `text` is not one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
