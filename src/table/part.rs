@@ -52,6 +52,7 @@ pub fn row_id(part: usize, row: usize) -> u32 {
 }
 
 /// The part of a row, and its place there.
+#[inline]
 #[must_use]
 pub fn place(row: u32) -> (usize, usize) {
     (usize::from((row >> 16) as u16), usize::from(row as u16))
@@ -73,6 +74,7 @@ pub enum Texts<'a> {
 
 impl<'a> Texts<'a> {
     /// The text of a row, if it has one.
+    #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&'a str> {
         match self {
@@ -82,6 +84,7 @@ impl<'a> Texts<'a> {
     }
 
     /// The text of a row, if it has one that is not empty.
+    #[inline]
     #[must_use]
     pub fn stated(&self, row: usize) -> Option<&'a str> {
         self.get(row).filter(|text| !text.is_empty())
@@ -155,6 +158,7 @@ pub enum Ids<'a> {
 
 impl<'a> Ids<'a> {
     /// What a row is called.
+    #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> Id<'a> {
         match self {
@@ -175,6 +179,7 @@ pub fn ids<'a>(batch: &'a RecordBatch, name: &str) -> Ids<'a> {
 }
 
 /// The identity in sixteen bytes.
+#[inline]
 #[must_use]
 pub fn identity(bytes: &[u8]) -> Identity {
     Identity::from_number(u128::from_be_bytes(bytes.try_into().expect("an identity has sixteen bytes")))
@@ -201,6 +206,7 @@ pub enum Amounts<'a> {
 
 impl Amounts<'_> {
     /// The amount of a row, if it has one.
+    #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> Option<Amount> {
         match self {
@@ -238,6 +244,7 @@ pub enum Instants<'a> {
 
 impl Instants<'_> {
     /// The instant of a row, if it has one.
+    #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> Option<i64> {
         match self {
@@ -274,6 +281,7 @@ pub enum Counts<'a> {
 
 impl Counts<'_> {
     /// The number of a row.
+    #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> i64 {
         match self {

@@ -1,8 +1,9 @@
 //! The verdict on a pair: what it disagrees in, if anything.
 
+use super::contracts::Contracts;
 use super::items::{Items, Kind};
 use super::outcome::BreakType;
-use super::{RateCard, Rules, Tolerance};
+use super::{Rules, Tolerance};
 use crate::money::{self, Amount};
 
 /// Something a person must look at: a pair that disagrees, or a row without a pair.
@@ -20,36 +21,51 @@ pub(super) struct Break<'a> {
     pub(super) detail: Option<String>,
 }
 
-/// What entry and record of a pair disagree in: none, or one break with whatever else disagrees in its detail.
-pub(super) fn judge<'a>(
-    provider: &Items<'a>,
-    merchant: &Items<'a>,
-    entry: u32,
-    record: u32,
-    rules: &'a Rules,
-) -> Option<Break<'a>> {
-    let same_currency = provider.currency(entry) == merchant.currency(record);
-    let pair = Pair { provider, merchant, entry, record, same_currency };
-    let findings = [pair.status(), pair.currency(), pair.amount(&rules.tolerances), pair.fee(&rules.rate_cards)];
-    let mut findings = findings.into_iter().flatten();
-    let first = findings.next()?;
-    let others = findings.map(|other| format!("also {}: {}", other.kind.as_str(), other.detail.unwrap_or_default()));
-    let details: Vec<String> = first.detail.clone().into_iter().chain(others).collect();
-    Some(Break { detail: Some(details.join("; ")), ..first })
+/// What a pair is judged by.
+#[derive(Clone, Copy)]
+pub(super) struct Judge<'a> {
+    pub(super) provider: &'a Items<'a>,
+    pub(super) merchant: &'a Items<'a>,
+    pub(super) contracts: &'a Contracts<'a>,
+    pub(super) rules: &'a Rules,
 }
 
-struct Pair<'p, 'a> {
-    provider: &'p Items<'a>,
-    merchant: &'p Items<'a>,
+impl<'a> Judge<'a> {
+    /// What entry and record of a pair disagree in: none, or one break with whatever else disagrees in its detail.
+    pub(super) fn verdict(&self, entry: u32, record: u32) -> Option<Break<'a>> {
+        let Self { provider, merchant, .. } = *self;
+        let same_currency = provider.currency_number(entry) == merchant.currency_number(record);
+        let pair = Pair { provider, merchant, entry, record, same_currency, contracts: self.contracts };
+        // Almost every pair agrees, which costs no more than to see it.
+        if pair.is_claimed() && same_currency && pair.same_amount() && pair.wrong_fee().is_none() {
+            return None;
+        }
+        let findings = [pair.status(), pair.currency(), pair.amount(&self.rules.tolerances), pair.fee()];
+        let mut findings = findings.into_iter().flatten();
+        let first = findings.next()?;
+        let others = findings.map(|other| format!("also {}: {}", other.kind.as_str(), other.detail.unwrap_or_default()));
+        let details: Vec<String> = first.detail.clone().into_iter().chain(others).collect();
+        Some(Break { detail: Some(details.join("; ")), ..first })
+    }
+}
+
+struct Pair<'a> {
+    provider: &'a Items<'a>,
+    merchant: &'a Items<'a>,
     entry: u32,
     record: u32,
     same_currency: bool,
+    contracts: &'a Contracts<'a>,
 }
 
-impl<'a> Pair<'_, 'a> {
+impl<'a> Pair<'a> {
+    fn is_claimed(&self) -> bool {
+        self.merchant.claims_money(self.record)
+    }
+
     /// The provider moved money that the merchant's record does not claim.
     fn status(&self) -> Option<Break<'a>> {
-        if self.merchant.claims_money(self.record) {
+        if self.is_claimed() {
             return None;
         }
         let kind = self.of_payment(BreakType::FalseFailure, BreakType::RefundMissingInMerchant);
@@ -64,31 +80,36 @@ impl<'a> Pair<'_, 'a> {
         Some(self.found(BreakType::CurrencyMismatch, self.both_amounts()))
     }
 
+    fn same_amount(&self) -> bool {
+        self.provider_amount() == self.merchant_amount()
+    }
+
     fn amount(&self, tolerances: &[Tolerance]) -> Option<Break<'a>> {
-        if !self.same_currency {
+        if !self.same_currency || self.same_amount() {
             return None;
         }
         let difference = self.provider_amount() - self.merchant_amount();
-        let is_allowed = |amount| amount <= allowed(tolerances, self.merchant.currency(self.record), self.merchant_amount());
-        if difference == Amount::ZERO || is_allowed(difference.abs()) {
+        if difference.abs() <= allowed(tolerances, self.merchant.currency(self.record), self.merchant_amount()) {
             return None;
         }
         let kind = self.of_payment(BreakType::AmountMismatch, BreakType::RefundAmountMismatch);
         Some(Break { difference, ..self.found(kind, self.both_amounts()) })
     }
 
-    /// A payment's fee against the contract, where there is one.
-    fn fee(&self, cards: &[RateCard]) -> Option<Break<'a>> {
+    /// A payment's fee where it is not the contract's, if there is one: what was contracted and what was charged.
+    fn wrong_fee(&self) -> Option<(Amount, Amount)> {
         if self.provider.kind(self.entry) != Kind::Payment {
             return None;
         }
-        let currency = self.provider.settled_currency(self.entry)?;
         let (gross, charged) = (self.provider.gross(self.entry)?, self.provider.fee(self.entry)?);
-        let card = card(cards, self.provider.provider(self.entry)?, self.provider.account(self.entry)?, currency)?;
-        let contracted = gross.percent(card.percent, money::minor_digits(currency), card.rounding) + card.fixed;
-        if charged == contracted {
-            return None;
-        }
+        let contracted = self.contracts.find(self.provider.contract(self.entry)?)?.fee(gross);
+        (charged != contracted).then_some((contracted, charged))
+    }
+
+    fn fee(&self) -> Option<Break<'a>> {
+        let (contracted, charged) = self.wrong_fee()?;
+        let (gross, currency) = (self.provider.gross(self.entry)?, self.provider.settled_currency(self.entry)?);
+        let card = self.contracts.find(self.provider.contract(self.entry)?)?.card;
         let detail = format!(
             "contracted {} % of {} plus {} = {}, charged {} {currency}",
             card.percent,
@@ -145,12 +166,4 @@ fn allowed(tolerances: &[Tolerance], currency: &str, amount: Amount) -> Amount {
     let Some(tolerance) = tolerances.iter().find(|tolerance| tolerance.currency == currency) else { return Amount::ZERO };
     let relative = amount.abs().percent(tolerance.percent, money::minor_digits(currency), money::Rounding::Down);
     relative.max(tolerance.absolute)
-}
-
-/// The contract for an account: the one of this currency before the one for any.
-fn card<'r>(cards: &'r [RateCard], provider: &str, account: &str, currency: &str) -> Option<&'r RateCard> {
-    let of_account = || cards.iter().filter(|card| card.provider == provider && card.account == account);
-    of_account()
-        .find(|card| card.currency.as_deref() == Some(currency))
-        .or_else(|| of_account().find(|card| card.currency.is_none()))
 }
