@@ -14,7 +14,7 @@ use crate::job::Job;
 use crate::lake::{Lake, Manifest, Night, PreviousNight};
 use crate::stage::analyze::{self, analyze};
 use crate::stage::failures::FailureCategories;
-use crate::stage::items::{Expected, Side, merchant_side, outcome_columns, provider_side, settled};
+use crate::stage::items::{Expected, Side, merchant_side, outcome_columns, provider_side};
 use crate::stage::normalize::{Columns, normalize};
 use crate::stage::reconcile::{Outcome, Reconciled, Rules, Sides, reconcile};
 use crate::stage::records::{attempts_of_orders, records};
@@ -22,6 +22,7 @@ use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES
 use crate::table::column::Table;
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::entries::ENTRIES;
+use crate::table::part::PART_ROWS; // SHIM
 use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS, ROLLFORWARD};
 use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
 
@@ -158,7 +159,11 @@ fn stages(
     let failures = FailureCategories::shipped()?;
     let (_, closes_at) = day_range(night, job.timezone);
     let analysis = analyze(
-        &analyze::Inputs { orders: &recorded.orders, attempts: &recorded.attempts, settled: &recorded.settled },
+        &analyze::Inputs {
+            orders: &in_parts(&recorded.orders),     // SHIM
+            attempts: &in_parts(&recorded.attempts), // SHIM
+            outcomes: &recorded.outcomes,            // SHIM
+        },
         &analyze::Rules { night, closes_at, maturity: job.abandoned_after, failures: &failures },
     )?;
 
@@ -197,7 +202,13 @@ struct Recorded {
     orders: RecordBatch,
     attempts: RecordBatch,
     refunds: RecordBatch,
-    settled: arrow::array::BooleanArray,
+    outcomes: Vec<Vec<Option<Outcome>>>, // SHIM
+}
+
+// SHIM
+fn in_parts(batch: &RecordBatch) -> Vec<RecordBatch> {
+    let starts = (0..batch.num_rows()).step_by(PART_ROWS);
+    starts.map(|start| batch.slice(start, PART_ROWS.min(batch.num_rows() - start))).collect()
 }
 
 #[expect(clippy::too_many_arguments, reason = "four tables and what matching says of them")]
@@ -218,13 +229,16 @@ fn finish_records(
         let outcome = outcome_columns(records.rows, rows, outcomes);
         table.batch(records.columns.into_iter().chain(outcome))
     };
-    let settled = settled(attempts.rows, attempt_rows, of_attempts);
+    // SHIM
+    let mut by_row = vec![None; attempts.rows];
+    attempt_rows.iter().zip(of_attempts).for_each(|(&row, &outcome)| by_row[row as usize] = Some(outcome));
+    let outcomes = by_row.chunks(PART_ROWS).map(<[_]>::to_vec).collect();
     Recorded {
         entries: finish(&ENTRIES, entries, &provider.rows, of_entries),
         orders,
         attempts: finish(&ATTEMPTS, attempts, attempt_rows, of_attempts),
         refunds: finish(&REFUNDS, refunds, refund_rows, of_refunds),
-        settled,
+        outcomes,
     }
 }
 
