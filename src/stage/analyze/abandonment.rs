@@ -27,7 +27,7 @@ pub(super) fn abandonment(cells: &Cells, facts: &Facts, rules: &Rules) -> Result
         .map(|(row, (place, orders))| End { place, stage: word(stages.value(row)), mature: mature.value(row) == 1, orders })
         .collect();
     ends.sort_unstable_by_key(|end| (end.place, end.stage, end.mature));
-    let whole = hold(&ends, facts.orders.count)?;
+    let whole = hold(&ends, facts.order_count)?;
 
     let share = |end: &End| end.mature.then(|| proportion(end.orders, whole[&end.place])).flatten();
     Ok(ABANDONMENT.batch([

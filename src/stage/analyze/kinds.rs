@@ -1,0 +1,160 @@
+//! Kinds: rows that say the same in all that is asked of them.
+//!
+//! A night has millions of rows and some thousand kinds of them. What a kind means is worked out once; of a row only
+//! the number of its kind is kept, two bytes of it.
+
+use std::collections::HashMap;
+
+use arrow::array::Array;
+
+use super::dimension::NOT_STATED;
+use crate::table::part::{PART_ROWS, place};
+use crate::table::read::{Codes, Words};
+
+/// The kinds of the rows of a table, by what `N` columns say of them.
+pub(super) struct Kinds<const N: usize> {
+    /// What each kind says: a code a column, kinds in ascending order.
+    pub(super) say: Vec<[u32; N]>,
+    /// How many rows are of each kind.
+    pub(super) rows: Vec<usize>,
+    parts: Vec<PartKinds>,
+}
+
+/// The kinds of the rows of one part.
+struct PartKinds {
+    /// Per row, its kind among those of the part.
+    of: Vec<u16>,
+    /// The number of each of those among all kinds.
+    numbers: Vec<u32>,
+}
+
+impl<const N: usize> Kinds<N> {
+    /// The kinds of all rows, part by part.
+    pub(super) fn of(parts: Vec<Alike<N>>) -> Self {
+        let mut say: Vec<[u32; N]> = parts.iter().flat_map(|part| part.say.iter().copied()).collect();
+        say.sort_unstable();
+        say.dedup();
+        let mut rows = vec![0; say.len()];
+        let parts = parts.into_iter().map(|part| {
+            let find = |own: &[u32; N]| say.binary_search(own).expect("the kinds of every part are among all");
+            let numbers: Vec<usize> = part.say.iter().map(find).collect();
+            numbers.iter().zip(&part.rows).for_each(|(&number, own)| rows[number] += own);
+            let numbers = numbers.into_iter().map(|number| u32::try_from(number).expect("kinds are fewer than rows"));
+            PartKinds { of: part.of, numbers: numbers.collect() }
+        });
+        let parts = parts.collect();
+        Self { say, rows, parts }
+    }
+
+    /// The kinds of the rows of a part, in order.
+    pub(super) fn of_part(&self, part: usize) -> impl Iterator<Item = usize> {
+        let PartKinds { of, numbers } = &self.parts[part];
+        of.iter().map(|&own| at(numbers[usize::from(own)]))
+    }
+
+    /// The kind of a row.
+    pub(super) fn of_row(&self, row: u32) -> usize {
+        let (part, place) = place(row);
+        let PartKinds { of, numbers } = &self.parts[part];
+        at(numbers[usize::from(of[place])])
+    }
+
+    /// Kinds by what their first `M` columns say: what each of those says, in ascending order, and for each kind which
+    /// it is. The first of them says nothing.
+    pub(super) fn by_first<const M: usize>(&self) -> (Vec<[u32; M]>, Vec<u32>) {
+        let mut say = vec![[NOT_STATED; M]];
+        let number = |kind: &[u32; N]| {
+            let own: [u32; M] = kind[..M].try_into().expect("a kind says more than its first columns");
+            if say.last() != Some(&own) {
+                say.push(own);
+            }
+            u32::try_from(say.len() - 1).expect("kinds are fewer than rows")
+        };
+        let numbers = self.say.iter().map(number).collect();
+        (say, numbers)
+    }
+}
+
+/// The number of a kind as a position.
+pub(super) fn at(number: u32) -> usize {
+    usize::try_from(number).expect("a number of 32 bits fits a position")
+}
+
+/// Rows of a part sorted out: those alike in every column so far are of one kind.
+pub(super) struct Split {
+    of: Vec<u16>,
+    /// A row of each kind.
+    examples: Vec<u16>,
+}
+
+/// The rows of a part, by kind.
+pub(super) struct Alike<const N: usize> {
+    of: Vec<u16>,
+    rows: Vec<usize>,
+    say: Vec<[u32; N]>,
+}
+
+/// Of that many kinds and codes, every pair has its place in a table; of more, those there are have.
+const PAIRS: usize = 1 << 18;
+const UNKNOWN: u32 = u32::MAX;
+
+impl Split {
+    /// All rows alike.
+    pub(super) fn new(rows: usize) -> Self {
+        assert!(rows <= PART_ROWS, "a part has no more rows than sixteen bits count");
+        Self { of: vec![0; rows], examples: if rows == 0 { Vec::new() } else { vec![0] } }
+    }
+
+    /// Keeps rows apart that have another word.
+    pub(super) fn by_words(&mut self, words: Words) {
+        let absent = words.values.len();
+        match words.codes {
+            Codes::Nothing(_) => {}
+            Codes::Narrow(codes) => match codes.nulls() {
+                None if absent == 1 => {}
+                None => self.by(absent, |row| usize::from(codes.values()[row])),
+                Some(stated) => {
+                    self.by(absent + 1, |row| if stated.is_valid(row) { usize::from(codes.values()[row]) } else { absent });
+                }
+            },
+            Codes::Wide(_) => self.by(absent + 1, |row| words.code(row).unwrap_or(absent)),
+        }
+    }
+
+    /// Keeps rows apart that have another code, of `size` there are.
+    pub(super) fn by(&mut self, size: usize, code: impl Fn(usize) -> usize) {
+        let pairs = self.examples.len() * size;
+        let mut examples = Vec::with_capacity(self.examples.len());
+        let mut number = |known: &mut u32, row: usize| {
+            if *known == UNKNOWN {
+                *known = u32::try_from(examples.len()).expect("kinds are fewer than rows");
+                examples.push(short(row));
+            }
+            short(at(*known))
+        };
+        if pairs <= PAIRS {
+            let mut known = vec![UNKNOWN; pairs];
+            for (row, kind) in self.of.iter_mut().enumerate() {
+                *kind = number(&mut known[usize::from(*kind) * size + code(row)], row);
+            }
+        } else {
+            let mut known: HashMap<(u16, usize), u32> = HashMap::new();
+            for (row, kind) in self.of.iter_mut().enumerate() {
+                *kind = number(known.entry((*kind, code(row))).or_insert(UNKNOWN), row);
+            }
+        }
+        self.examples = examples;
+    }
+
+    /// The kinds, and what each says: `say` reads it off one of its rows.
+    pub(super) fn alike<const N: usize>(self, say: impl Fn(usize) -> [u32; N]) -> Alike<N> {
+        let mut rows = vec![0; self.examples.len()];
+        self.of.iter().for_each(|&kind| rows[usize::from(kind)] += 1);
+        let say = self.examples.iter().map(|&row| say(usize::from(row))).collect();
+        Alike { of: self.of, rows, say }
+    }
+}
+
+fn short(number: usize) -> u16 {
+    u16::try_from(number).expect("a part has no more rows, nor kinds of them, than sixteen bits count")
+}
