@@ -151,11 +151,31 @@ fn time_column(part: &Part) -> &[i64] {
 /// The parts of all files, which give them up.
 pub(super) fn take_parts(delivered: &mut [Delivered]) -> Vec<Part> {
     let mut parts = Vec::new();
-    for file in delivered {
+    for file in delivered.iter_mut() {
         file.rows = file.decoded.parts.iter().map(|part| part.lines.len()).sum();
         parts.append(&mut file.decoded.parts);
+        for (name, array) in parts.iter_mut().flat_map(|part| &mut part.columns) {
+            *array = widened(array, file.format.target.table(), name); // SHIM
+        }
+    }
+    // SHIM: a file without rows has no part.
+    if let (true, Some(file)) = (parts.is_empty(), delivered.first()) {
+        let stages = file.format.target.filled_by_stages();
+        let columns = file.format.target.table().columns.iter().filter(|column| !stages.contains(&column.name));
+        let columns = columns.map(|column| (column.name, arrow::array::new_empty_array(&column.kind.in_memory())));
+        parts.push(Part { columns: columns.collect(), ..Part::default() });
     }
     parts
+}
+
+// SHIM: a column of a part in the type of the table in memory.
+fn widened(array: &ArrayRef, table: &crate::table::column::Table, name: &str) -> ArrayRef {
+    let kind = table.columns[table.position(name)].kind.in_memory();
+    match array.data_type() {
+        from if *from == kind => Arc::clone(array),
+        arrow::datatypes::DataType::Null => arrow::array::new_null_array(&kind, array.len()),
+        _ => arrow::compute::cast(array, &kind).expect("a part holds its column in a type that becomes the table's"),
+    }
 }
 
 /// The columns of all parts, in that order of (part, row). One column a task; its parts are let go when it is whole.
@@ -171,7 +191,7 @@ pub(super) fn gather(parts: Vec<Part>, order: &[(u32, u32)]) -> Vec<(&'static st
         })
         .collect();
     let indices: UInt32Array = order.iter().map(|&(part, row)| starts[part as usize] + row).collect();
-    let lines = order.iter().map(|&(part, row)| parts[part as usize].lines[row as usize]);
+    let lines = order.iter().map(|&(part, row)| i64::from(parts[part as usize].lines[row as usize])); // SHIM
     let lines: ArrayRef = Arc::new(lines.collect::<arrow::array::Int64Array>());
     let mut by_column: Vec<(&'static str, Vec<ArrayRef>)> = first.columns.iter().map(|(name, _)| (*name, Vec::new())).collect();
     for part in parts {
@@ -290,7 +310,7 @@ pub fn refuse_other_dates(decoded: &mut Decoded, format: &Format, night: NaiveDa
         for row in (0..times.len()).filter(|&row| !inside(times[row])) {
             let local = crate::format::time::date_in(times[row], zone);
             outside.push(Reject {
-                line: u64::try_from(part.lines[row]).expect("lines are counted from one"),
+                line: u64::from(part.lines[row]), // SHIM
                 column: column.clone(),
                 value: local.to_string(),
                 reason: format!("is not of the night {night}"),
@@ -320,7 +340,9 @@ pub(super) fn keep_rows(part: &mut Part, keep: &[u32]) {
     }
     let pick = |row: &u32| *row as usize;
     part.kinds = keep.iter().map(|row| part.kinds[pick(row)]).collect();
-    part.identities = keep.iter().map(|row| part.identities[pick(row)]).collect();
+    if !part.identities.is_empty() {
+        part.identities = keep.iter().map(|row| part.identities[pick(row)]).collect(); // SHIM
+    }
     part.contents = keep.iter().map(|row| part.contents[pick(row)]).collect();
     part.lines = keep.iter().map(|row| part.lines[pick(row)]).collect();
 }
