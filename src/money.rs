@@ -64,6 +64,42 @@ impl Amount {
         Ok(Self(if negative { -magnitude } else { magnitude }))
     }
 
+    /// Reads `[-]digits[.digits]` of at most eight bytes, those of `text`, the first lowest: its units of `10^-8`, and
+    /// how many decimals it states. `None` where it is anything else, which [`Amount::parse`] reads or names.
+    #[must_use]
+    #[inline]
+    pub fn parse_short(text: u64, length: usize) -> Option<(i64, u32)> {
+        const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+        let negative = text.to_le_bytes()[0] == b'-';
+        if length > 8 || length <= usize::from(negative) {
+            return None;
+        }
+        let (text, length) = if negative { (text >> 8, length - 1) } else { (text, length) };
+        // Digits become their values, the last in the highest byte; below the first are zeros.
+        let digits = (text ^ LOW_BITS * u64::from(b'0')) << (8 * (8 - length));
+        let from_point = digits ^ LOW_BITS * u64::from(b'.' ^ b'0');
+        let point = from_point.wrapping_sub(LOW_BITS) & !from_point & LOW_BITS << 7;
+        let (digits, decimals) = if point == 0 {
+            (digits, 0)
+        } else {
+            if length == 1 {
+                return None;
+            }
+            // What stands before the point moves up into its place.
+            let at = point.trailing_zeros() / 8 * 8;
+            let before = digits & ((1 << at) - 1);
+            ((digits >> at >> 8 << 8 << at) | before << 8, 7 - at / 8)
+        };
+        if (digits | digits.wrapping_add(LOW_BITS * 0x76)) & LOW_BITS << 7 != 0 {
+            return None;
+        }
+        // Pairs of digits, then fours, then all eight.
+        let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+        let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+        let value = (fours.wrapping_mul(10_000 << 32 | 1) >> 32).cast_signed() * power_of_ten(SCALE - decimals);
+        Some((if negative { -value } else { value }, decimals))
+    }
+
     /// The amount without its sign.
     #[must_use]
     pub fn abs(self) -> Self {
