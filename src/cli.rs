@@ -77,6 +77,9 @@ pub struct Run {
     /// Threads to use; all cores when not given. The output is the same for any number.
     #[arg(long, value_name = "COUNT")]
     pub threads: Option<usize>,
+    /// Tell on stderr how long each stage took, and how much of the input that is a second.
+    #[arg(long)]
+    pub timings: bool,
 }
 
 /// Check a job: everything it names is there and makes sense. Touches nothing.
