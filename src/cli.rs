@@ -51,6 +51,7 @@ pub enum Command {
 /// carried in from the night before, and publishes every table of the night at once. Running a night again without
 /// change publishes nothing; a changed input makes a new generation.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[command(after_long_help = "\
 Examples:
   tieout run jobs/nightly.toml --date 2026-11-17

@@ -73,7 +73,8 @@ fn main() {
     }
 }
 
-/// Runs `work` as often as asked, and tells how long it took and how much memory beside its input.
+/// Runs `work` as often as asked, and tells how long it took and how much memory beside its input. The first run says
+/// most of memory: later ones may use what it left.
 fn measured<T: Send>(size: &Size, input: usize, work: impl Fn() -> T + Sync, told: impl Fn(&T) -> String) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(size.threads).build().expect("threads start");
     println!("{} rows a side, {} MB of input, {} threads", size.rows, input / 1_000_000, pool.current_num_threads());
@@ -99,10 +100,10 @@ fn megabytes(what: &str) -> Option<u64> {
 }
 
 fn match_alone(size: &Size) {
-    let side = |thing_of: &dyn Fn(u64) -> u64| {
+    let batch = |thing_of: &dyn Fn(u64) -> u64| {
         RecordBatch::try_from_iter([("key", references(0..size.rows, thing_of))]).expect("one column is a batch")
     };
-    let (left, right) = (side(&left_thing), side(&|row| right_thing(row, size.rows)));
+    let (left, right) = (batch(&left_thing), batch(&|row| right_thing(row, size.rows)));
     let pairs = || {
         keyed::groups(&Keys::of(&left, &["key"]), &Keys::of(&right, &["key"]), |pairs: &mut Vec<_>, left, right| {
             pairs.push((left[0], right[0]));
@@ -200,7 +201,7 @@ fn in_cents(cents: u64) -> Amount {
     Amount(i128::from(cents) * 1_000_000)
 }
 
-/// When it happened: some second of the 17th of November 2026, in microseconds.
+/// When it happened: some second of the 17th of November 2026 by the clocks of Shanghai, in microseconds.
 fn at(thing: u64) -> i64 {
     let second = i64::try_from(digits(thing) % 86_400).expect("a day has few seconds");
     (1_794_844_800 + second) * 1_000_000
