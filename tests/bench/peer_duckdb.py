@@ -105,29 +105,34 @@ def records(data):
         yield f"CREATE TABLE {table} AS SELECT * REPLACE ({', '.join(typed)}) FROM {source}"
 
 
-def numbered(table, keys, order):
-    """The rows of a table, numbered among those of equal keys: nearly all are alone, and only the others are sorted."""
-    again = f"(SELECT {keys} FROM {table} GROUP BY ALL HAVING count(*) > 1)"
+def numbered(again, columns, rows, keys, order):
+    """Rows numbered among those of equal keys. Nearly all are alone: only those whose keys are in `again` are sorted."""
     return f"""(
-    SELECT *, 1 AS copy FROM {table} ANTI JOIN {again} USING ({keys})
+    SELECT {columns}, 1 AS copy FROM {rows[0]} ANTI JOIN {again} USING ({keys}) WHERE {rows[1]}
     UNION ALL
-    SELECT *, row_number() OVER (PARTITION BY {keys} ORDER BY {order}) FROM {table} SEMI JOIN {again} USING ({keys}))"""
+    SELECT {columns}, row_number() OVER (PARTITION BY {keys} ORDER BY {order})
+    FROM {rows[0]} SEMI JOIN {again} USING ({keys}) WHERE {rows[1]})"""
 
 
 def reconcile():
     """Who has the same reference, what the two say of each other, and what is left over."""
+    payments = ("entries", "kind = 'payment'")
+    tries = ("attempts", "status NOT IN ('expired', 'pending')")
+    repeated = lambda rows, keys, how: f"SELECT {keys} FROM {rows[0]} WHERE {rows[1]} GROUP BY ALL HAVING {how}"
+    one_payment, one_order = "provider, provider_reference", "provider, merchant_reference"
+    rival = "min(provider_reference) <> max(provider_reference)"
+    yield f"CREATE TABLE stated_again AS {repeated(payments, one_payment, 'count(*) > 1')}"
+    yield f"CREATE TABLE recorded_again AS {repeated(tries, one_order, 'count(*) > 1')}"
+    yield f"CREATE TABLE rivals AS SELECT *, true AS rival FROM ({repeated(payments, one_order, rival)})"
+    of_payments = "provider, merchant_reference, provider_reference, customer_amount, customer_currency, gross, fee"
+    of_tries = "provider, merchant_reference, order_id, attempt_id, status, amount, currency"
     contract = " ".join(
         f"WHEN '{provider}' THEN round(gross * {percent}, 2) + {fixed}" for provider, (percent, fixed) in FEES.items()
     )
     yield f"""
 CREATE TABLE paid AS
-WITH payments AS (SELECT * FROM entries WHERE kind = 'payment'),
-tries AS (SELECT * FROM attempts WHERE status NOT IN ('expired', 'pending')),
-stated AS {numbered("payments", "provider, provider_reference", "occurred_at")},
-recorded AS {numbered("tries", "provider, merchant_reference", "status <> 'succeeded', attempt_id")},
-rivals AS (
-    SELECT provider, merchant_reference, true AS rival FROM payments
-    GROUP BY ALL HAVING min(provider_reference) <> max(provider_reference)),
+WITH stated AS NOT MATERIALIZED {numbered("stated_again", of_payments, payments, one_payment, "occurred_at")},
+recorded AS {numbered("recorded_again", of_tries, tries, one_order, "status <> 'succeeded', attempt_id")},
 joined AS (
     SELECT provider, merchant_reference, recorded.order_id, recorded.attempt_id, stated.provider_reference, recorded.status,
         recorded.amount AS merchant_amount, recorded.currency AS merchant_currency,
