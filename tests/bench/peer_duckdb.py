@@ -41,14 +41,23 @@ def text_of(path, out):
                 plain.write(decoder.decode(piece).encode())
 
 
-def read_csv(path, options=""):
-    return f"read_csv('{path}', header = true, all_varchar = true{options})"
+def read_csv(path):
+    return f"read_csv('{path}', header = true, all_varchar = true)"
+
+
+def read_bill(path, comments=0):
+    """A bill frames its rows with lines of other widths: its columns are told, not guessed, and those lines left out."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        *_, header = (next(file) for _ in range(comments + 1))
+    columns = {name: "VARCHAR" for name in header.rstrip().split(",")}
+    return (
+        f"read_csv('{path}', auto_detect = false, skip = {comments + 1}, columns = {columns}, delim = ',', quote = '', "
+        f"escape = '', null_padding = true, strict_mode = false, ignore_errors = true)"
+    )
 
 
 def entries(data, alipay):
     """Every provider's lines, as one table."""
-    # Bills frame their rows with lines of other widths, which the casts would refuse: those are left out.
-    bill = ", delim = ',', quote = '', escape = '', null_padding = true, strict_mode = false, ignore_errors = true"
     cell = lambda name: f"""substr("{name}", 2)"""
     tabbed = lambda name: f"""trim("{name}", chr(9))"""
     either = lambda name: f"if({cell('交易状态')} = 'REFUND', -{cell('申请退款金额')}::{MONEY}, {cell(name)}::{MONEY})"
@@ -62,12 +71,12 @@ SELECT 'wechat_pay' AS provider, if({cell("交易状态")} = 'REFUND', 'refund',
     {either("应结订单金额")} AS gross, {cell("手续费")}::{MONEY} AS fee, {cell("货币种类")} AS currency,
     {either("订单金额")} AS customer_amount, {cell("货币种类")} AS customer_currency,
     {cell("交易时间")}::TIMESTAMP - INTERVAL 8 HOUR AS occurred_at
-FROM {read_csv(one(data, "provider/wechat_pay/*.csv"), bill)} WHERE "交易时间" LIKE '`____-%'
+FROM {read_bill(one(data, "provider/wechat_pay/*.csv"))} WHERE "交易时间" LIKE '`____-%'
 UNION ALL
 SELECT 'alipay', if({tabbed("业务类型")} = '退款', 'refund', 'payment'), {tabbed("商户订单号")}, {tabbed("支付宝交易号")},
     nullif({tabbed("退款批次号/请求号")}, ''), "商家实收（元）"::{MONEY}, -("服务费（元）"::{MONEY}), 'CNY',
     "订单金额（元）"::{MONEY}, 'CNY', "完成时间"::TIMESTAMP - INTERVAL 8 HOUR
-FROM {read_csv(alipay, bill + ", skip = 4")} WHERE "支付宝交易号" NOT LIKE '#%'
+FROM {read_bill(alipay, comments=4)} WHERE "支付宝交易号" NOT LIKE '#%'
 UNION ALL
 SELECT 'stripe', CASE reporting_category WHEN 'charge' THEN 'payment' WHEN 'refund' THEN 'refund'
         WHEN 'dispute' THEN 'chargeback' WHEN 'dispute_reversal' THEN 'chargeback_reversal' ELSE 'other' END,
@@ -96,29 +105,44 @@ def records(data):
         yield f"CREATE TABLE {table} AS SELECT * REPLACE ({', '.join(typed)}) FROM {source}"
 
 
+def numbered(again, columns, rows, keys, order):
+    """Rows numbered among those of equal keys. Nearly all are alone: only those whose keys are in `again` are sorted."""
+    return f"""(
+    SELECT {columns}, 1 AS copy FROM {rows[0]} ANTI JOIN {again} USING ({keys}) WHERE {rows[1]}
+    UNION ALL
+    SELECT {columns}, row_number() OVER (PARTITION BY {keys} ORDER BY {order})
+    FROM {rows[0]} SEMI JOIN {again} USING ({keys}) WHERE {rows[1]})"""
+
+
 def reconcile():
     """Who has the same reference, what the two say of each other, and what is left over."""
+    payments = ("entries", "kind = 'payment'")
+    tries = ("attempts", "status NOT IN ('expired', 'pending')")
+    repeated = lambda rows, keys, how: f"SELECT {keys} FROM {rows[0]} WHERE {rows[1]} GROUP BY ALL HAVING {how}"
+    one_payment, one_order = "provider, provider_reference", "provider, merchant_reference"
+    rival = "min(provider_reference) <> max(provider_reference)"
+    yield f"CREATE TABLE stated_again AS {repeated(payments, one_payment, 'count(*) > 1')}"
+    yield f"CREATE TABLE recorded_again AS {repeated(tries, one_order, 'count(*) > 1')}"
+    yield f"CREATE TABLE rivals AS SELECT *, true AS rival FROM ({repeated(payments, one_order, rival)})"
+    of_payments = "provider, merchant_reference, provider_reference, customer_amount, customer_currency, gross, fee"
+    of_tries = "provider, merchant_reference, order_id, attempt_id, status, amount, currency"
     contract = " ".join(
         f"WHEN '{provider}' THEN round(gross * {percent}, 2) + {fixed}" for provider, (percent, fixed) in FEES.items()
     )
     yield f"""
 CREATE TABLE paid AS
-WITH stated AS (
-    SELECT *, row_number() OVER (PARTITION BY provider, provider_reference) AS copy,
-        count(DISTINCT provider_reference) OVER (PARTITION BY provider, merchant_reference) AS rivals
-    FROM entries WHERE kind = 'payment'),
-recorded AS (
-    SELECT *, row_number() OVER (PARTITION BY provider, merchant_reference ORDER BY status <> 'succeeded', attempt_id) AS copy
-    FROM attempts WHERE status NOT IN ('expired', 'pending')),
+WITH stated AS NOT MATERIALIZED {numbered("stated_again", of_payments, payments, one_payment, "occurred_at")},
+recorded AS {numbered("recorded_again", of_tries, tries, one_order, "status <> 'succeeded', attempt_id")},
 joined AS (
     SELECT provider, merchant_reference, recorded.order_id, recorded.attempt_id, stated.provider_reference, recorded.status,
         recorded.amount AS merchant_amount, recorded.currency AS merchant_currency,
-        customer_amount, customer_currency, gross, fee, rivals, recorded.copy > 1 AS again
+        customer_amount, customer_currency, gross, fee, rival, recorded.copy > 1 AS again
     FROM (SELECT * FROM stated WHERE copy = 1) AS stated
     FULL JOIN recorded USING (provider, merchant_reference)
+    LEFT JOIN rivals USING (provider, merchant_reference)
     WHERE stated.provider IS NOT NULL OR recorded.status = 'succeeded')
 SELECT *, CASE
-        WHEN rivals > 1 THEN 'ambiguous'
+        WHEN rival THEN 'ambiguous'
         WHEN attempt_id IS NULL THEN 'missing_in_merchant'
         WHEN gross IS NULL THEN 'missing_in_provider'
         WHEN again THEN 'duplicate_in_merchant'
@@ -138,7 +162,7 @@ SELECT provider, merchant_reference, provider_reference, customer_amount, custom
 FROM entries WHERE kind IN ('chargeback', 'chargeback_reversal')
 UNION ALL BY NAME
 SELECT DISTINCT provider, merchant_reference, order_id, attempt_id, merchant_amount, merchant_currency, 'ambiguous' AS outcome
-FROM joined WHERE rivals > 1 AND attempt_id IS NOT NULL"""
+FROM joined WHERE rival AND attempt_id IS NOT NULL"""
     yield """
 CREATE TABLE refunded AS
 SELECT provider, merchant_refund_reference AS merchant_reference, refunds.order_id, stated.provider_reference,
