@@ -10,6 +10,7 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use tieout::error::Exit;
+use tieout::format::split::{Piece, Splitter};
 use tieout::money::{Amount, NotAnAmount, Rounding};
 use tieout::table::TABLES;
 use tieout::table::delivery::{FILES, REJECTS};
@@ -606,6 +607,20 @@ proptest! {
             Ok(Amount(signed(sign == "-", &digits(&format!("{whole}{:0<8}", &part[..kept])))))
         };
         prop_assert_eq!(Amount::parse(text.as_bytes(), decimals), expected, "{}", text);
+    }
+
+    #[test]
+    fn a_short_amount_is_read_as_any_other(text in "[-+]?[0-9]{0,5}[.x ]?[0-9]{0,4}[.0]?", behind in any::<[u8; 8]>()) {
+        let mut word = behind;
+        word.iter_mut().zip(text.bytes()).for_each(|(byte, letter)| *byte = letter);
+        let any = Amount::parse(text.as_bytes(), 8);
+        match Amount::parse_short(u64::from_le_bytes(word), text.len()) {
+            Some((value, decimals)) => {
+                prop_assert_eq!(any, Ok(Amount(value.into())), "{}", text);
+                prop_assert_eq!(u32::try_from(text.split_once('.').map_or(0, |(_, part)| part.len())).unwrap(), decimals);
+            }
+            None => prop_assert!(any.is_err() || text.len() > 8 || text.starts_with('+'), "{}", text),
+        }
     }
 
     #[test]

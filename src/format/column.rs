@@ -95,9 +95,9 @@ impl Building {
                     .with_precision_and_scale(PRECISION, RATE_SCALE)
                     .expect("the scale is below the precision")
             }),
-            Self::Instant(values) => numbers(values, NO_INSTANT, |values, nulls| {
-                TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC")
-            }),
+            Self::Instant(values) => {
+                numbers(values, NO_INSTANT, |values, nulls| TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC"))
+            }
             Self::Date(values) => numbers(values, NO_DATE, Date32Array::new),
         }
     }
@@ -306,7 +306,10 @@ impl Words {
         *found
             .or_insert_with(|| {
                 values.push(value.to_owned());
-                u16::try_from(values.len() - 1).ok().filter(|&code| code != NO_WORD).expect("a part is cut before it has so many words")
+                u16::try_from(values.len() - 1)
+                    .ok()
+                    .filter(|&code| code != NO_WORD)
+                    .expect("a part is cut before it has so many words")
             })
             .get()
     }

@@ -77,11 +77,13 @@ fn ends_of_cells(block: &[u8; BLOCK], delimiter: u8) -> u64 {
     // Compared as bytes, which compiles to vectors; each eight answers of one bit are then gathered in one product.
     let mut ends = [0; BLOCK];
     for (end, &byte) in ends.iter_mut().zip(block) {
-        *end = u8::from((byte == delimiter) | (byte == b'\n'));
+        *end = u8::from(byte == delimiter) | u8::from(byte == b'\n');
     }
-    ends.as_chunks().0.iter().enumerate().fold(0, |bits, (at, eight)| {
-        bits | (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at)
-    })
+    ends.as_chunks()
+        .0
+        .iter()
+        .enumerate()
+        .fold(0, |bits, (at, eight)| bits | (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at))
 }
 
 fn place(at: usize) -> u32 {

@@ -47,7 +47,7 @@ pub(super) enum Key<'k> {
 impl Batch {
     /// No rows yet, each to have that many cells.
     pub(super) fn new(columns: usize, prefix: Option<u8>) -> Self {
-        Self { columns, prefix, ..Self::default() }
+        Self { prefix, columns, ..Self::default() }
     }
 
     /// How many rows there are.

@@ -22,9 +22,8 @@ pub(super) struct Memo {
 
 fn place(key: u128) -> usize {
     let bits = key.to_le_bytes();
-    let [low, high]: [u64; 2] = std::array::from_fn(|half| {
-        u64::from_le_bytes(*bits[half * 8..].first_chunk().expect("a key has two halves"))
-    });
+    let [low, high]: [u64; 2] =
+        std::array::from_fn(|half| u64::from_le_bytes(*bits[half * 8..].first_chunk().expect("a key has two halves")));
     let mixed = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     usize::try_from(mixed >> 32).expect("half a word is a place") % PLACES
 }
@@ -44,7 +43,8 @@ impl Memo {
 
     #[cold]
     fn recall_any(&mut self, key: Key) -> Option<u16> {
-        let code = with_bytes(key, |bytes| self.known.find(xxh3_64(bytes), |(known, _)| **known == *bytes).map(|(_, code)| *code))?;
+        let code =
+            with_bytes(key, |bytes| self.known.find(xxh3_64(bytes), |(known, _)| **known == *bytes).map(|(_, code)| *code))?;
         if let Key::Short(key) = key {
             self.places[place(key)] = (key, code);
         }
