@@ -721,6 +721,36 @@ fn what_is_not_exact_is_not_an_amount() {
     assert_eq!(Amount::parse(b"9999999999999999.99999999", 8), Ok(Amount(10_i128.pow(24) - 1)));
 }
 
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn cells_are_what_stands_between_delimiters(
+        lines in prop::collection::vec("[a-z,]{1,60}|[a-c,]{1,200}|,{0,70}x", 1..300), carriage: bool, ended: bool, quoted: bool,
+    ) {
+        let end = if carriage { "\r\n" } else { "\n" };
+        let mut text = lines.join(end) + if ended { end } else { "" };
+        let mut expected: Vec<Vec<&str>> = lines.iter().map(|line| line.split(',').collect()).collect();
+        if quoted {
+            // One row with quotes: the others are what they were.
+            text.insert_str(0, &format!("\"a,\"\"b\",,c{end}"));
+            expected.insert(0, vec!["a,\"b", "", "c"]);
+        }
+        let splitter = Splitter { delimiter: b',', quote: Some(b'"'), ..Splitter::default() };
+        let mut found = Vec::new();
+        splitter.split(text.as_bytes(), 1, |piece| match piece {
+            Piece::Row { line, cells, .. } => {
+                let cells = (0..cells.len()).map(|at| String::from_utf8(cells.get(at).to_vec()).unwrap());
+                found.push((line, cells.collect::<Vec<_>>()));
+            }
+            other => panic!("every line is a row: {other:?}"),
+        });
+        let owned = |cells: Vec<&str>| cells.into_iter().map(str::to_owned).collect();
+        let expected: Vec<(u64, Vec<String>)> = (1..).zip(expected.into_iter().map(owned)).collect();
+        prop_assert_eq!(found, expected);
+    }
+}
+
 #[test]
 #[should_panic(expected = "a sum of amounts fits 128 bits")]
 fn a_sum_that_does_not_fit_stops() {
