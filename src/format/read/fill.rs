@@ -174,6 +174,15 @@ fn words(
         return column.extend(code, rows.len());
     }
     for &row in rows {
+        // What almost every word is: one short cell, seen before.
+        if let [only] = rule.cells[..]
+            && let Some(key) = from.batch.short_key(row, only)
+            && let Some(code) = remembered.words.recall_short(key)
+            && !(required && code == NO_WORD)
+        {
+            column.push(code);
+            continue;
+        }
         let key = from.batch.key(row, &rule.cells, &[], &mut remembered.long);
         let code =
             remembered.words.recall(key).unwrap_or_else(|| match word(rule, column, from.batch, row, from.plan.encoding) {
