@@ -727,6 +727,7 @@ proptest! {
     #[test]
     fn cells_are_what_stands_between_delimiters(
         lines in prop::collection::vec("[a-z,]{1,60}|[a-c,]{1,200}|,{0,70}x", 1..300), carriage: bool, ended: bool, quoted: bool,
+        columns in 0_usize..8,
     ) {
         let end = if carriage { "\r\n" } else { "\n" };
         let mut text = lines.join(end) + if ended { end } else { "" };
@@ -736,7 +737,7 @@ proptest! {
             text.insert_str(0, &format!("\"a,\"\"b\",,c{end}"));
             expected.insert(0, vec!["a,\"b", "", "c"]);
         }
-        let splitter = Splitter { delimiter: b',', quote: Some(b'"'), ..Splitter::default() };
+        let splitter = Splitter { delimiter: b',', quote: Some(b'"'), columns, ..Splitter::default() };
         let mut found = Vec::new();
         splitter.split(text.as_bytes(), 1, |piece| match piece {
             Piece::Row { line, cells, .. } => {

@@ -125,7 +125,7 @@ impl Splitter {
     /// Hands out the pieces of `chunk`, whose first line is `first_line` of the file.
     pub fn split(&self, chunk: &[u8], first_line: u64, mut visit: impl FnMut(Piece)) {
         let quote = self.quote.filter(|&quote| memchr(quote, chunk).is_some());
-        let mut scanner = Scanner::new(chunk, self.delimiter);
+        let mut scanner = Scanner::new(chunk, self.delimiter, self.columns);
         let mut quoted = quote.map(|quote| Quoted::new(self.delimiter, quote));
         let mut prefixed = Vec::new();
         let (mut start, mut line, mut trailing) = (0, first_line, false);

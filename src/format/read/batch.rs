@@ -119,12 +119,12 @@ impl Batch {
 
     #[inline]
     fn trimmed(&self, start: usize, length: usize) -> Span {
-        match &self.text[start..start + length] {
-            [] => Span { start, length },
-            [first, ..] if *first <= b' ' => self.trimmed_of_spaces(start, length),
-            [.., last] if *last <= b' ' => self.trimmed_of_spaces(start, length),
-            _ => Span { start, length },
+        let bytes = &self.text[start..start + length];
+        let is_space = |byte: &u8| *byte <= b' ';
+        if bytes.first().is_some_and(is_space) || bytes.last().is_some_and(is_space) {
+            return self.trimmed_of_spaces(start, length);
         }
+        Span { start, length }
     }
 
     #[cold]
