@@ -76,8 +76,8 @@ impl Amount {
         }
         let (text, length) = if negative { (text >> 8, length - 1) } else { (text, length) };
         // Digits become their values, the last in the highest byte; below the first are zeros.
-        let digits = (text ^ LOW_BITS * u64::from(b'0')) << (8 * (8 - length));
-        let from_point = digits ^ LOW_BITS * u64::from(b'.' ^ b'0');
+        let digits = (text ^ (LOW_BITS * u64::from(b'0'))) << (8 * (8 - length));
+        let from_point = digits ^ (LOW_BITS * u64::from(b'.' ^ b'0'));
         let point = from_point.wrapping_sub(LOW_BITS) & !from_point & LOW_BITS << 7;
         let (digits, decimals) = if point == 0 {
             (digits, 0)

@@ -95,9 +95,9 @@ impl Building {
                     .with_precision_and_scale(PRECISION, RATE_SCALE)
                     .expect("the scale is below the precision")
             }),
-            Self::Instant(values) => numbers(values, NO_INSTANT, |values, nulls| {
-                TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC")
-            }),
+            Self::Instant(values) => {
+                numbers(values, NO_INSTANT, |values, nulls| TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC"))
+            }
             Self::Date(values) => numbers(values, NO_DATE, Date32Array::new),
         }
     }
@@ -109,12 +109,13 @@ fn numbers<T: ArrowPrimitiveType>(
     none: T::Native,
     array: impl FnOnce(ScalarBuffer<T::Native>, Option<NullBuffer>) -> PrimitiveArray<T>,
 ) -> ArrayRef {
-    let empty = values.iter().filter(|&&value| value == none).count();
+    // Counted so that no overflow is looked for: then it is done in vectors.
+    let empty = values.iter().fold(0_usize, |empty, &value| empty.wrapping_add(usize::from(value == none)));
     if empty == values.len() {
         return nothing(empty);
     }
     let nulls = (empty > 0).then(|| {
-        let valid = values.iter().map(|&value| value != none).collect::<BooleanBuffer>();
+        let valid = BooleanBuffer::collect_bool(values.len(), |row| values[row] != none);
         values.iter_mut().filter(|value| **value == none).for_each(|value| *value = T::Native::default());
         NullBuffer::new(valid)
     });
@@ -267,12 +268,8 @@ impl Texts {
         if self.bytes.is_empty() {
             return nothing(rows);
         }
-        let stated = |pair: &[i32]| pair[0] < pair[1];
-        let nulls = if self.offsets.windows(2).all(stated) {
-            None
-        } else {
-            Some(NullBuffer::new(self.offsets.windows(2).map(stated).collect()))
-        };
+        let stated = |row: usize| self.offsets[row] < self.offsets[row + 1];
+        let nulls = (!(0..rows).all(stated)).then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, stated)));
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
         Arc::new(StringArray::new(offsets, Buffer::from_vec(self.bytes), nulls))
     }
@@ -306,7 +303,10 @@ impl Words {
         *found
             .or_insert_with(|| {
                 values.push(value.to_owned());
-                u16::try_from(values.len() - 1).ok().filter(|&code| code != NO_WORD).expect("a part is cut before it has so many words")
+                u16::try_from(values.len() - 1)
+                    .ok()
+                    .filter(|&code| code != NO_WORD)
+                    .expect("a part is cut before it has so many words")
             })
             .get()
     }

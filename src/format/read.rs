@@ -128,7 +128,7 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
         columns: 0,
     };
     let mut blocks = Blocks { input: text, pending: Vec::new(), ended: false };
-    let mut first = blocks.next(&splitter, 1)?.unwrap_or_default();
+    let mut first = blocks.next(&splitter, 1, &Spare::default())?.unwrap_or_default();
     let head = Head::find(&mut first, &splitter, format)?;
     let plan = Plan::new(format, &head.header).map_err(|error| error.line(head.line))?;
     splitter.columns = plan.columns;
@@ -247,9 +247,26 @@ struct Blocks<'a> {
     ended: bool,
 }
 
+/// Buffers of blocks that are read, to be filled again: memory that was touched once costs nothing the second time.
+#[derive(Default)]
+struct Spare {
+    buffers: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Spare {
+    fn take(&self) -> Vec<u8> {
+        self.buffers.lock().expect("nothing panics while it holds the list").pop().unwrap_or_default()
+    }
+
+    fn give(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.buffers.lock().expect("nothing panics while it holds the list").push(buffer);
+    }
+}
+
 impl Blocks<'_> {
     /// The next block of whole rows, from `line` on; the last one may lack its line end.
-    fn next(&mut self, splitter: &Splitter, line: u64) -> Result<Option<Vec<u8>>> {
+    fn next(&mut self, splitter: &Splitter, line: u64, spare: &Spare) -> Result<Option<Vec<u8>>> {
         loop {
             if self.ended {
                 return Ok(if self.pending.is_empty() { None } else { Some(std::mem::take(&mut self.pending)) });
@@ -267,7 +284,9 @@ impl Blocks<'_> {
             // A short rest is left for the next round, so that the end of the file is not cut off its last rows.
             let whole = splitter.whole_rows(&self.pending[..self.pending.len() - TAIL_BYTES]);
             if whole > 0 {
-                let rest = self.pending.split_off(whole);
+                let mut rest = spare.take();
+                rest.extend_from_slice(&self.pending[whole..]);
+                self.pending.truncate(whole);
                 return Ok(Some(std::mem::replace(&mut self.pending, rest)));
             }
             if self.pending.len() > ROW_BYTES {
@@ -351,6 +370,7 @@ struct ReadChunk {
 fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &Splitter, plan: &Plan) -> Result<Vec<ReadChunk>> {
     let done = Mutex::new(Vec::new());
     let in_flight = AtomicUsize::new(0);
+    let spare = Spare::default();
     let limit = 2 * rayon::current_num_threads();
     let mut next_line = first_line;
     rayon::in_place_scope(|scope| {
@@ -368,13 +388,14 @@ fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &
                 }
             }
             in_flight.fetch_add(1, Ordering::AcqRel);
-            let (done, in_flight) = (&done, &in_flight);
+            let (done, in_flight, spare) = (&done, &in_flight, &spare);
             scope.spawn(move |_| {
                 let read = read_chunk(&chunk, splitter, plan);
+                spare.give(chunk.bytes);
                 done.lock().expect("no reader panics while it holds the list").push(read);
                 in_flight.fetch_sub(1, Ordering::AcqRel);
             });
-            block = blocks.next(splitter, next_line)?;
+            block = blocks.next(splitter, next_line, spare)?;
         }
         Ok(())
     })?;

@@ -10,6 +10,8 @@ const AHEAD: usize = 16 << 10;
 pub struct Scanner<'t> {
     text: &'t [u8],
     delimiter: u8,
+    /// Cells a line mostly has.
+    columns: usize,
     /// How far the text has been looked at.
     scanned: usize,
     /// Places found, the first `passed` of them before the row asked for last.
@@ -18,10 +20,10 @@ pub struct Scanner<'t> {
 }
 
 impl<'t> Scanner<'t> {
-    /// The places in `text`.
+    /// The places in `text`, whose lines mostly have that many cells.
     #[must_use]
-    pub fn new(text: &'t [u8], delimiter: u8) -> Self {
-        Self { text, delimiter, scanned: 0, places: Vec::new(), passed: 0 }
+    pub fn new(text: &'t [u8], delimiter: u8, columns: usize) -> Self {
+        Self { text, delimiter, columns: columns.max(1), scanned: 0, places: Vec::new(), passed: 0 }
     }
 
     /// Where the cells of the line at `start..end` end, the last of them at `end`. Lines are asked for in order.
@@ -36,6 +38,10 @@ impl<'t> Scanner<'t> {
             self.passed += 1;
         }
         let first = self.passed;
+        if self.places.get(first + self.columns - 1) == Some(&end) {
+            self.passed += self.columns;
+            return &self.places[first..self.passed];
+        }
         while self.places[self.passed] < end {
             self.passed += 1;
         }
@@ -77,11 +83,13 @@ fn ends_of_cells(block: &[u8; BLOCK], delimiter: u8) -> u64 {
     // Compared as bytes, which compiles to vectors; each eight answers of one bit are then gathered in one product.
     let mut ends = [0; BLOCK];
     for (end, &byte) in ends.iter_mut().zip(block) {
-        *end = u8::from((byte == delimiter) | (byte == b'\n'));
+        *end = u8::from(byte == delimiter) | u8::from(byte == b'\n');
     }
-    ends.as_chunks().0.iter().enumerate().fold(0, |bits, (at, eight)| {
-        bits | (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at)
-    })
+    ends.as_chunks()
+        .0
+        .iter()
+        .enumerate()
+        .fold(0, |bits, (at, eight)| bits | (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at))
 }
 
 fn place(at: usize) -> u32 {

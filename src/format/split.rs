@@ -125,7 +125,7 @@ impl Splitter {
     /// Hands out the pieces of `chunk`, whose first line is `first_line` of the file.
     pub fn split(&self, chunk: &[u8], first_line: u64, mut visit: impl FnMut(Piece)) {
         let quote = self.quote.filter(|&quote| memchr(quote, chunk).is_some());
-        let mut scanner = Scanner::new(chunk, self.delimiter);
+        let mut scanner = Scanner::new(chunk, self.delimiter, self.columns);
         let mut quoted = quote.map(|quote| Quoted::new(self.delimiter, quote));
         let mut prefixed = Vec::new();
         let (mut start, mut line, mut trailing) = (0, first_line, false);
@@ -133,7 +133,7 @@ impl Splitter {
             let end = memchr(b'\n', &chunk[start..]).map_or(chunk.len(), |end| start + end);
             let text = &chunk[start..end];
             let text = text.strip_suffix(b"\r").unwrap_or(text);
-            trailing |= !self.summary.is_empty() && text.starts_with(&self.summary);
+            trailing |= begins(text, &self.summary);
             if trailing {
                 visit(Piece::Trailer { line, text });
             } else if self.is_framing(text) {
@@ -170,8 +170,7 @@ impl Splitter {
     }
 
     fn is_framing(&self, text: &[u8]) -> bool {
-        text.first().is_none_or(u8::is_ascii_whitespace) && text.trim_ascii().is_empty()
-            || (!self.comment.is_empty() && text.starts_with(&self.comment))
+        text.first().is_none_or(u8::is_ascii_whitespace) && text.trim_ascii().is_empty() || begins(text, &self.comment)
     }
 
     /// The cells of one line or record, as owned bytes: for headers.
@@ -203,6 +202,11 @@ impl Splitter {
         }
         memchr::memrchr(b'\n', block).map_or(0, |at| at + 1)
     }
+}
+
+/// Whether a line begins so, where `begin` is not empty. The first letter says no to almost all lines.
+fn begins(text: &[u8], begin: &[u8]) -> bool {
+    !begin.is_empty() && text.first() == begin.first() && text.starts_with(begin)
 }
 
 /// Reads records that hold quotes.

@@ -9,8 +9,8 @@ use crate::format::split::Cells;
 pub(super) const BATCH_ROWS: usize = 256;
 /// Bytes of rows after which a batch is read.
 const BATCH_BYTES: usize = 1 << 20;
-/// Longest text of a key.
-const KEY_BYTES: usize = size_of::<u128>();
+/// Bytes of a short key.
+const KEY_BYTES: usize = 16;
 
 /// Rows that are read together.
 #[derive(Debug, Default)]
@@ -37,17 +37,34 @@ pub(super) struct Span {
     pub(super) length: usize,
 }
 
-/// Raw cells as a number, or as bytes where they are too long for one.
+/// Raw cells as two numbers, or as bytes where they are too long for them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Key<'k> {
-    Short(u128),
+    Short(Short),
     Long(&'k [u8]),
 }
+
+/// A short key.
+pub(super) type Short = [u64; 2];
+
+/// Ones where a text of so many bytes has its bytes.
+static MASKS: [Short; KEY_BYTES] = {
+    let mut masks = [[0; 2]; KEY_BYTES];
+    let mut length = 1;
+    while length < KEY_BYTES {
+        let ones = (1_u128 << (8 * length)) - 1;
+        #[expect(clippy::cast_possible_truncation, reason = "halves are taken")]
+        let halves = [ones as u64, (ones >> 64) as u64];
+        masks[length] = halves;
+        length += 1;
+    }
+    masks
+};
 
 impl Batch {
     /// No rows yet, each to have that many cells.
     pub(super) fn new(columns: usize, prefix: Option<u8>) -> Self {
-        Self { columns, prefix, ..Self::default() }
+        Self { prefix, columns, ..Self::default() }
     }
 
     /// How many rows there are.
@@ -102,14 +119,19 @@ impl Batch {
 
     #[inline]
     fn trimmed(&self, start: usize, length: usize) -> Span {
-        match &self.text[start..start + length] {
-            [first, .., last] if *first > b' ' && *last > b' ' => Span { start, length },
-            [only] if *only > b' ' => Span { start, length },
-            bytes => {
-                let before = length - bytes.trim_ascii_start().len();
-                Span { start: start + before, length: bytes.trim_ascii().len() }
-            }
+        let bytes = &self.text[start..start + length];
+        let is_space = |byte: &u8| *byte <= b' ';
+        if bytes.first().is_some_and(is_space) || bytes.last().is_some_and(is_space) {
+            return self.trimmed_of_spaces(start, length);
         }
+        Span { start, length }
+    }
+
+    #[cold]
+    fn trimmed_of_spaces(&self, start: usize, length: usize) -> Span {
+        let bytes = &self.text[start..start + length];
+        let before = length - bytes.trim_ascii_start().len();
+        Span { start: start + before, length: bytes.trim_ascii().len() }
     }
 
     /// The bytes at a span.
@@ -136,28 +158,36 @@ impl Batch {
         u64::from_le_bytes(*self.text[span.start..].first_chunk().expect("rows are padded"))
     }
 
+    /// A cell of a row as a key: its bytes, and its length behind them; `None` where it is too long.
+    #[inline]
+    pub(super) fn short_key(&self, row: u32, cell: usize) -> Option<Short> {
+        let span = self.span(row, cell);
+        let [low, high] = *MASKS.get(span.length)?;
+        let bytes: &[u8; KEY_BYTES] = self.text[span.start..].first_chunk().expect("rows are padded");
+        let [first, second] = bytes.as_chunks().0 else { return None };
+        let [first, second] = [first, second].map(|half| u64::from_le_bytes(*half));
+        Some([first & low, second & high | (span.length as u64) << 56])
+    }
+
     /// Cells of a row as a key: each with its length before it. Signs follow in a byte of their own.
     #[inline]
     pub(super) fn key<'k>(&self, row: u32, cells: &[usize], signs: &[u8], long: &'k mut Vec<u8>) -> Key<'k> {
-        let (mut key, mut used) = (0, 0);
+        if let (&[only], []) = (cells, signs) {
+            return self.short_key(row, only).map_or_else(|| self.long_key(row, cells, signs, long), Key::Short);
+        }
+        let mut key = [0; KEY_BYTES];
+        let mut used = 0;
         for &cell in cells {
-            let span = self.span(row, cell);
-            let after = used + 1 + span.length;
-            if after > KEY_BYTES {
-                return self.long_key(row, cells, signs, long);
-            }
-            let bytes = u128::from_le_bytes(*self.text[span.start..].first_chunk().expect("rows are padded"));
-            let bytes = bytes & ((1 << (8 * span.length)) - 1);
-            key |= (bytes << 8 | span.length as u128) << (8 * used);
-            used = after;
+            let cell = self.cell(row, cell);
+            let Some(room) = key.get_mut(used..used + 1 + cell.len()) else { return self.long_key(row, cells, signs, long) };
+            room[0] = u8::try_from(cell.len()).expect("a short key has short cells");
+            room[1..].copy_from_slice(cell);
+            used += room.len();
         }
-        if used + signs.len() > KEY_BYTES {
-            return self.long_key(row, cells, signs, long);
-        }
-        for (&sign, at) in signs.iter().zip(used..) {
-            key |= u128::from(sign) << (8 * at);
-        }
-        Key::Short(key)
+        let Some(room) = key.get_mut(used..used + signs.len()) else { return self.long_key(row, cells, signs, long) };
+        room.copy_from_slice(signs);
+        let [first, second] = key.as_chunks().0 else { unreachable!("a key has two halves") };
+        Key::Short([*first, *second].map(u64::from_le_bytes))
     }
 
     #[cold]

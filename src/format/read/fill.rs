@@ -134,12 +134,11 @@ fn texts(rule: &TextFill, column: &mut Texts, from: Source, rows: &[u32], requir
         // All cells are copied, and their bytes looked at together: almost all are ASCII in every encoding.
         let (before, mut any_empty) = (column.len(), false);
         for &row in rows {
-            match rule.stated(batch, row) {
-                Some(span) => column.push_start(batch.from(span), span.length),
-                None => {
-                    any_empty = true;
-                    column.push(b"");
-                }
+            if let Some(span) = rule.stated(batch, row) {
+                column.push_start(batch.from(span), span.length);
+            } else {
+                any_empty = true;
+                column.push(b"");
             }
         }
         if column.is_ascii_from(before) && !(required && any_empty) {
@@ -175,17 +174,27 @@ fn words(
         return column.extend(code, rows.len());
     }
     for &row in rows {
+        // What almost every word is: one short cell, seen before.
+        if let [only] = rule.cells[..]
+            && let Some(key) = from.batch.short_key(row, only)
+            && let Some(code) = remembered.words.recall_short(key)
+            && !(required && code == NO_WORD)
+        {
+            column.push(code);
+            continue;
+        }
         let key = from.batch.key(row, &rule.cells, &[], &mut remembered.long);
-        let code = remembered.words.recall(key).unwrap_or_else(|| match word(rule, column, from.batch, row, from.plan.encoding) {
-            Ok(code) => {
-                remembered.words.remember(key, code);
-                code
-            }
-            Err(refusal) => {
-                refusals.take(row, refusal);
-                NO_WORD
-            }
-        });
+        let code =
+            remembered.words.recall(key).unwrap_or_else(|| match word(rule, column, from.batch, row, from.plan.encoding) {
+                Ok(code) => {
+                    remembered.words.remember(key, code);
+                    code
+                }
+                Err(refusal) => {
+                    refusals.take(row, refusal);
+                    NO_WORD
+                }
+            });
         if required && code == NO_WORD {
             refusals.add(row, rule.cells.first().copied(), || "is empty".to_owned());
         }
@@ -209,12 +218,7 @@ fn amounts(
 ) {
     let first = || add.iter().chain(subtract).next().map(|&slot| from.plan.amounts[slot].cell);
     for &row in rows {
-        let stated = |slots: &[usize]| slots.iter().any(|&slot| from.slots.get(slot, row).is_some());
-        let mut amount = match (add, subtract) {
-            (&[only], []) => from.slots.get(only, row).or(default),
-            _ if stated(add) || stated(subtract) => Some(from.slots.sum(row, add, subtract)),
-            _ => default,
-        };
+        let mut amount = from.slots.sum(row, add, subtract).or(default);
         match amount {
             None if required => refusals.add(row, first(), || "is empty".to_owned()),
             Some(sum) if !sum.fits() => {
@@ -254,7 +258,8 @@ impl Remembered {
     #[inline]
     fn zone(&mut self, zone: &ZoneOf, batch: &Batch, row: u32) -> Result<&mut Zone, Refusal> {
         let name = if let ZoneOf::Cell(cell, _) = zone { batch.cell(row, *cell) } else { b"" };
-        if let Some(at) = self.zones.iter().position(|(known, _)| known == name) {
+        let is_named = |known: &[u8]| known.len() == name.len() && (name.is_empty() || known == name);
+        if let Some(at) = self.zones.iter().position(|(known, _)| is_named(known)) {
             return Ok(&mut self.zones[at].1);
         }
         let zone = match zone {

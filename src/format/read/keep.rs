@@ -66,7 +66,7 @@ impl<'p> Keeper<'p> {
             } else {
                 let counting = |row: &&u32| self.classes[usize::from(self.of_row[**row as usize])].counts[at];
                 rows.iter().filter(counting).fold((0, Amount::ZERO), |(count, total), &row| {
-                    (count + 1, total + slots.sum(row, &sum.add, &sum.subtract))
+                    (count + 1, total + slots.sum(row, &sum.add, &sum.subtract).unwrap_or_default())
                 })
             };
             kept.0 += i64::try_from(count).expect("a batch has few rows");
@@ -117,7 +117,7 @@ impl<'p> Keeper<'p> {
                 kept.give_to(&mut self.kept, at);
             }
             for &row in rows {
-                let amount = slots.sum(row, &closing.add, &closing.subtract);
+                let amount = slots.sum(row, &closing.add, &closing.subtract).unwrap_or_default();
                 let key = batch.key(row, &closing.by, &[], &mut self.long);
                 let group = kept.by_cells.recall(key).unwrap_or_else(|| {
                     let group = u16::try_from(kept.groups.len()).expect("groups are given away before there are so many");
@@ -138,7 +138,7 @@ impl<'p> Keeper<'p> {
         }
         let wrong = |row: u32| {
             self.plan.row_checks.iter().rev().find_map(|check| {
-                let computed = slots.sum(row, &check.add, &check.subtract);
+                let computed = slots.sum(row, &check.add, &check.subtract).unwrap_or_default();
                 let stated = slots.get(check.equals, row).filter(|&stated| stated != computed)?;
                 Some((u64::from(batch.lines[row as usize]), check.column.clone(), computed, stated))
             })

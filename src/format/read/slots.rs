@@ -70,14 +70,20 @@ impl Slots {
         }
     }
 
-    /// The sum of slots of a row less that of others.
+    /// The sum of slots of a row less that of others, if any holds an amount.
     #[inline]
-    pub(super) fn sum(&self, row: u32, add: &[usize], subtract: &[usize]) -> Amount {
-        let total = |slots: &[usize]| slots.iter().filter_map(|&slot| self.get(slot, row)).sum::<Amount>();
-        match (add, subtract) {
-            (&[only], []) => self.get(only, row).unwrap_or_default(),
-            _ => total(add) - total(subtract),
+    pub(super) fn sum(&self, row: u32, add: &[usize], subtract: &[usize]) -> Option<Amount> {
+        if let (&[only], []) = (add, subtract) {
+            return self.get(only, row);
         }
+        let mut sum = None;
+        for amount in add.iter().filter_map(|&slot| self.get(slot, row)) {
+            sum = Some(sum.unwrap_or_default() + amount);
+        }
+        for amount in subtract.iter().filter_map(|&slot| self.get(slot, row)) {
+            sum = Some(sum.unwrap_or_default() - amount);
+        }
+        sum
     }
 
     /// The sum of slots less that of others, over all rows.

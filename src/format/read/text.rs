@@ -16,10 +16,10 @@ impl TextFill {
     /// The first cell of a row that holds something.
     #[inline]
     pub(super) fn stated(&self, batch: &Batch, row: u32) -> Option<Span> {
-        let spans = self.cells.iter().map(|&cell| batch.span(row, cell)).filter(|span| span.length > 0);
-        if self.empty.is_empty() {
-            return { spans }.next();
+        if let ([only], []) = (&self.cells[..], &self.empty[..]) {
+            return Some(batch.span(row, *only)).filter(|span| span.length > 0);
         }
+        let spans = self.cells.iter().map(|&cell| batch.span(row, cell)).filter(|span| span.length > 0);
         { spans }.find(|&span| !self.empty.iter().any(|empty| empty == batch.at(span)))
     }
 
