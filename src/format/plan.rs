@@ -1,6 +1,6 @@
 //! A format compiled against the header of one file: every name resolved to a cell, every word to bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono_tz::Tz;
 use unicode_normalization::UnicodeNormalization;
@@ -291,6 +291,10 @@ pub struct RowCheckPlan {
 /// A column name as it is compared: full-width forms folded, spaces around it and doubled inside it gone.
 #[must_use]
 pub fn folded(name: &str) -> String {
+    // ASCII is its own normal form.
+    if name.is_ascii() {
+        return name.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    }
     name.nfkc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -365,7 +369,9 @@ impl Plan {
             return Err(layout_error(format, &header, &fit));
         }
         refuse_repeated(format, &header, &fit)?;
-        let mut compiler = Compiler { format, layout: &fit.layout, header: &header, amounts: Vec::new() };
+        // Of two cells of one name, which no layout asks for, the first.
+        let cells = header.iter().enumerate().rev().map(|(at, cell)| (folded(cell), at)).collect();
+        let mut compiler = Compiler { format, layout: &fit.layout, header: &header, cells, amounts: Vec::new() };
         let by_stages = format.target.filled_by_stages();
         let columns = format.target.table().columns.iter().filter(|column| !by_stages.contains(&column.name));
         let (kinds, targets) = compiler.kinds(&columns.collect::<Vec<_>>())?;
@@ -443,7 +449,10 @@ fn listed(names: &[String]) -> String {
 fn refuse_repeated(format: &Format, header: &[String], fit: &Fit) -> Result<()> {
     let derived = derived_layout(format);
     let layout = format.layout.iter().find(|layout| layout.name == fit.layout).unwrap_or(&derived);
-    let twice = |name: &&String| header.iter().filter(|cell| folded(cell) == folded(name)).count() > 1;
+    let mut names: Vec<String> = header.iter().map(|cell| folded(cell)).collect();
+    names.sort_unstable();
+    let repeated: BTreeSet<&String> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+    let twice = |name: &&String| !repeated.is_empty() && repeated.contains(&folded(name));
     match layout.columns.iter().chain(&layout.optional).find(twice) {
         Some(name) => Err(Error::data("two columns have one name, and nothing of the file is booked")
             .column(name)
@@ -457,16 +466,15 @@ struct Compiler<'a> {
     format: &'a Format,
     layout: &'a str,
     header: &'a [String],
+    /// The cells of the header by name, as names are compared.
+    cells: HashMap<String, usize>,
     amounts: Vec<AmountCell>,
 }
 
 impl Compiler<'_> {
     /// The cell of a source column in this layout, by its own name or an alias.
     fn cell(&self, name: &str) -> Option<usize> {
-        let position = |name: &str| {
-            let name = folded(name);
-            self.header.iter().position(|cell| folded(cell) == name)
-        };
+        let position = |name: &str| self.cells.get(&folded(name)).copied();
         position(name).or_else(|| {
             let layout = self.format.layout.iter().find(|layout| layout.name == self.layout)?;
             layout.aliases.get(name)?.iter().find_map(|alias| position(alias))
