@@ -6,6 +6,16 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// Crockford's base 32 in lower case: its order is the order of the bytes, and no two digits look alike.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Every two digits: a match has four identities to write.
+static TWO_DIGITS: [[u8; 2]; 1024] = {
+    let mut all = [[0; 2]; 1024];
+    let mut number = 0;
+    while number < all.len() {
+        all[number] = [DIGITS[number / 32], DIGITS[number % 32]];
+        number += 1;
+    }
+    all
+};
 /// Digits of an identity: 128 bits, five a digit.
 const LENGTH: usize = 26;
 
@@ -35,10 +45,10 @@ impl Identity {
         let mut at = 0;
         for part in parts {
             let size = u64::try_from(part.len()).expect("a length fits 64 bits").to_le_bytes();
-            for piece in [&size[..], part.as_bytes()] {
-                bytes[at..at + piece.len()].copy_from_slice(piece);
-                at += piece.len();
-            }
+            bytes[at..at + size.len()].copy_from_slice(&size);
+            at += size.len();
+            bytes[at..at + part.len()].copy_from_slice(part.as_bytes());
+            at += part.len();
         }
         Self(xxh3_128(bytes))
     }
@@ -72,10 +82,9 @@ impl Identity {
     /// Calls `read` with the published text, without an allocation.
     pub fn with_text<T>(self, read: impl FnOnce(&str) -> T) -> T {
         let mut text = [0_u8; LENGTH];
-        let mut rest = self.0;
-        for digit in text.iter_mut().rev() {
-            *digit = DIGITS[usize::try_from(rest % 32).expect("below 32")];
-            rest /= 32;
+        for (at, two) in text.chunks_exact_mut(2).rev().enumerate() {
+            let digits = (self.0 >> (10 * at)) & 0x3ff;
+            two.copy_from_slice(&TWO_DIGITS[usize::try_from(digits).expect("ten bits")]);
         }
         read(std::str::from_utf8(&text).expect("the digits are ASCII"))
     }
