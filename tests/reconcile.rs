@@ -1,7 +1,8 @@
-//! The reconcile stage: every verdict as a readable case, and breaks over several nights. The laws are in `laws`.
+//! The reconcile stage: every verdict as a readable case, and breaks over several nights. The laws are in `laws` and `parts`.
 
 mod laws;
 mod notation;
+mod parts;
 
 use arrow::array::RecordBatch;
 use notation::{Nights, Said, items, rules, side_of};

@@ -38,6 +38,7 @@ use candidates::Aside;
 use contracts::Contracts;
 use items::{Items, Kind, Side};
 use judge::{Break, Judge};
+use keyed::{Keys, Verify};
 pub use outcome::{BreakType, Exclusion, Outcome};
 use passes::{PASSES, Pass};
 pub use passes::{PassRule, pass_rules};
@@ -120,8 +121,8 @@ pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> R
     let (entries, records) = rayon::join(|| laws::each_id_once(&provider), || laws::each_id_once(&merchant));
     entries.and(records)?;
 
-    let judge = Judge { provider: &provider, merchant: &merchant, contracts: &contracts, rules };
-    let mut night = Night::new(judge);
+    let judge = Judge::new(&provider, &merchant, &contracts, rules);
+    let mut night = Night::new(&judge);
     for (number, pass) in (0..).zip(&PASSES) {
         night.run(number, pass)?;
     }
@@ -146,7 +147,7 @@ pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> R
 struct Night<'a> {
     provider: &'a Items<'a>,
     merchant: &'a Items<'a>,
-    judge: Judge<'a>,
+    judge: &'a Judge<'a>,
     rules: &'a Rules,
     /// Day number of the night.
     day: i32,
@@ -160,8 +161,8 @@ struct Night<'a> {
 }
 
 impl<'a> Night<'a> {
-    fn new(judge: Judge<'a>) -> Self {
-        let Judge { provider, merchant, rules, .. } = judge;
+    fn new(judge: &'a Judge<'a>) -> Self {
+        let Judge { provider, merchant, rules, .. } = *judge;
         Self {
             provider,
             merchant,
@@ -186,7 +187,7 @@ impl<'a> Night<'a> {
             }
             asides.push((claims.entries_aside, claims.records_aside));
         }
-        self.judge(pass.kind)?;
+        self.judge(pass)?;
         for (entries, records) in asides {
             for (entry, aside) in entries {
                 let outcome = self.set_aside(self.provider, entry, aside);
@@ -220,29 +221,38 @@ impl<'a> Night<'a> {
         (self.met[part][row], self.met_in[part][row])
     }
 
-    /// Judges the pairs of a kind that met: in the order of the records, so that both sides are read mostly forward.
-    fn judge(&mut self, kind: Kind) -> Result<()> {
+    /// Judges the pairs of a pass that met: in the order of the records, so that their side is read forward.
+    fn judge(&mut self, pass: &Pass) -> Result<()> {
         let judge = self.judge;
-        let (open, ended) = self.records.open_and_ended(kind);
-        let parts = open.par_iter().zip(ended).zip(&self.met).enumerate();
-        let found = parts.map(|(part, ((rows, ended), met))| {
-            let mut found = Vec::new();
+        let keys = [self.provider, self.merchant].map(|items| Keys::of(items.batches, pass.keys));
+        let verify = Verify::new(&keys[0], &keys[1]);
+        let (open, ended) = self.records.open_and_ended(pass.kind);
+        let parts = open.par_iter().zip(ended).zip(&mut self.met).enumerate();
+        let judged = parts.map(|(part, ((rows, ended), met))| {
+            let mut candidates = Vec::with_capacity(rows.len());
             rows.for_each(|row| {
-                if met[row] != NO_ROW {
-                    let verdict = judge.verdict(met[row], row_id(part, row));
-                    ended[row] = Some(verdict.as_ref().map_or(Outcome::Match, |found| Outcome::Break(found.kind)));
-                    found.extend(verdict);
+                let entry = std::mem::replace(&mut met[row], NO_ROW);
+                if entry != NO_ROW {
+                    candidates.push((entry, row_id(part, row)));
                 }
             });
-            found
+            let mut pairs = Vec::with_capacity(candidates.len());
+            verify.same(&candidates, |pair| pairs.push(pair));
+            let mut found = Vec::new();
+            judge.verdicts(&pairs, |(entry, record), verdict| {
+                let (_, row) = place(record);
+                met[row] = entry;
+                ended[row] = Some(verdict.as_ref().map_or(Outcome::Match, |found| Outcome::Break(found.kind)));
+                found.extend(verdict);
+            });
+            (pairs, found)
         });
-        self.breaks.extend(found.collect::<Vec<_>>().into_iter().flatten());
-        for (part, (rows, met)) in self.records.open(kind).iter().zip(&self.met).enumerate() {
-            let ended = &self.records.ended[part];
-            rows.try_for_each(|row| match ended[row] {
-                Some(outcome) => self.entries.end(met[row], outcome),
-                None => Ok(()),
-            })?;
+        for (part, (pairs, found)) in judged.collect::<Vec<_>>().into_iter().enumerate() {
+            for (entry, record) in pairs {
+                let outcome = self.records.ended[part][place(record).1].expect("it was judged");
+                self.entries.end(entry, outcome)?;
+            }
+            self.breaks.extend(found);
         }
         Ok(())
     }

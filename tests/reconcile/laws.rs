@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use proptest::prelude::*;
-use tieout::money::Amount;
+use tieout::money::{Amount, Percentage, Rounding};
 use tieout::stage::reconcile::Outcome;
 use tieout::stage::reconcile::keyed::{self, Keys};
 use tieout::table::identity::{Identity, identity};
@@ -73,6 +73,17 @@ proptest! {
         prop_assert_eq!(keyed_groups(&left, &right), naive_groups(&left, &right));
         let twice = naive_groups(&left, &left).into_iter().find(|(_, rows, _)| rows.len() > 1);
         prop_assert_eq!(keyed::repeated(&Keys::of(&left, &["key"])).is_some(), twice.is_some());
+    }
+
+    /// A percentage prepared for many amounts is what it is for one.
+    #[test]
+    fn a_percentage_is_the_same_prepared(
+        amount in prop_oneof![-10_000_000_i64..10_000_000, any::<i64>()], step in prop::sample::select(vec![1_i128, 1_000_000, 10_i128.pow(12)]),
+        per_cent in prop_oneof![0_i64..1000, -10_i64.pow(11)..10_i64.pow(11)], digits in 0_u32..9,
+        rounding in prop::sample::select(vec![Rounding::HalfUp, Rounding::HalfEven, Rounding::Up, Rounding::Down]),
+    ) {
+        let (amount, per_cent) = (Amount(i128::from(amount % 10_i64.pow(12)) * step), Amount(i128::from(per_cent)));
+        prop_assert_eq!(Percentage::new(per_cent, digits, rounding).of(amount), amount.percent(per_cent, digits, rounding));
     }
 
     /// Law 1 and 3, counted anew from what is published.
@@ -151,7 +162,7 @@ proptest! {
 }
 
 /// A night of items that often meet, in every way: few references, few amounts.
-fn night_of(night: u32) -> impl Strategy<Value = Vec<String>> {
+pub(super) fn night_of(night: u32) -> impl Strategy<Value = Vec<String>> {
     let side = |side: &'static str, kinds: &'static [&'static str], statuses: &'static [&'static str]| {
         let pick = |words: &'static [&'static str]| prop::sample::select(words);
         (

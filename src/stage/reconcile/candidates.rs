@@ -10,7 +10,7 @@ const NAMED: usize = 20;
 /// What a pass takes: pairs to judge, and rows that end without a pair.
 #[derive(Default)]
 pub(super) struct Claims {
-    /// Entry and record.
+    /// Entry and record: of one key if they are of a group, or else with one hash.
     pub(super) pairs: Vec<(u32, u32)>,
     pub(super) entries_aside: Vec<(u32, Aside)>,
     pub(super) records_aside: Vec<(u32, Aside)>,

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow::buffer::BooleanBuffer;
+
 use super::RateCard;
+use super::items::{Charge, Part};
 use super::vocabulary::Vocabulary;
 use crate::money::{self, Amount, Percentage};
 
@@ -10,8 +13,8 @@ use crate::money::{self, Amount, Percentage};
 pub(super) struct Contracts<'a>(Vec<([u32; 3], Contract<'a>)>);
 
 /// A rate card in one currency.
-pub(super) struct Contract<'a> {
-    pub(super) card: &'a RateCard,
+struct Contract<'a> {
+    card: &'a RateCard,
     percentage: Percentage,
 }
 
@@ -32,17 +35,22 @@ impl<'a> Contracts<'a> {
         Self(contracts.into_iter().collect())
     }
 
-    /// The contract for provider, account and currency, if there is one.
+    /// The card a charge goes by, if there is one, and the fee it says.
     #[inline]
-    pub(super) fn find(&self, key: [u32; 3]) -> Option<&Contract<'a>> {
-        self.0.binary_search_by_key(&key, |&(key, _)| key).ok().map(|at| &self.0[at].1)
+    pub(super) fn contracted(&self, charge: Charge) -> Option<(&'a RateCard, Amount)> {
+        let at = self.0.binary_search_by_key(&charge.contract, |&(key, _)| key).ok()?;
+        let Contract { card, percentage } = &self.0[at].1;
+        Some((card, percentage.of(charge.gross) + card.fixed))
     }
-}
 
-impl Contract<'_> {
-    /// The fee for a payment.
-    #[inline]
-    pub(super) fn fee(&self, gross: Amount) -> Amount {
-        self.percentage.of(gross) + self.card.fixed
+    /// Which rows of a part of the provider's side state another fee than was contracted.
+    pub(super) fn wrong_fees(&self, part: &Part) -> BooleanBuffer {
+        if self.0.is_empty() {
+            return BooleanBuffer::new_unset(part.rows());
+        }
+        BooleanBuffer::collect_bool(part.rows(), |row| {
+            let is_wrong = |charge: Charge| self.contracted(charge).is_some_and(|(_, contracted)| charge.fee != contracted);
+            part.charge(row).is_some_and(is_wrong)
+        })
     }
 }

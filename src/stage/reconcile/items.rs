@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{Date32Array, RecordBatch};
+use arrow::array::{Array, Date32Array, RecordBatch};
 use rayon::prelude::*;
 
 use super::keyed::Rows;
+use super::laws::Tally;
+use super::rollforward::Sum;
 use super::vocabulary::{Numbered, Vocabulary};
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::entries::KINDS;
 use crate::table::part::{self, Amounts, Id, Ids, Instants, Texts, place, row_id, row_ids};
-use crate::table::read::{self, Words};
+use crate::table::read::{self, Codes, Words};
 
 /// The items of one side, part by part.
 pub(super) struct Items<'a> {
@@ -108,6 +110,15 @@ pub(super) struct Thing<'a> {
     pub(super) reference: Option<&'a str>,
     pub(super) currency: &'a str,
     pub(super) amount: Amount,
+}
+
+/// What a provider charged for a payment.
+#[derive(Clone, Copy)]
+pub(super) struct Charge {
+    /// Provider, account and settled currency, as numbers of the vocabulary.
+    pub(super) contract: [u32; 3],
+    pub(super) gross: Amount,
+    pub(super) fee: Amount,
 }
 
 impl<'a> Items<'a> {
@@ -244,28 +255,14 @@ impl<'a> Items<'a> {
         part.occurred_at.get(row).expect("occurred_at is never empty")
     }
 
-    /// Provider, account and settled currency as numbers of the vocabulary, where all are stated.
-    #[inline]
-    pub(super) fn contract(&self, row: u32) -> Option<[u32; 3]> {
+    pub(super) fn charge(&self, row: u32) -> Option<Charge> {
         let (part, row) = self.at(row);
-        Some([part.provider.number(row)?, part.account.number(row)?, part.settled_currency.number(row)?])
+        part.charge(row)
     }
 
     pub(super) fn settled_currency(&self, row: u32) -> Option<&'a str> {
         let (part, row) = self.at(row);
         part.settled_currency.words.optional(row)
-    }
-
-    #[inline]
-    pub(super) fn gross(&self, row: u32) -> Option<Amount> {
-        let (part, row) = self.at(row);
-        part.gross.get(row)
-    }
-
-    #[inline]
-    pub(super) fn fee(&self, row: u32) -> Option<Amount> {
-        let (part, row) = self.at(row);
-        part.fee.get(row)
     }
 
     /// Day number of the night that read the item.
@@ -344,6 +341,38 @@ impl<'a> Part<'a> {
     fn kind(&self, row: usize) -> Kind {
         let code = self.kind.code(row).expect("kind is never empty");
         self.kinds[code].expect("checked when the side was read")
+    }
+
+    /// What the provider charged for a payment, where it says so.
+    #[inline]
+    pub(super) fn charge(&self, row: usize) -> Option<Charge> {
+        if self.kind(row) != Kind::Payment {
+            return None;
+        }
+        let contract = [self.provider.number(row)?, self.account.number(row)?, self.settled_currency.number(row)?];
+        Some(Charge { contract, gross: self.gross.get(row)?, fee: self.fee.get(row)? })
+    }
+
+    /// Adds the amounts of all rows.
+    pub(super) fn tally(&self, tally: &mut Tally) {
+        match (self.amount, self.currency.words.codes) {
+            (Amounts::Narrow(amounts), Codes::Narrow(codes)) if amounts.null_count() == 0 && codes.null_count() == 0 => {
+                // By code first: a part has thousands of rows and few currencies.
+                let mut sums = vec![Sum::default(); self.currency.words.values.len()];
+                for (&amount, &code) in amounts.values().iter().zip(codes.values()) {
+                    let sum = &mut sums[usize::from(code)];
+                    sum.count += 1;
+                    sum.amount.0 += i128::from(amount);
+                }
+                sums.into_iter().enumerate().for_each(|(code, sum)| tally.add_sum(Some(self.currency.numbers[code]), sum));
+            }
+            (amounts, _) => {
+                for row in 0..self.rows {
+                    let amount = amounts.get(row).expect("amount is never empty");
+                    tally.add_sum(self.currency.number(row), Sum { count: 1, amount });
+                }
+            }
+        }
     }
 
     #[inline]

@@ -1,10 +1,14 @@
 //! The verdict on a pair: what it disagrees in, if anything.
 
+use arrow::buffer::BooleanBuffer;
+use rayon::prelude::*;
+
 use super::contracts::Contracts;
 use super::items::{Items, Kind};
 use super::outcome::BreakType;
 use super::{Rules, Tolerance};
 use crate::money::{self, Amount};
+use crate::table::part::place;
 
 /// Something a person must look at: a pair that disagrees, or a row without a pair.
 #[derive(Debug)]
@@ -21,26 +25,64 @@ pub(super) struct Break<'a> {
     pub(super) detail: Option<String>,
 }
 
-/// What a pair is judged by.
-#[derive(Clone, Copy)]
+/// Pairs judged together: a step at a time, so that the memory is asked for many entries at once.
+const BATCH: usize = 256;
+
+/// What pairs are judged by.
 pub(super) struct Judge<'a> {
     pub(super) provider: &'a Items<'a>,
     pub(super) merchant: &'a Items<'a>,
-    pub(super) contracts: &'a Contracts<'a>,
+    contracts: &'a Contracts<'a>,
     pub(super) rules: &'a Rules,
+    /// Whether the fee of an entry is not the contract's, by part and row.
+    wrong_fees: Vec<BooleanBuffer>,
 }
 
 impl<'a> Judge<'a> {
-    /// What entry and record of a pair disagree in: none, or one break with whatever else disagrees in its detail.
-    pub(super) fn verdict(&self, entry: u32, record: u32) -> Option<Break<'a>> {
-        let Self { provider, merchant, .. } = *self;
-        let same_currency = provider.currency_number(entry) == merchant.currency_number(record);
-        let pair = Pair { provider, merchant, entry, record, same_currency, contracts: self.contracts };
-        // Almost every pair agrees, which costs no more than to see it.
-        if pair.is_claimed() && same_currency && pair.same_amount() && pair.wrong_fee().is_none() {
-            return None;
+    pub(super) fn new(
+        provider: &'a Items<'a>,
+        merchant: &'a Items<'a>,
+        contracts: &'a Contracts<'a>,
+        rules: &'a Rules,
+    ) -> Self {
+        let wrong_fees = provider.parts.par_iter().map(|part| contracts.wrong_fees(part)).collect();
+        Self { provider, merchant, contracts, rules, wrong_fees }
+    }
+
+    /// The verdict on each pair of entry and record, in order: none, or one break with whatever else disagrees in its
+    /// detail.
+    pub(super) fn verdicts(&self, pairs: &[(u32, u32)], mut each: impl FnMut((u32, u32), Option<Break<'a>>)) {
+        let Self { provider, merchant, .. } = self;
+        let mut agree = [true; BATCH];
+        for batch in pairs.chunks(BATCH) {
+            let agree = &mut agree[..batch.len()];
+            for (agrees, &(entry, record)) in agree.iter_mut().zip(batch) {
+                let same_currency = provider.currency_number(entry) == merchant.currency_number(record);
+                *agrees = merchant.claims_money(record) & same_currency;
+            }
+            for (agrees, &(entry, record)) in agree.iter_mut().zip(batch) {
+                *agrees &= provider.amount(entry) == merchant.amount(record);
+            }
+            for (agrees, &(entry, _)) in agree.iter_mut().zip(batch) {
+                *agrees &= !self.has_wrong_fee(entry);
+            }
+            // Almost every pair agrees.
+            for (&agrees, &(entry, record)) in agree.iter().zip(batch) {
+                each((entry, record), if agrees { None } else { self.verdict(entry, record) });
+            }
         }
-        let findings = [pair.status(), pair.currency(), pair.amount(&self.rules.tolerances), pair.fee()];
+    }
+
+    fn has_wrong_fee(&self, entry: u32) -> bool {
+        let (part, row) = place(entry);
+        self.wrong_fees[part].value(row)
+    }
+
+    fn verdict(&self, entry: u32, record: u32) -> Option<Break<'a>> {
+        let Self { provider, merchant, contracts, rules, .. } = *self;
+        let same_currency = provider.currency_number(entry) == merchant.currency_number(record);
+        let pair = Pair { provider, merchant, entry, record, same_currency };
+        let findings = [pair.status(), pair.currency(), pair.amount(&rules.tolerances), pair.fee(contracts)];
         let mut findings = findings.into_iter().flatten();
         let first = findings.next()?;
         let others = findings.map(|other| format!("also {}: {}", other.kind.as_str(), other.detail.unwrap_or_default()));
@@ -55,17 +97,12 @@ struct Pair<'a> {
     entry: u32,
     record: u32,
     same_currency: bool,
-    contracts: &'a Contracts<'a>,
 }
 
 impl<'a> Pair<'a> {
-    fn is_claimed(&self) -> bool {
-        self.merchant.claims_money(self.record)
-    }
-
     /// The provider moved money that the merchant's record does not claim.
     fn status(&self) -> Option<Break<'a>> {
-        if self.is_claimed() {
+        if self.merchant.claims_money(self.record) {
             return None;
         }
         let kind = self.of_payment(BreakType::FalseFailure, BreakType::RefundMissingInMerchant);
@@ -80,36 +117,28 @@ impl<'a> Pair<'a> {
         Some(self.found(BreakType::CurrencyMismatch, self.both_amounts()))
     }
 
-    fn same_amount(&self) -> bool {
-        self.provider_amount() == self.merchant_amount()
-    }
-
     fn amount(&self, tolerances: &[Tolerance]) -> Option<Break<'a>> {
-        if !self.same_currency || self.same_amount() {
+        if !self.same_currency {
             return None;
         }
         let difference = self.provider_amount() - self.merchant_amount();
-        if difference.abs() <= allowed(tolerances, self.merchant.currency(self.record), self.merchant_amount()) {
+        let is_allowed = |amount| amount <= allowed(tolerances, self.merchant.currency(self.record), self.merchant_amount());
+        if difference == Amount::ZERO || is_allowed(difference.abs()) {
             return None;
         }
         let kind = self.of_payment(BreakType::AmountMismatch, BreakType::RefundAmountMismatch);
         Some(Break { difference, ..self.found(kind, self.both_amounts()) })
     }
 
-    /// A payment's fee where it is not the contract's, if there is one: what was contracted and what was charged.
-    fn wrong_fee(&self) -> Option<(Amount, Amount)> {
-        if self.provider.kind(self.entry) != Kind::Payment {
+    /// A payment's fee against the contract, where there is one.
+    fn fee(&self, contracts: &Contracts) -> Option<Break<'a>> {
+        let charge = self.provider.charge(self.entry)?;
+        let (card, contracted) = contracts.contracted(charge)?;
+        if charge.fee == contracted {
             return None;
         }
-        let (gross, charged) = (self.provider.gross(self.entry)?, self.provider.fee(self.entry)?);
-        let contracted = self.contracts.find(self.provider.contract(self.entry)?)?.fee(gross);
-        (charged != contracted).then_some((contracted, charged))
-    }
-
-    fn fee(&self) -> Option<Break<'a>> {
-        let (contracted, charged) = self.wrong_fee()?;
-        let (gross, currency) = (self.provider.gross(self.entry)?, self.provider.settled_currency(self.entry)?);
-        let card = self.contracts.find(self.provider.contract(self.entry)?)?.card;
+        let currency = self.provider.settled_currency(self.entry)?;
+        let (gross, charged) = (charge.gross, charge.fee);
         let detail = format!(
             "contracted {} % of {} plus {} = {}, charged {} {currency}",
             card.percent,

@@ -6,8 +6,10 @@
 //!
 //! Nothing here depends on another partition, so threads (or machines) may share them out; the answer is the same.
 
+mod column;
 mod keys;
 mod partition;
+mod verify;
 
 use std::cmp::Ordering;
 
@@ -15,6 +17,7 @@ use rayon::prelude::*;
 
 pub use keys::{Keys, Rows};
 use partition::{Tags, hint, partitions, row, split};
+pub use verify::Verify;
 
 /// The pairs of rows with equal keys: row names of `left` and `right`.
 #[must_use]
@@ -36,6 +39,20 @@ pub fn pairs(left: &Keys, right: &Keys) -> Vec<(u32, u32)> {
 /// which groups share one depends on nothing but the keys and the number of rows.
 #[must_use]
 pub fn groups<T: Default + Send>(left: &Keys, right: &Keys, each: impl Fn(&mut T, &[u32], &[u32]) + Sync) -> Vec<T> {
+    let verify = Verify::new(left, right);
+    candidates(left, right, |found, alone| verify.same(alone, |(one, other)| each(found, &[one], &[other])), &each)
+}
+
+/// As [`groups`], but rows that are alone on their side with one hash are handed out together and not compared: the
+/// caller does it with [`Verify`], in an order that suits its memory. Two such rows have one key or have none of
+/// the other side.
+#[must_use]
+pub fn candidates<T: Default + Send>(
+    left: &Keys,
+    right: &Keys,
+    alone: impl Fn(&mut T, &[(u32, u32)]) + Sync,
+    each: impl Fn(&mut T, &[u32], &[u32]) + Sync,
+) -> Vec<T> {
     let bits = partitions(left.rows() + right.rows());
     let identities = left.has_identities() || right.has_identities();
     let (left_chunks, right_chunks) = rayon::join(|| split(left, bits, identities), || split(right, bits, identities));
@@ -44,6 +61,7 @@ pub fn groups<T: Default + Send>(left: &Keys, right: &Keys, each: impl Fn(&mut T
         scratch.left.gather(&left_chunks, partition);
         scratch.right.gather(&right_chunks, partition);
         scratch.scan(left, right, |left_rows, right_rows| each(&mut found, left_rows, right_rows));
+        alone(&mut found, &scratch.alone);
         found
     };
     (0..1_usize << bits).into_par_iter().map_init(Scratch::default, scan).collect()
@@ -80,7 +98,7 @@ struct Scratch {
 }
 
 impl Scratch {
-    /// Walks both sides and hands out the groups.
+    /// Walks both sides and hands out the groups, but for rows that are alone: those are left in [`Self::alone`].
     fn scan(&mut self, left: &Keys, right: &Keys, mut each: impl FnMut(&[u32], &[u32])) {
         let (left_tags, right_tags) = (self.left.sorted(), self.right.sorted());
         self.alone.clear();
@@ -102,12 +120,6 @@ impl Scratch {
                 sort_by_key(left, left_run, &mut self.left_rows);
                 sort_by_key(right, right_run, &mut self.right_rows);
                 groups_of_run(left, &self.left_rows, right, &self.right_rows, &mut each);
-            }
-        }
-        // Keys lie anywhere in memory: compared one after the other with nothing between, they are fetched at once.
-        for &(one, other) in &self.alone {
-            if left.same(one, right, other) {
-                each(&[one], &[other]);
             }
         }
     }

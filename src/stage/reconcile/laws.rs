@@ -9,7 +9,7 @@ use super::keyed::{self, Keys};
 use super::outcome::{BreakType, Outcome};
 use super::rollforward::{Described, Key, Sum};
 use super::vocabulary::Vocabulary;
-use super::{Night, Reconciled};
+use super::{Night, Reconciled, order};
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::part::row_id;
@@ -21,6 +21,7 @@ pub(super) fn each_id_once(items: &Items) -> Result<()> {
     // An attempt and a refund of the merchant may share an identifier; entries never do.
     let key: &[&str] = match items.side {
         Side::Provider => &["id"],
+        Side::Merchant if order::is_known(items) => return Ok(()),
         Side::Merchant => &["kind", "id"],
     };
     let Some((row, _)) = keyed::repeated(&Keys::of(items.batches, key)) else { return Ok(()) };
@@ -45,18 +46,14 @@ fn conserved(items: &Items, night: &Night, tables: &Reconciled, vocabulary: &Voc
         Side::Merchant => (&tables.merchant_outcomes, "merchant_amount"),
     };
     let (mut came_in, mut ended) = (Tally::new(vocabulary), Tally::new(vocabulary));
+    items.parts.iter().for_each(|part| part.tally(&mut came_in));
     for (part, outcomes) in outcomes.iter().enumerate() {
-        for (row, outcome) in outcomes.iter().enumerate() {
-            came_in.add(items, row_id(part, row));
-            if let Outcome::Excluded(_) = outcome {
-                ended.add(items, row_id(part, row));
-            }
-        }
+        let excluded = outcomes.iter().enumerate().filter(|(_, outcome)| matches!(outcome, Outcome::Excluded(_)));
+        excluded.for_each(|(row, _)| ended.add(items, row_id(part, row)));
     }
     // The table picks the amounts of both sides out of their parts.
-    if let Pick::Rows(rows) = &tables.matches.column(matched).rows {
-        rows.iter().for_each(|&row| ended.add(items, row));
-    }
+    let Pick::Rows(rows) = &tables.matches.column(matched).rows else { unreachable!("it is picked from one side") };
+    rows.iter().for_each(|&row| ended.add(items, row));
     let (open_items, side) = (&tables.open_items, read::words(&tables.open_items, "side"));
     let (currency, amount) = (read::words(open_items, "currency"), read::amounts(open_items, "amount"));
     for row in (0..open_items.num_rows()).filter(|&row| side.get(row) == items.side.as_str()) {
@@ -83,7 +80,7 @@ fn conserved(items: &Items, night: &Night, tables: &Reconciled, vocabulary: &Voc
 
 /// Items by the number of their currency: how many, and the sum of their amounts.
 #[derive(PartialEq, Eq)]
-struct Tally(Vec<Sum>);
+pub(super) struct Tally(Vec<Sum>);
 
 impl Tally {
     fn new(vocabulary: &Vocabulary) -> Self {
@@ -96,10 +93,17 @@ impl Tally {
         self.add_to(items.currency_number(row), items.amount(row));
     }
 
-    #[inline]
     fn add_to(&mut self, currency: Option<u32>, amount: Amount) {
+        self.add_sum(currency, Sum { count: 1, amount });
+    }
+
+    /// Adds so many items of a currency with that sum of amounts.
+    #[inline]
+    pub(super) fn add_sum(&mut self, currency: Option<u32>, of: Sum) {
         let none = self.0.len() - 1;
-        self.0[currency.map_or(none, |currency| currency as usize)].add(amount);
+        let sum = &mut self.0[currency.map_or(none, |currency| currency as usize)];
+        sum.count += of.count;
+        sum.amount += of.amount;
     }
 
     fn text(&self, vocabulary: &Vocabulary) -> String {

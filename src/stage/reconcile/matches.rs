@@ -16,7 +16,7 @@ use super::{Night, order};
 use crate::money::{PRECISION, SCALE};
 use crate::table::build;
 use crate::table::identity::Identity;
-use crate::table::part::{NARROW_PRECISION, NO_ROW, PART_ROWS, identities, place, row_id, same_word};
+use crate::table::part::{Id, NARROW_PRECISION, NO_ROW, PART_ROWS, identities, place, row_id, same_word};
 use crate::table::read::column;
 use crate::table::reconciliation::MATCHES;
 use crate::table::sheet::{Pick, Picked, Sheet};
@@ -118,9 +118,10 @@ impl<'n> Pairs<'n> {
 
     fn identities(&self, rows: Range<usize>) -> ArrayRef {
         let Night { provider, merchant, .. } = self.night;
-        identities(self.of(rows).map(|(entry, record)| {
-            let kind = merchant.kind_word(record);
-            let (entry, record) = (provider.id(entry), merchant.id(record));
+        // All entries are asked for before the first is used: they lie anywhere in memory.
+        let entries: Vec<Id> = self.entries[rows.clone()].iter().map(|&entry| provider.id(entry)).collect();
+        identities(entries.into_iter().zip(&self.records[rows]).map(|(entry, &record)| {
+            let (kind, record) = (merchant.kind_word(record), merchant.id(record));
             entry.with_text(|entry| record.with_text(|record| Identity::of(&["match", entry, kind, record]))).number()
         }))
     }
@@ -174,7 +175,7 @@ fn first_stated<'n>(name: &str, text: Text<'n>, sides: [(&'n Items<'n>, &Arc<Vec
     let [(first, first_rows), (second, second_rows)] = sides;
     let mut parts: Vec<ArrayRef> = columns(first, name).collect();
     let states = |row: &u32| text(first, *row).is_some();
-    if first_rows.par_iter().with_min_len(PART_ROWS).all(states) {
+    if parts.par_iter().all(|part| all_stated(part)) {
         return Picked::rows(parts, first_rows);
     }
     let after_first = parts.len();
@@ -188,6 +189,12 @@ fn first_stated<'n>(name: &str, text: Text<'n>, sides: [(&'n Items<'n>, &Arc<Vec
     };
     let rows: Vec<u32> = first_rows.par_iter().zip(second_rows.par_iter()).with_min_len(PART_ROWS).map(choose).collect();
     Picked::rows(parts, &Arc::new(rows))
+}
+
+/// Whether every row of a text column has a text.
+fn all_stated(texts: &ArrayRef) -> bool {
+    let lengths = |texts: &StringArray| texts.value_offsets().windows(2).all(|ends| ends[0] < ends[1]);
+    *texts.data_type() != DataType::Null && texts.null_count() == 0 && lengths(texts.as_string::<i32>())
 }
 
 /// The fees of the entries; nothing charged where none is stated.

@@ -1,5 +1,7 @@
 //! The table `open_items`: what enters the next night.
 
+use std::sync::Arc;
+
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use rayon::prelude::*;
@@ -10,8 +12,7 @@ use crate::table::build;
 use crate::table::part::{place, row_id};
 use crate::table::read::column;
 use crate::table::reconciliation::OPEN_ITEMS;
-use crate::table::sheet::{Picked, Sheet};
-use std::sync::Arc;
+use crate::table::sheet::{Pick, Picked, Sheet};
 
 /// The items that are carried, sorted by side and identifier.
 pub(super) fn table(night: &Night) -> RecordBatch {
@@ -20,10 +21,14 @@ pub(super) fn table(night: &Night) -> RecordBatch {
     let mut rows = take(night.merchant, &night.records.carried, &mut parts);
     rows.extend(take(night.provider, &night.entries.carried, &mut parts));
     let rows = Arc::new(rows);
+    let in_order = rows.is_sorted();
     let columns = OPEN_ITEMS.columns.iter().map(|of| {
         let picked = match of.name {
             "business_date" => Picked::whole(build::same_date(night.rules.night, rows.len())),
-            name => Picked::rows(parts.iter().map(|part| ArrayRef::clone(column(part, name))).collect(), &rows),
+            name => {
+                let parts = parts.iter().map(|part| ArrayRef::clone(column(part, name))).collect();
+                if in_order { Picked { parts, rows: Pick::All } } else { Picked::rows(parts, &rows) }
+            }
         };
         (of.name, picked)
     });

@@ -45,7 +45,7 @@ pub(super) struct Pass {
     /// The word in column `pass`: what has to be equal.
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    keys: &'static [&'static str],
+    pub(super) keys: &'static [&'static str],
     /// Only records that do not say which provider was asked.
     without_provider: bool,
 }
@@ -64,7 +64,8 @@ impl Pass {
         self
     }
 
-    /// What this pass takes of the items of its kind that are still open, by part.
+    /// What this pass takes of the items of its kind that are still open, by part. The keys of its pairs are still to
+    /// be compared.
     pub(super) fn claims(&self, provider: &Items, entries: &[Rows], merchant: &Items, records: &[Rows]) -> Vec<Claims> {
         let records: Cow<[Rows]> = if self.without_provider {
             merchant.parts.iter().zip(records).map(|(part, rows)| part.without_provider(rows)).collect()
@@ -76,8 +77,11 @@ impl Pass {
         }
         let entries = Keys::of(provider.batches, self.keys).only(entries);
         let records = Keys::of(merchant.batches, self.keys).only(&records);
-        keyed::groups(&entries, &records, |claims: &mut Claims, entries, records| {
-            resolve(provider, merchant, entries, records, claims);
-        })
+        keyed::candidates(
+            &entries,
+            &records,
+            |claims: &mut Claims, alone| claims.pairs.extend_from_slice(alone),
+            |claims, entries, records| resolve(provider, merchant, entries, records, claims),
+        )
     }
 }

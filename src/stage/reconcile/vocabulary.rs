@@ -14,7 +14,8 @@ pub(super) struct Vocabulary<'a> {
 /// A column of few values, and the number of each of them.
 pub(super) struct Numbered<'a> {
     pub(super) words: Words<'a>,
-    numbers: Vec<u32>,
+    /// By code.
+    pub(super) numbers: Vec<u32>,
 }
 
 impl<'a> Vocabulary<'a> {

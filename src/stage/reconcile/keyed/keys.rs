@@ -2,13 +2,10 @@
 
 use std::cmp::Ordering;
 
-use arrow::array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch, StringArray};
-use arrow::datatypes::DataType;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use arrow::array::RecordBatch;
 
-use crate::table::identity::Identity;
-use crate::table::part::{Id, NO_ROW, PART_ROWS, identity, place, row_id};
-use crate::table::read::{Words, column, words_of};
+use super::column::{Column, Value, Vocabulary};
+use crate::table::part::{NO_ROW, PART_ROWS, place, row_id};
 
 /// The key columns of one side, and which of its rows take part.
 pub struct Keys<'a> {
@@ -31,14 +28,8 @@ struct Part<'a> {
     rows: usize,
 }
 
-/// A key column of one part.
-enum Column<'a> {
-    Texts(&'a StringArray),
-    /// Few values: each is hashed once.
-    Words(Words<'a>, Vec<u64>),
-    Identities(&'a FixedSizeBinaryArray),
-    Nothing,
-}
+/// The hash of a row's key, and the row.
+pub(super) type Hashed = (u64, u32);
 
 impl Rows {
     /// How many there are.
@@ -57,18 +48,11 @@ impl Rows {
     }
 
     /// Calls `each` with every place, in order.
+    #[inline]
     pub fn for_each(&self, each: impl FnMut(usize)) {
         match self {
             Self::All(rows) => (0..*rows).for_each(each),
             Self::These(rows) => rows.iter().copied().map(usize::from).for_each(each),
-        }
-    }
-
-    /// Calls `each` with every place, in order, until it fails.
-    pub fn try_for_each<E>(&self, each: impl FnMut(usize) -> Result<(), E>) -> Result<(), E> {
-        match self {
-            Self::All(rows) => (0..*rows).try_for_each(each),
-            Self::These(rows) => rows.iter().copied().map(usize::from).try_for_each(each),
         }
     }
 
@@ -89,7 +73,7 @@ impl<'a> Keys<'a> {
     /// The columns `names` of `parts`: text, words or identities. A row with an empty key column takes no part.
     ///
     /// # Panics
-    /// If a part has more rows than [`PART_ROWS`], or there are more rows than a name names.
+    /// If a part has more rows than [`PART_ROWS`], or there are more rows than can be named.
     #[must_use]
     pub fn of(parts: &'a [RecordBatch], names: &[&str]) -> Self {
         let part = |(number, part): (usize, &'a RecordBatch)| {
@@ -129,95 +113,61 @@ impl<'a> Keys<'a> {
         self.parts.iter().flat_map(|part| &part.columns).any(|column| matches!(column, Column::Identities(_)))
     }
 
-    /// Calls `each` with the hash and the name of every row of a part that takes part.
-    pub(super) fn hashes(&self, part: usize, identities: bool, mut each: impl FnMut(u64, u32)) {
-        let columns = &self.parts[part];
-        let hash = |row| {
-            if let Some(hash) = columns.hash(row, identities) {
-                each(hash, row_id(part, row));
+    /// The numbers of the words of every column of few values: equal words have equal numbers.
+    pub(super) fn numbers(&self, vocabulary: &mut Vocabulary<'a>) -> Numbers {
+        let part = |part: &Part<'a>| part.columns.iter().map(|column| column.numbers(vocabulary)).collect();
+        Numbers(self.parts.iter().map(part).collect())
+    }
+
+    /// Appends the hash of every row of a part that takes part. Hashing each column on top of the one before keeps
+    /// `a, bc` apart from `ab, c`.
+    pub(super) fn hash(&self, part: usize, identities: bool, hashed: &mut Vec<Hashed>) {
+        let from = hashed.len();
+        let all;
+        let rows = match self.only {
+            Some(only) => &only[part],
+            None => {
+                all = Rows::All(self.parts[part].rows);
+                &all
             }
         };
-        match self.only {
-            Some(only) => only[part].for_each(hash),
-            None => (0..columns.rows).for_each(hash),
+        rows.for_each(|row| hashed.push((0, row_id(part, row))));
+        for column in &self.parts[part].columns {
+            let kept = column.hash(&mut hashed[from..], identities);
+            hashed.truncate(from + kept);
         }
     }
 
-    /// Whether two rows that take part have one key.
+    /// The columns of a row's part, and its place there.
     #[inline]
+    pub(super) fn at(&self, row: u32) -> (&[Column<'a>], usize) {
+        let (part, row) = place(row);
+        (&self.parts[part].columns, row)
+    }
+
+    /// Whether two rows that take part have one key.
     pub(super) fn same(&self, row: u32, other: &Keys, other_row: u32) -> bool {
-        let ((part, row), (other_part, other_row)) = (place(row), place(other_row));
-        let columns = self.parts[part].columns.iter().zip(&other.parts[other_part].columns);
-        columns.into_iter().all(|(column, other)| match (column, other) {
-            (Column::Texts(texts), Column::Texts(others)) => texts.value(row).as_bytes() == others.value(other_row).as_bytes(),
-            _ => column.value(row) == other.value(other_row),
-        })
+        self.compare(row, other, other_row).is_eq()
     }
 
     /// The order of two rows by their keys.
     pub(super) fn compare(&self, row: u32, other: &Keys, other_row: u32) -> Ordering {
-        let ((part, row), (other_part, other_row)) = (place(row), place(other_row));
-        let values = self.parts[part].columns.iter().map(|column| column.value(row));
-        values.cmp(other.parts[other_part].columns.iter().map(|column| column.value(other_row)))
+        self.values(row).cmp(other.values(other_row))
+    }
+
+    fn values(&self, row: u32) -> impl Iterator<Item = Option<Value<'a>>> {
+        let (columns, row) = self.at(row);
+        columns.iter().map(move |column| column.value(row))
     }
 }
 
-impl Part<'_> {
-    /// The hash of a row's key, if it has one. Hashing each column on top of the one before keeps `a, bc` apart
-    /// from `ab, c`.
+/// The numbers of words by part, column and code.
+pub(super) struct Numbers(Vec<Vec<Vec<u32>>>);
+
+impl Numbers {
+    /// Those of the columns of a row's part.
     #[inline]
-    fn hash(&self, row: usize, identities: bool) -> Option<u64> {
-        self.columns.iter().try_fold(0, |hash, column| column.hash(row, hash, identities))
+    pub(super) fn at(&self, row: u32) -> &[Vec<u32>] {
+        &self.0[place(row).0]
     }
-}
-
-impl<'a> Column<'a> {
-    fn of(part: &'a RecordBatch, name: &str) -> Self {
-        let array = column(part, name);
-        match array.data_type() {
-            DataType::Null => Self::Nothing,
-            DataType::Utf8 => Self::Texts(array.as_string::<i32>()),
-            DataType::FixedSizeBinary(_) => Self::Identities(array.as_fixed_size_binary()),
-            _ => {
-                let words = words_of(array);
-                let hashes = words.values.iter().map(|word| hash_of_text(word.unwrap_or_default(), 0));
-                Self::Words(words, hashes.collect())
-            }
-        }
-    }
-
-    fn value(&self, row: usize) -> Option<Id<'a>> {
-        let text = match self {
-            Self::Texts(texts) => texts.is_valid(row).then(|| texts.value(row)),
-            Self::Words(words, _) => words.optional(row),
-            Self::Identities(numbers) => return numbers.is_valid(row).then(|| Id::Number(identity(numbers.value(row)))),
-            Self::Nothing => None,
-        };
-        text.filter(|text| !text.is_empty()).map(Id::Text)
-    }
-
-    #[inline]
-    fn hash(&self, row: usize, seed: u64, identities: bool) -> Option<u64> {
-        match self {
-            Self::Words(words, hashes) if seed == 0 => {
-                let code = words.code(row)?;
-                (!words.values.value(code).is_empty()).then(|| hashes[code])
-            }
-            Self::Identities(numbers) => {
-                numbers.is_valid(row).then(|| xxh3_64_with_seed(numbers.value(row), seed))
-            }
-            _ => match self.value(row)? {
-                Id::Text(text) if identities => Some(match Identity::parse(text) {
-                    Some(number) => xxh3_64_with_seed(&number.number().to_be_bytes(), seed),
-                    None => hash_of_text(text, seed),
-                }),
-                Id::Text(text) => Some(hash_of_text(text, seed)),
-                Id::Number(number) => Some(xxh3_64_with_seed(&number.number().to_be_bytes(), seed)),
-            },
-        }
-    }
-}
-
-fn hash_of_text(text: &str, seed: u64) -> u64 {
-    xxh3_64_with_seed(text.as_bytes(), seed)
 }

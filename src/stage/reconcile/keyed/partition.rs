@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::Keys;
+use super::keys::{Hashed, Keys};
 
 /// Rows hashed and split as one piece: its tags and hashes stay in the cache of a core.
 const CHUNK: usize = 1 << 17;
@@ -50,7 +50,13 @@ impl Chunk {
 
 /// The tags of all rows that take part.
 pub(super) fn split(keys: &Keys, bits: u32, identities: bool) -> Vec<Chunk> {
-    chunks(keys).into_par_iter().map(|parts| split_chunk(keys, parts, bits, identities)).collect()
+    let split = |hashed: &mut Vec<Hashed>, parts: Range<usize>| {
+        hashed.clear();
+        hashed.reserve(parts.clone().map(|part| keys.rows_of(part)).sum());
+        parts.for_each(|part| keys.hash(part, identities, hashed));
+        split_chunk(hashed, bits)
+    };
+    chunks(keys).into_par_iter().map_init(Vec::new, split).collect()
 }
 
 /// Parts, put together while they have no more rows than a chunk.
@@ -70,20 +76,14 @@ fn chunks(keys: &Keys) -> Vec<Range<usize>> {
     chunks
 }
 
-fn split_chunk(keys: &Keys, parts: Range<usize>, bits: u32, identities: bool) -> Chunk {
+fn split_chunk(hashed: &[Hashed], bits: u32) -> Chunk {
     let partition_of = |hash: u64| usize::try_from(hash.unbounded_shr(64 - bits)).expect("at most twelve bits are left");
-    let mut hashes = Vec::with_capacity(parts.clone().map(|part| keys.rows_of(part)).sum());
     // A counting sort: how many go to each partition, where each starts, then every tag to its place.
     let mut ends = vec![0; 1 << bits];
-    for part in parts {
-        keys.hashes(part, identities, |hash, row| {
-            ends[partition_of(hash)] += 1;
-            hashes.push((hash, row));
-        });
-    }
+    hashed.iter().for_each(|&(hash, _)| ends[partition_of(hash)] += 1);
     starts(&mut ends);
-    let mut tags = vec![0; hashes.len()];
-    for (hash, row) in hashes {
+    let mut tags = vec![0; hashed.len()];
+    for &(hash, row) in hashed {
         let place = &mut ends[partition_of(hash)];
         tags[*place as usize] = tag(hash, row);
         *place += 1;
