@@ -30,6 +30,7 @@ pub use archive::Archived;
 pub use audit::AuditLine;
 pub use lock::NightLock;
 pub use manifest::{Input, Manifest, Night, Output, PreviousNight, SCHEMA_VERSION};
+pub use parquet::Division;
 pub use publish::{Published, Staging};
 
 use crate::error::{Error, Exit, Result};

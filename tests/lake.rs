@@ -5,21 +5,27 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::{cast, take};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use chrono::NaiveDate;
+use proptest::prelude::*;
 use tempfile::TempDir;
 use tieout::error::Exit;
-use tieout::lake::{Lake, Night, PreviousNight, Published};
+use tieout::lake::{Division, Lake, Night, PreviousNight, Published};
 use tieout::money::Amount;
 use tieout::table::build;
-use tieout::table::column::{Table, Type};
+use tieout::table::column::{Column, Table, Type, optional, required};
 use tieout::table::entries::ENTRIES;
+use tieout::table::identity::{Identity, identity};
+use tieout::table::part::{NARROW_PRECISION, NO_ROW, nothing, row_id};
 use tieout::table::records::ORDERS;
-use tieout::table::sheet::Sheet;
+use tieout::table::sheet::{Pick, Picked, Sheet};
 use tieout::table::{self, TABLES};
+
+use crate::laws::Chance;
 
 fn day(day_of_month: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 11, day_of_month).unwrap()
@@ -133,6 +139,208 @@ fn every_table_reads_back_as_it_was_written() {
         let written: BTreeSet<String> = lines(&written);
         assert_eq!(lines(&read), written, "{}", table.name);
     }
+}
+
+/// A table with every type of column, filled and not.
+static EVERY: Table = Table {
+    name: "every",
+    grain: "row",
+    key: &["key"],
+    columns: &[
+        required("key", Type::Text, ""),
+        required("text", Type::Text, ""),
+        optional("maybe_text", Type::Text, ""),
+        required("word", Type::Word, ""),
+        optional("maybe_word", Type::Word, ""),
+        required("amount", Type::Amount, ""),
+        optional("maybe_amount", Type::Amount, ""),
+        optional("maybe_rate", Type::Rate, ""),
+        required("instant", Type::Instant, ""),
+        optional("maybe_instant", Type::Instant, ""),
+        required("date", Type::Date, ""),
+        optional("maybe_date", Type::Date, ""),
+        required("count", Type::Count, ""),
+        optional("maybe_count", Type::Count, ""),
+        required("ratio", Type::Ratio, ""),
+        optional("maybe_ratio", Type::Ratio, ""),
+        required("flag", Type::Flag, ""),
+        optional("maybe_flag", Type::Flag, ""),
+    ],
+};
+
+/// Rows of [`EVERY`]: values that repeat or do not, share beginnings or do not, are long, wide, empty or missing.
+fn rows_of_every_kind(rows: usize, chance: &mut Chance) -> RecordBatch {
+    let column = |column: &'static Column, chance: &mut Chance| -> ArrayRef {
+        let style = chance.below(5);
+        // Of how many rows one is empty; of none of them, or of all.
+        let empty = if column.nullable { [usize::MAX, 2, 7, 40, 1][chance.below(5)] } else { usize::MAX };
+        let different = [1, 2, 9, 300, 1_000_000][chance.below(5)];
+        let numbers: Vec<Option<i64>> = (0..rows)
+            .map(|_| (empty == usize::MAX || chance.below(empty) > 0).then(|| i64::try_from(chance.below(different)).unwrap()))
+            .collect();
+        let text = |number: i64| match style {
+            0 => format!("{number}"),
+            1 => format!("SO2026112000{number:07}"),
+            2 => identity(&[&number.to_string()]),
+            3 => ["", "支付宝", "\u{10ffff}"][usize::try_from(number % 3).unwrap()].repeat(usize::try_from(number % 40).unwrap()),
+            _ => format!("{}{number}", "z".repeat(62)),
+        };
+        let wide = |number: i64| match style {
+            0 => i128::from(number) * 1_000_000,
+            1 => i128::from(number) - 500_000,
+            2 => (i128::from(number) - 3) * 10_i128.pow(17),
+            3 => -i128::from(number) * 123_456_789,
+            _ => i128::from(number),
+        };
+        let narrow = |number: i64| match style {
+            0 => number,
+            1 => number.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed()),
+            2 => 1_790_000_000_000_000 + number * 1_000_000,
+            3 => -number,
+            _ => i64::MIN + number,
+        };
+        let number = |number: i64| i32::try_from(number).unwrap();
+        match column.kind {
+            _ if column.name == "key" => build::texts((0..rows).map(|row| Some(format!("{row:09}")))),
+            Type::Text => build::texts(numbers.iter().map(|value| value.map(text))),
+            Type::Word => build::words(numbers.iter().map(|value| value.map(text))),
+            Type::Amount => build::amounts(numbers.iter().map(|value| value.map(|value| Amount(wide(value))))),
+            Type::Rate => build::rates(numbers.iter().map(|value| value.map(wide))),
+            Type::Instant => build::instants(numbers.iter().map(|value| value.map(narrow))),
+            Type::Date => build::dates(numbers.iter().map(|value| value.map(number))),
+            Type::Count => Arc::new(numbers.iter().map(|value| value.map(narrow)).collect::<Int64Array>()),
+            Type::Ratio => build::ratios(numbers.iter().map(|value| value.map(|value| f64::from(number(value)) / 7.0))),
+            Type::Flag => Arc::new(numbers.iter().map(|value| value.map(|value| value % 2 == 1)).collect::<BooleanArray>()),
+        }
+    };
+    EVERY.batch(EVERY.columns.iter().map(|about| (about.name, column(about, chance))))
+}
+
+/// The same rows in other parts: end to end, or anywhere in parts of compact types.
+fn parted(batch: &RecordBatch, chance: &mut Chance) -> Sheet {
+    let rows = batch.num_rows();
+    let parts = 1 + chance.below(6);
+    let some = |array: &ArrayRef, rows: &[u32]| take(array, &UInt32Array::from(rows.to_vec()), None).unwrap();
+    let column = |about: &Column, array: &ArrayRef, chance: &mut Chance| -> Picked {
+        if chance.below(4) == 0 {
+            let mut cuts: Vec<usize> = (1..parts).map(|_| chance.below(rows + 1)).chain([0, rows]).collect();
+            cuts.sort_unstable();
+            let slice = |cut: &[usize]| compact(array.slice(cut[0], cut[1] - cut[0]), about.kind);
+            return Picked { parts: cuts.windows(2).map(slice).collect(), rows: Pick::All };
+        }
+        let mut rows_of: Vec<Vec<u32>> = vec![Vec::new(); parts];
+        let mut names = Vec::new();
+        for row in 0..rows {
+            if array.is_null(row) && chance.below(2) == 0 {
+                names.push(NO_ROW);
+                continue;
+            }
+            // Rows that are in no order, or not named at all, are in a part too.
+            let part = chance.below(parts);
+            if chance.below(10) == 0 {
+                rows_of[part].push(u32::try_from(chance.below(rows)).unwrap());
+            }
+            names.push(row_id(part, rows_of[part].len()));
+            rows_of[part].push(u32::try_from(row).unwrap());
+        }
+        let parts = rows_of.iter().map(|rows| compact(some(array, rows), about.kind)).collect();
+        Picked::rows(parts, &Arc::new(names))
+    };
+    let columns = EVERY.columns.iter().zip(batch.columns());
+    Sheet::new(&EVERY, rows, columns.map(|(about, array)| (about.name, column(about, array, chance))))
+}
+
+/// A part's array in the smallest type that holds it.
+fn compact(array: ArrayRef, kind: Type) -> ArrayRef {
+    let fits = |limit: i128| array.as_primitive::<Decimal128Type>().iter().flatten().all(|number| number.abs() < limit);
+    let identities = || -> Option<Vec<Option<[u8; 16]>>> {
+        let texts = array.as_string::<i32>().iter();
+        texts.map(|text| text.map_or(Some(None), |text| Identity::parse(text).map(|number| Some(bytes_of(number))))).collect()
+    };
+    match kind {
+        _ if array.null_count() == array.len() => nothing(array.len()),
+        Type::Word => {
+            let codes = DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8));
+            cast(&cast(&array, &DataType::Utf8).unwrap(), &codes).unwrap()
+        }
+        Type::Amount if fits(10_i128.pow(18)) => cast(&array, &DataType::Decimal64(NARROW_PRECISION, 8)).unwrap(),
+        Type::Count if array.as_primitive::<Int64Type>().iter().flatten().all(|count| u32::try_from(count).is_ok()) => {
+            cast(&array, &DataType::UInt32).unwrap()
+        }
+        Type::Text => match identities() {
+            Some(identities) => {
+                Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(identities.into_iter(), 16).unwrap())
+            }
+            None => array,
+        },
+        _ => array,
+    }
+}
+
+/// An identity in sixteen bytes.
+fn bytes_of(identity: Identity) -> [u8; 16] {
+    const DIGITS: &str = "0123456789abcdefghjkmnpqrstvwxyz";
+    let digit = |digit: char| u128::try_from(DIGITS.find(digit).unwrap()).unwrap();
+    identity.to_string().chars().fold(0, |number, letter| number << 5 | digit(letter)).to_be_bytes()
+}
+
+fn publish_divided(sheet: Sheet, division: Division, threads: usize) -> (Vec<ArrayRef>, String) {
+    let (_folder, lake) = new_lake();
+    let lock = lake.lock(day(20)).unwrap();
+    let staging = lake.stage(&lock, "0.1.0").divided(division);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| rayon::in_place_scope(|scope| staging.add(scope, sheet)));
+    let published = lake.publish_staged(&lock, night(day(20), "a"), staging.finish().unwrap()).unwrap();
+    let read = lake.read(&EVERY, day(20)).unwrap();
+    assert_eq!(read.schema(), EVERY.schema());
+    (plain(&read), format!("{:?}", published.manifest.outputs))
+}
+
+fn same_rows(left: &[ArrayRef], right: &[ArrayRef]) -> Result<(), TestCaseError> {
+    for ((left, right), column) in left.iter().zip(right).zip(EVERY.columns) {
+        prop_assert_eq!(left.len(), right.len());
+        let differing = (0..left.len()).find(|&row| left.slice(row, 1) != right.slice(row, 1));
+        let shown = differing.map(|row| (row, left.slice(row, 1), right.slice(row, 1)));
+        prop_assert!(shown.is_none(), "column {}, row {:?}", column.name, shown);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_read_back_and_bytes_depend_on_them_alone(
+        seed: u64,
+        rows in 1_usize..700,
+        group in 1_usize..800,
+        page in 1_usize..300,
+        dictionary in 1_usize..200,
+    ) {
+        let mut chance = Chance(seed);
+        let batch = rows_of_every_kind(rows, &mut chance);
+        let division = Division { group, page, dictionary };
+        let (read, whole) = publish_divided(Sheet::of(&EVERY, &batch), division, 1);
+        same_rows(&read, &plain(&batch))?;
+        for threads in [1, 2] {
+            let sheet = parted(&batch, &mut chance);
+            same_rows(&plain(&sheet.batch()), &plain(&batch))?;
+            let (read, outputs) = publish_divided(sheet, division, threads);
+            same_rows(&read, &plain(&batch))?;
+            prop_assert_eq!(&outputs, &whole);
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "the rows come ordered by their key")]
+fn rows_that_are_named_out_of_order_are_not_written() {
+    let rows = 10_u32;
+    let batch = rows_of_every_kind(10, &mut Chance(1));
+    let backwards = Arc::new((0..rows).rev().collect::<Vec<u32>>());
+    let columns = EVERY.columns.iter().zip(batch.columns());
+    let columns = columns.map(|(about, array)| (about.name, Picked::rows(vec![array.clone()], &backwards)));
+    publish_divided(Sheet::new(&EVERY, 10, columns), Division { group: 10, page: 5, dictionary: 10 }, 1);
 }
 
 /// Each row as text, whatever the order.

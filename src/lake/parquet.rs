@@ -9,6 +9,7 @@ mod dictionary;
 mod pages;
 mod parts;
 mod runs;
+mod texts;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -40,8 +41,22 @@ use crate::money::Amount;
 use crate::table::column::{Table, Type};
 use crate::table::sheet::Sheet;
 
-/// Rows of every row group but the last: a fixed number, or the bytes would depend on the machine.
-const ROWS_OF_A_GROUP: usize = 512 * 1024;
+/// How a file is divided: in fixed numbers, or the bytes would depend on the machine. What is published is divided
+/// one way; tests divide less into more.
+#[derive(Clone, Copy, Debug)]
+pub struct Division {
+    /// Rows of every row group but the last.
+    pub group: usize,
+    /// Rows of every page but the last of a row group.
+    pub page: usize,
+    /// Most values of a dictionary. Pages after the one that has more do without.
+    pub dictionary: usize,
+}
+
+impl Division {
+    /// Of every published file.
+    pub(super) const PUBLISHED: Self = Self { group: 512 * 1024, page: 64 * 1024, dictionary: 128 * 1024 };
+}
 
 /// What was written.
 #[derive(Debug)]
@@ -56,11 +71,11 @@ pub(super) struct Written {
 }
 
 /// Writes `sheet`, which is ordered by the key of its table, to a new file; reads its end back, compares, and syncs it.
-pub(super) fn write(path: &Path, sheet: &Sheet, night: NaiveDate, version: &str) -> Result<Written> {
+pub(super) fn write(path: &Path, sheet: &Sheet, division: Division, night: NaiveDate, version: &str) -> Result<Written> {
     let table = sheet.table;
     let properties = properties(table, night, version);
     let (mut writer, sums) =
-        encode(durable::create_new(path)?, sheet, ROWS_OF_A_GROUP, properties).map_err(|error| unwritable(path, error))?;
+        encode(durable::create_new(path)?, sheet, division, properties).map_err(|error| unwritable(path, error))?;
     writer.flush().and_then(|()| writer.file.sync_all()).map_err(|error| durable::failed("write", path, &error))?;
     let amounts = table.columns.iter().zip(sums).filter(|(column, _)| column.kind == Type::Amount);
     let written = Written {
@@ -113,7 +128,7 @@ pub(super) fn footer_sha256(path: &Path) -> Result<String> {
 fn encode(
     file: File,
     sheet: &Sheet,
-    rows_of_a_group: usize,
+    division: Division,
     properties: WriterPropertiesPtr,
 ) -> std::result::Result<(HashingFile, Vec<Amount>), ParquetError> {
     let root = ArrowSchemaConverter::new().convert(&sheet.table.published_schema())?.root_schema_ptr();
@@ -128,9 +143,9 @@ fn encode(
         .collect();
     let key = sheet.table.position(sheet.table.key[0]);
     let mut sums = vec![Amount::ZERO; columns.len()];
-    for start in (0..sheet.rows).step_by(rows_of_a_group) {
-        let rows = start..sheet.rows.min(start + rows_of_a_group);
-        let encoded = columns.par_iter().with_max_len(1).map(|column| column.encode(rows.clone()));
+    for start in (0..sheet.rows).step_by(division.group) {
+        let rows = start..sheet.rows.min(start + division.group);
+        let encoded = columns.par_iter().with_max_len(1).map(|column| column.encode(rows.clone(), division));
         let encoded: Vec<(Chunk, i128)> = encoded.collect::<std::result::Result<_, _>>()?;
         assert!(encoded[key].0.is_ascending, "table {}: the rows come ordered by their key", sheet.table.name);
         let mut group = writer.next_row_group()?;

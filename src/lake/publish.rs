@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use rayon::Scope;
 
 use super::manifest::{Manifest, Night, Output, SCHEMA_VERSION};
+use super::parquet::Division;
 use super::store::Store;
 use super::{Lake, NightLock, data_path, durable, manifest_path, order, parquet};
 use crate::error::{Error, Result};
@@ -35,7 +36,13 @@ impl Lake {
     #[must_use]
     pub fn stage(&self, lock: &NightLock, version: &str) -> Staging {
         let staged = Mutex::new(Vec::new());
-        Staging { night: lock.night(), folder: lock.folder().to_path_buf(), version: version.to_owned(), staged }
+        Staging {
+            night: lock.night(),
+            folder: lock.folder().to_path_buf(),
+            version: version.to_owned(),
+            division: Division::PUBLISHED,
+            staged,
+        }
     }
 
     /// Publishes staged tables: moves them into place, and creates the manifest.
@@ -115,10 +122,17 @@ pub struct Staging {
     night: NaiveDate,
     folder: PathBuf,
     version: String,
+    division: Division,
     staged: Mutex<Vec<Result<Output>>>,
 }
 
 impl Staging {
+    /// Divides files otherwise than published ones are: for tests.
+    #[must_use]
+    pub fn divided(self, division: Division) -> Self {
+        Self { division, ..self }
+    }
+
     /// Writes a table in the background of `scope`: ordered by its key, as a sheet of named rows must come.
     pub fn add<'scope>(&'scope self, scope: &Scope<'scope>, sheet: Sheet) {
         scope.spawn(move |_| {
@@ -130,7 +144,8 @@ impl Staging {
     fn write(&self, sheet: Sheet) -> Result<Output> {
         let sheet = order::by_key(sheet);
         let table = sheet.table;
-        let written = parquet::write(&self.folder.join(staged_name(table.name)), &sheet, self.night, &self.version)?;
+        let written =
+            parquet::write(&self.folder.join(staged_name(table.name)), &sheet, self.division, self.night, &self.version)?;
         Ok(Output {
             table: table.name.to_owned(),
             path: data_path(table, self.night),

@@ -23,17 +23,12 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::dictionary::{Lexicon, Number, Numbers, Words};
 use super::pages::{Bounds, Chunk, Pages};
-use super::parts::{Codes, Flags, Identities, Lane, Parts, Texts};
-use super::{delta, runs};
+use super::parts::{Codes, Flags, Identities, Lane, Parts, Utf8};
+use super::texts::{Text, Texts};
+use super::{Division, delta, runs};
 use crate::table::column::{self, RATE_SCALE, Type};
 use crate::table::identity::Identity;
 use crate::table::sheet::{Picked, published};
-
-/// Rows of every page but the last of a chunk.
-const ROWS_OF_A_PAGE: usize = 64 * 1024;
-/// Most words, and most numbers, of a dictionary; the pages after the one that has more do without.
-const MOST_WORDS: usize = 1 << 16;
-const MOST_NUMBERS: usize = 1 << 17;
 
 /// A column of a sheet, to be encoded.
 pub(super) struct Column<'a> {
@@ -44,7 +39,7 @@ pub(super) struct Column<'a> {
 
 /// Where the values are, and as what.
 enum Values<'a> {
-    Texts(Parts<'a, Texts<'a>>),
+    Texts(Parts<'a, Utf8<'a>>),
     Identities(Parts<'a, Identities<'a>>),
     NarrowWords(Parts<'a, Codes<'a, u16>>, Lexicon<'a>),
     WideWords(Parts<'a, Codes<'a, i32>>, Lexicon<'a>),
@@ -85,7 +80,7 @@ impl<'a> Column<'a> {
             })),
             (Type::Text, _) => Values::Texts(Parts::new(picked, parts, |part| {
                 let texts = part.as_string::<i32>();
-                Texts { offsets: texts.value_offsets(), bytes: texts.value_data() }
+                Utf8 { offsets: texts.value_offsets(), bytes: texts.value_data() }
             })),
             (Type::Word, Some(DataType::Dictionary(codes, _))) if **codes == DataType::Int32 => {
                 let mut lexicon = Entries::default();
@@ -129,10 +124,17 @@ impl<'a> Column<'a> {
     }
 
     /// The rows `rows`, encoded; and the sum of their amounts.
-    pub(super) fn encode(&self, rows: Range<usize>) -> Result<(Chunk, i128)> {
+    pub(super) fn encode(&self, rows: Range<usize>, division: Division) -> Result<(Chunk, i128)> {
         SCRATCH.with_borrow_mut(|scratch| {
-            let mut making =
-                Making { column: self, rows, pages: Pages::new(self.stored.clone()), sum: 0, begins_alike: None, scratch };
+            let mut making = Making {
+                column: self,
+                rows,
+                division,
+                pages: Pages::new(self.stored.clone()),
+                sum: 0,
+                begins_alike: None,
+                scratch,
+            };
             let dictionary = match &self.values {
                 Values::Texts(parts) => making.texts(parts)?,
                 Values::Identities(parts) => making.identities(parts)?,
@@ -182,8 +184,7 @@ struct Scratch {
     body: Vec<u8>,
     held: Vec<bool>,
     codes: Vec<u32>,
-    lengths: Vec<u32>,
-    digits: Vec<[u8; Identity::LENGTH]>,
+    texts: Texts,
 }
 
 thread_local! {
@@ -194,6 +195,7 @@ thread_local! {
 struct Making<'m, 'a> {
     column: &'m Column<'a>,
     rows: Range<usize>,
+    division: Division,
     pages: Pages,
     sum: i128,
     /// Whether texts begin as the one before does, once one page was seen.
@@ -202,11 +204,12 @@ struct Making<'m, 'a> {
 }
 
 impl<'a> Making<'_, 'a> {
-    fn texts(&mut self, parts: &Parts<'a, Texts<'a>>) -> Result<Option<usize>> {
-        let mut texts: Vec<&[u8]> = Vec::new();
+    fn texts(&mut self, parts: &Parts<'a, Utf8<'a>>) -> Result<Option<usize>> {
+        let mut texts: Vec<Text<'_>> = Vec::new();
         for page in self.page_rows() {
             parts.gather(page.clone(), &mut texts, &mut self.scratch.held);
-            self.text_page(page.len(), &texts)?;
+            self.scratch.texts.set(&texts);
+            self.text_page(page.len())?;
         }
         Ok(None)
     }
@@ -215,58 +218,57 @@ impl<'a> Making<'_, 'a> {
         let mut numbers: Vec<u128> = Vec::new();
         for page in self.page_rows() {
             parts.gather(page.clone(), &mut numbers, &mut self.scratch.held);
-            let mut digits = std::mem::take(&mut self.scratch.digits);
-            digits.clear();
-            digits.extend(numbers.iter().map(|&number| Identity::from_number(number).digits()));
-            let texts: Vec<&[u8]> = digits.iter().map(|digits| &digits[..]).collect();
-            self.text_page(page.len(), &texts)?;
-            self.scratch.digits = digits;
+            self.scratch.texts.set_all(numbers.iter().map(|&number| Identity::from_number(number).digits()));
+            self.text_page(page.len())?;
         }
         Ok(None)
     }
 
-    fn text_page(&mut self, rows: usize, texts: &[&[u8]]) -> Result<()> {
-        self.begin(rows, texts.len());
-        let Scratch { body, codes: shared, lengths, .. } = &mut *self.scratch;
-        let mut begins_alike = self.begins_alike == Some(true);
+    /// Adds a page of the texts in the scratch.
+    fn text_page(&mut self, rows: usize) -> Result<()> {
+        let count = self.scratch.texts.len();
+        self.begin(rows, count);
+        let Scratch { body, texts, .. } = &mut *self.scratch;
         if self.begins_alike != Some(false) {
-            delta::shared(texts, shared);
-            if self.begins_alike.is_none() && !texts.is_empty() {
-                begins_alike = shared.iter().map(|&shared| shared as usize).sum::<usize>() >= 2 * texts.len();
-                self.begins_alike = Some(begins_alike);
+            let shared = texts.share();
+            if count > 0 {
+                self.begins_alike.get_or_insert(shared >= 2 * count);
             }
         }
-        let bounds = text_bounds(texts, if begins_alike { shared } else { &[] });
+        let begins_alike = self.begins_alike == Some(true);
         let encoding = if begins_alike {
-            delta::encode_ends(texts, shared, lengths, body);
+            texts.encode_ends(body);
             Encoding::DELTA_BYTE_ARRAY
         } else {
-            delta::encode_texts(texts, lengths, body);
+            texts.encode(body);
             Encoding::DELTA_LENGTH_BYTE_ARRAY
         };
-        self.pages.add(body, encoding, rows, rows - texts.len(), bounds)
+        self.pages.add(body, encoding, rows, rows - count, texts.bounds(begins_alike))
     }
 
     fn words<L: Lane<Value = u32>>(&mut self, parts: &Parts<'a, L>, lexicon: &Lexicon<'a>) -> Result<Option<usize>> {
         let mut dictionary = Words::new(lexicon);
+        let most = self.division.dictionary;
         let mut entries: Vec<u32> = Vec::new();
         let is_constant = parts.is_full() && lexicon.only().is_some();
         for page in self.page_rows() {
             if is_constant {
+                self.scratch.held.clear();
                 entries.clear();
                 entries.resize(page.len(), 0);
             } else {
                 parts.gather(page.clone(), &mut entries, &mut self.scratch.held);
             }
-            if dictionary.words().len() <= MOST_WORDS {
+            if dictionary.words().len() <= most {
                 dictionary.encode(&entries, &mut self.scratch.codes);
             }
-            if dictionary.words().len() <= MOST_WORDS {
+            if dictionary.words().len() <= most {
                 let bounds = dictionary.bounds().map(|(least, greatest)| (least.to_vec(), greatest.to_vec()));
                 self.code_page(page.len(), entries.len(), dictionary.words().len(), bounds)?;
             } else {
-                let texts: Vec<&[u8]> = entries.iter().map(|&entry| lexicon.text(entry)).collect();
-                self.text_page(page.len(), &texts)?;
+                let texts: Vec<Text<'_>> = entries.iter().map(|&entry| lexicon.text(entry).into()).collect();
+                self.scratch.texts.set(&texts);
+                self.text_page(page.len())?;
             }
         }
         self.scratch.body.clear();
@@ -292,7 +294,7 @@ impl<'a> Making<'_, 'a> {
                 of_page.encode(&numbers, &mut self.scratch.codes);
                 let different = of_page.values().len();
                 let is_first = page.start == self.rows.start;
-                repeats = if is_first { different <= numbers.len() / 4 * 3 + 3 } else { different <= MOST_NUMBERS };
+                repeats = if is_first { different <= numbers.len() / 4 * 3 + 3 } else { different <= self.division.dictionary };
                 if is_first && !repeats {
                     dictionary = None;
                 }
@@ -353,8 +355,8 @@ impl<'a> Making<'_, 'a> {
     }
 
     fn page_rows(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let rows = self.rows.clone();
-        rows.clone().step_by(ROWS_OF_A_PAGE).map(move |start| start..rows.end.min(start + ROWS_OF_A_PAGE))
+        let (rows, page) = (self.rows.clone(), self.division.page);
+        rows.clone().step_by(page).map(move |start| start..rows.end.min(start + page))
     }
 
     /// Begins the body of a page with which of its rows hold one of its `count` values.
@@ -429,30 +431,4 @@ fn number_bounds<N: Number>(numbers: &[N], stored: Stored) -> Option<Bounds> {
         bytes
     };
     Some((bytes(least), bytes(greatest)))
-}
-
-/// The first and the last in order of texts, of which each begins with as many bytes of the one before as `shared`
-/// says, if it says anything.
-fn text_bounds(texts: &[&[u8]], shared: &[u32]) -> Option<Bounds> {
-    let (&first, rest) = texts.split_first()?;
-    // What every text begins with need not be compared; eight bytes after that tell nearly all apart.
-    let common = shared.iter().skip(1).min().map_or(0, |&shared| shared as usize);
-    let key = |text: &[u8]| {
-        let end = &text[common..];
-        match end.first_chunk::<8>() {
-            Some(eight) => u64::from_be_bytes(*eight),
-            None => end.iter().enumerate().fold(0, |key, (at, &byte)| key | u64::from(byte) << (56 - 8 * at)),
-        }
-    };
-    let (mut least, mut greatest) = ((key(first), first), (key(first), first));
-    for &text in rest {
-        let key = key(text);
-        if key <= least.0 && (key, text) < least {
-            least = (key, text);
-        }
-        if key >= greatest.0 && (key, text) > greatest {
-            greatest = (key, text);
-        }
-    }
-    Some((least.1.to_vec(), greatest.1.to_vec()))
 }

@@ -8,6 +8,7 @@ use std::ops::Range;
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 
+use super::texts::Text;
 use crate::table::part::{NO_ROW, PART_ROWS, place};
 use crate::table::sheet::{Pick, Picked};
 
@@ -39,19 +40,19 @@ numbers!(u32, i32, i64, i128, f64);
 
 /// Texts, end to end.
 #[derive(Clone, Copy)]
-pub(super) struct Texts<'a> {
+pub(super) struct Utf8<'a> {
     pub(super) offsets: &'a [i32],
     pub(super) bytes: &'a [u8],
 }
 
-impl<'a> Lane for Texts<'a> {
-    type Value = &'a [u8];
+impl<'a> Lane for Utf8<'a> {
+    type Value = Text<'a>;
     const NOTHING: Self = Self { offsets: &[0, 0], bytes: &[] };
 
     #[inline]
-    fn get(self, place: usize) -> &'a [u8] {
-        let [from, to] = [self.offsets[place], self.offsets[place + 1]];
-        &self.bytes[from.cast_unsigned() as usize..to.cast_unsigned() as usize]
+    fn get(self, place: usize) -> Text<'a> {
+        let [from, to] = [self.offsets[place], self.offsets[place + 1]].map(|offset| offset.cast_unsigned() as usize);
+        Text::new(&self.bytes[from..], to - from)
     }
 }
 
