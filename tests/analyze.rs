@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -150,7 +151,7 @@ fn hundredths(number: i64) -> Amount {
 }
 
 fn run(orders: &RecordBatch, attempts: &RecordBatch, outcomes: &Outcomes) -> Result<Analysis> {
-    run_parts(&[orders.clone()], &[attempts.clone()], std::slice::from_ref(outcomes))
+    run_parts(from_ref(orders), from_ref(attempts), from_ref(outcomes))
 }
 
 fn run_parts(orders: &[RecordBatch], attempts: &[RecordBatch], outcomes: &[Outcomes]) -> Result<Analysis> {
@@ -322,11 +323,11 @@ fn an_order_or_attempt_stated_twice_is_against_the_law() {
     let once = orders(&[("O", 5, 100, "USD", "paid", "-"), ("P", 3, 200, "USD", "expired", "-")]);
     let twice = orders(&[("O", 5, 100, "USD", "paid", "-"), ("O", 3, 200, "USD", "expired", "-")]);
     let attempt = |id| (id, "O", 6, "stripe", "-", "pending", "-", "-", "excluded", false);
-    let (one, of_one) = attempts(&[attempt("A"), attempt("B")]);
-    let (same, of_same) = attempts(&[attempt("A"), attempt("A")]);
-    assert_eq!(run(&once, &one, &of_one).map(drop), Ok(()));
-    for (orders, attempts, outcomes) in [(&twice, &one, &of_one), (&once, &same, &of_same)] {
-        assert_eq!(run(orders, attempts, outcomes).unwrap_err().exit, Exit::LawBroken);
+    let (distinct, outcomes) = attempts(&[attempt("A"), attempt("B")]);
+    let (repeated, _) = attempts(&[attempt("A"), attempt("A")]);
+    assert_eq!(run(&once, &distinct, &outcomes).map(drop), Ok(()));
+    for (orders, attempts) in [(&twice, &distinct), (&once, &repeated)] {
+        assert_eq!(run(orders, attempts, &outcomes).unwrap_err().exit, Exit::LawBroken);
     }
 }
 

@@ -19,9 +19,11 @@ mod facts;
 mod failure_reasons;
 mod fate;
 mod funnel;
+mod keys;
 mod kinds;
 mod link;
 mod orders;
+mod pack;
 mod progress;
 mod success_rates;
 mod tally;
@@ -80,10 +82,15 @@ pub fn analyze(inputs: &Inputs, rules: &Rules) -> Result<Analysis> {
     assert_eq!(inputs.outcomes.len(), inputs.attempts.len(), "there are outcomes for every part of the attempts");
     let facts = facts::establish(inputs, rules)?;
     let cells = cells::Cells::of(&facts)?;
-    Ok(Analysis {
-        funnel: funnel::funnel(&facts, rules)?,
-        success_rates: success_rates::success_rates(&cells, &facts, rules)?,
-        abandonment: abandonment::abandonment(&cells, &facts, rules)?,
-        failure_reasons: failure_reasons::failure_reasons(&cells, &facts, rules)?,
-    })
+    let (funnel, (success_rates, (abandonment, failure_reasons))) = rayon::join(
+        || funnel::funnel(&facts, rules),
+        || {
+            let rest = || {
+                let reasons = || failure_reasons::failure_reasons(&cells, &facts, rules);
+                rayon::join(|| abandonment::abandonment(&cells, &facts, rules), reasons)
+            };
+            rayon::join(|| success_rates::success_rates(&cells, &facts, rules), rest)
+        },
+    );
+    Ok(Analysis { funnel: funnel?, success_rates: success_rates?, abandonment: abandonment?, failure_reasons: failure_reasons? })
 }
