@@ -1,14 +1,15 @@
 //! How well customers got through the checkout: funnel, success rates, abandonment, failure reasons.
 //!
 //! ```text
-//! orders ┐          facts                cells                    ┌ funnel           hour × every dimension
-//!        ├ link ─▶  one row per order ─▶ one row per combination ─┼ success_rates    metric × cut × value
-//! attempts┘         or attempt           of dimensions and fate   ├ abandonment      cut × value × stage
-//!                                                                 └ failure_reasons  provider × code
+//! orders ──▶ kinds ─┐           facts                cells               ┌ funnel           hour × every dimension
+//!     ▲             ├─▶ one order or attempt ─▶ one combination of ──────┼ success_rates    metric × cut × value
+//!     │ link        │   after another           dimensions and fate      ├ abandonment      cut × value × stage
+//! attempts ─▶ kinds ┘                                                    └ failure_reasons  provider × code
 //! ```
 //!
-//! Words are codes from the facts on and become words again last; counts and amounts are exact throughout, and
-//! only the rates at the very end are floating point.
+//! Rows are read where they stand, in parts, and counted into cells at once; per order some twenty bytes are kept, per
+//! attempt six. Words are codes from the kinds on and become words again last; counts and amounts are exact
+//! throughout, and only the rates at the very end are floating point.
 
 mod abandonment;
 mod attempts;

@@ -24,7 +24,7 @@ const ROWS: &str = "rows";
 pub(super) struct Cells {
     /// Orders of any hour: their dimensions, `stage`, `ending`, `first`, `settled`, `waiting` and `mature`; `rows`.
     pub(super) orders: DataFrame,
-    /// Attempts: their dimensions and those of their orders, `status`, `code`, `recovered`; `rows` and `amount`.
+    /// Attempts: their dimensions and those of their orders, `status`, `failure_code`, `recovered`; `rows` and `amount`.
     pub(super) attempts: DataFrame,
 }
 
@@ -33,6 +33,7 @@ impl Cells {
         Ok(Self { orders: orders(facts)?, attempts: attempts(facts)? })
     }
 }
+
 /// Orders of any hour are alike here: rates and shares are of the whole night.
 fn orders(facts: &Facts) -> Result<DataFrame> {
     let mut whole = Tally::default();

@@ -49,14 +49,14 @@ impl<const N: usize> Kinds<N> {
     /// The kinds of the rows of a part, in order.
     pub(super) fn of_part(&self, part: usize) -> impl Iterator<Item = usize> {
         let PartKinds { of, numbers } = &self.parts[part];
-        of.iter().map(|&own| at(numbers[usize::from(own)]))
+        of.iter().map(|&own| numbers[usize::from(own)] as usize)
     }
 
     /// The kind of a row.
     pub(super) fn of_row(&self, row: u32) -> usize {
         let (part, place) = place(row);
         let PartKinds { of, numbers } = &self.parts[part];
-        at(numbers[usize::from(of[place])])
+        numbers[usize::from(of[place])] as usize
     }
 
     /// Kinds by what their first `M` columns say: what each of those says, in ascending order, and for each kind which
@@ -73,11 +73,6 @@ impl<const N: usize> Kinds<N> {
         let numbers = self.say.iter().map(number).collect();
         (say, numbers)
     }
-}
-
-/// The number of a kind as a position.
-pub(super) fn at(number: u32) -> usize {
-    usize::try_from(number).expect("a number of 32 bits fits a position")
 }
 
 /// Rows of a part sorted out: those alike in every column so far have one number.
@@ -129,7 +124,7 @@ impl Split {
 
     /// Keeps rows apart that have another code, each below `size`.
     pub(super) fn by(&mut self, size: usize, codes: impl Iterator<Item = usize>) {
-        if self.size * size > NUMBERS {
+        if self.size.saturating_mul(size) > NUMBERS {
             self.condense();
         }
         self.size *= size;
