@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -150,7 +151,7 @@ fn hundredths(number: i64) -> Amount {
 }
 
 fn run(orders: &RecordBatch, attempts: &RecordBatch, outcomes: &Outcomes) -> Result<Analysis> {
-    run_parts(&[orders.clone()], &[attempts.clone()], std::slice::from_ref(outcomes))
+    run_parts(from_ref(orders), from_ref(attempts), from_ref(outcomes))
 }
 
 fn run_parts(orders: &[RecordBatch], attempts: &[RecordBatch], outcomes: &[Outcomes]) -> Result<Analysis> {
@@ -322,18 +323,24 @@ fn an_order_or_attempt_stated_twice_is_against_the_law() {
     let once = orders(&[("O", 5, 100, "USD", "paid", "-"), ("P", 3, 200, "USD", "expired", "-")]);
     let twice = orders(&[("O", 5, 100, "USD", "paid", "-"), ("O", 3, 200, "USD", "expired", "-")]);
     let attempt = |id| (id, "O", 6, "stripe", "-", "pending", "-", "-", "excluded", false);
-    let (one, of_one) = attempts(&[attempt("A"), attempt("B")]);
-    let (same, of_same) = attempts(&[attempt("A"), attempt("A")]);
-    assert_eq!(run(&once, &one, &of_one).map(drop), Ok(()));
-    for (orders, attempts, outcomes) in [(&twice, &one, &of_one), (&once, &same, &of_same)] {
-        assert_eq!(run(orders, attempts, outcomes).unwrap_err().exit, Exit::LawBroken);
+    let (distinct, outcomes) = attempts(&[attempt("A"), attempt("B")]);
+    let (repeated, _) = attempts(&[attempt("A"), attempt("A")]);
+    assert_eq!(run(&once, &distinct, &outcomes).map(drop), Ok(()));
+    for (orders, attempts) in [(&twice, &distinct), (&once, &repeated)] {
+        assert_eq!(run(orders, attempts, &outcomes).unwrap_err().exit, Exit::LawBroken);
     }
 }
 
 #[test]
 fn dimensions_of_any_number_of_values_are_kept_apart() {
-    // Two hundred values in each of eight dimensions: more combinations than one 64-bit key tells apart.
-    let words: Vec<String> = (0..200).map(|number| format!("W{number:03}")).collect();
+    // So many values in each of eight dimensions: more combinations than one 64-bit key tells apart.
+    for values in [200, 1500] {
+        each_value_is_kept_apart(values);
+    }
+}
+
+fn each_value_is_kept_apart(values: usize) {
+    let words: Vec<String> = (0..values).map(|number| format!("W{number:04}")).collect();
     let given: Vec<Order> = words.iter().map(|word| (word.as_str(), 1, 100, "USD", "created", word.as_str())).collect();
     let tries: Vec<Attempt> = words
         .iter()
@@ -354,6 +361,33 @@ fn dimensions_of_any_number_of_values_are_kept_apart() {
     let names = ["provider", "method", "wallet", "card_brand", "card_funding", "channel", "country", "customer_segment"];
     let expect: Vec<String> = words.iter().map(|word| [word.as_str(); 8].join(" ") + " 1 1").collect();
     assert_eq!(shown(&funnel, &[], &[], &[&names[..], &["created", "failed"]].concat()), expect);
+}
+
+#[test]
+fn orders_are_found_wherever_they_stand() {
+    let ids: Vec<String> = (0..20_000).map(|number| format!("O{number:05}")).collect();
+    let given: Vec<Order> = ids.iter().map(|id| (id.as_str(), 5, 100, "USD", "paid", "app")).collect();
+    // Every third order has no attempt, and every fourth attempt is of an order of another night.
+    let of: Vec<String> =
+        (0..20_000).filter(|number| number % 3 > 0).map(|n| format!("O{:05}", n + n % 4 / 3 * 20_000)).collect();
+    let status = |number: usize| if number.is_multiple_of(5) { "succeeded" } else { "failed" };
+    let tries: Vec<Attempt> = of
+        .iter()
+        .enumerate()
+        .map(|(n, id)| (id.as_str(), id.as_str(), 6, "stripe", "visa", status(n), "-", "-", "excluded", false))
+        .collect();
+    let orders = orders(&given);
+    let (attempts, outcomes) = attempts(&tries);
+    let ascending = run(&orders, &attempts, &outcomes).unwrap();
+    let linked: i64 = read::counts(&ascending.funnel, "attempts").iter().flatten().sum();
+    assert_eq!(linked, build::count(of.iter().filter(|id| id.as_str() < "O20000").count()));
+
+    let elsewhere = in_parts(&shuffled(&orders, 7).1, 3000);
+    let empty = elsewhere[0].slice(0, 0);
+    let elsewhere = [&elsewhere[..3], from_ref(&empty), &elsewhere[3..]].concat();
+    same(&ascending, &run_parts(&elsewhere, from_ref(&attempts), from_ref(&outcomes)).unwrap()).unwrap();
+    let in_order = [from_ref(&empty), &in_parts(&orders, 3000)[..], from_ref(&empty)].concat();
+    same(&ascending, &run_parts(&in_order, from_ref(&attempts), from_ref(&outcomes)).unwrap()).unwrap();
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! How well customers got through the checkout: funnel, success rates, abandonment, failure reasons.
 //!
 //! ```text
-//! orders ┐          facts                cells                    ┌ funnel           hour × every dimension
-//!        ├ link ─▶  one row per order ─▶ one row per combination ─┼ success_rates    metric × cut × value
-//! attempts┘         or attempt           of dimensions and fate   ├ abandonment      cut × value × stage
-//!                                                                 └ failure_reasons  provider × code
+//! orders ──▶ kinds ─┐           facts                cells               ┌ funnel           hour × every dimension
+//!     ▲             ├─▶ one order or attempt ─▶ one combination of ──────┼ success_rates    metric × cut × value
+//!     │ link        │   after another           dimensions and fate      ├ abandonment      cut × value × stage
+//! attempts ─▶ kinds ┘                                                    └ failure_reasons  provider × code
 //! ```
 //!
-//! Words are codes from the facts on and become words again last; counts and amounts are exact throughout, and
-//! only the rates at the very end are floating point.
+//! Rows are read where they stand, in parts, and counted into cells at once; per order some twenty bytes are kept, per
+//! attempt six. Words are codes from the kinds on and become words again last; counts and amounts are exact
+//! throughout, and only the rates at the very end are floating point.
 
 mod abandonment;
 mod attempts;
@@ -19,9 +20,11 @@ mod facts;
 mod failure_reasons;
 mod fate;
 mod funnel;
+mod keys;
 mod kinds;
 mod link;
 mod orders;
+mod pack;
 mod progress;
 mod success_rates;
 mod tally;
@@ -80,10 +83,15 @@ pub fn analyze(inputs: &Inputs, rules: &Rules) -> Result<Analysis> {
     assert_eq!(inputs.outcomes.len(), inputs.attempts.len(), "there are outcomes for every part of the attempts");
     let facts = facts::establish(inputs, rules)?;
     let cells = cells::Cells::of(&facts)?;
-    Ok(Analysis {
-        funnel: funnel::funnel(&facts, rules)?,
-        success_rates: success_rates::success_rates(&cells, &facts, rules)?,
-        abandonment: abandonment::abandonment(&cells, &facts, rules)?,
-        failure_reasons: failure_reasons::failure_reasons(&cells, &facts, rules)?,
-    })
+    let (funnel, (success_rates, (abandonment, failure_reasons))) = rayon::join(
+        || funnel::funnel(&facts, rules),
+        || {
+            let rest = || {
+                let reasons = || failure_reasons::failure_reasons(&cells, &facts, rules);
+                rayon::join(|| abandonment::abandonment(&cells, &facts, rules), reasons)
+            };
+            rayon::join(|| success_rates::success_rates(&cells, &facts, rules), rest)
+        },
+    );
+    Ok(Analysis { funnel: funnel?, success_rates: success_rates?, abandonment: abandonment?, failure_reasons: failure_reasons? })
 }

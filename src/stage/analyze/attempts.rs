@@ -88,6 +88,7 @@ impl Attempts {
 const NEITHER: u32 = 0;
 const SETTLED: u32 = 1;
 const WAITING: u32 = 2;
+const FATES: usize = 3;
 
 fn fate(outcome: Option<Outcome>) -> u32 {
     match outcome {
@@ -101,8 +102,10 @@ fn alike(part: &RecordBatch, outcomes: &[Option<Outcome>], vocabularies: &Vocabu
     assert_eq!(outcomes.len(), part.num_rows(), "outcomes say something of every attempt");
     let columns = || GROUPED.into_iter().chain([REACHED]);
     let mut split = Split::new(part.num_rows());
-    split.by(3, |row| fate(outcomes[row]) as usize);
-    columns().for_each(|name| split.by_words(read::words(part, name)));
+    split.by(FATES, outcomes.iter().map(|&outcome| fate(outcome) as usize));
+    for name in columns() {
+        split.by_words(read::words(part, name));
+    }
     let codes: Vec<_> = columns().map(|name| vocabularies[name].codes(read::words(part, name))).collect();
     split.alike(|row| std::array::from_fn(|column| codes.get(column).map_or(fate(outcomes[row]), |code| code(row))))
 }

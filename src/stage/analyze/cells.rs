@@ -9,8 +9,9 @@ use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, UnionArgs,
 
 use super::attempts::GROUPED;
 use super::dimension::{NOT_STATED, OF_ATTEMPT, OF_ORDER, Vocabulary, dimensions};
-use super::facts::{AttemptKey, Facts, OrderKey};
+use super::facts::Facts;
 use super::fate::Fate;
+use super::keys::{AttemptKey, OrderKey};
 use super::tally::{Cell, Tally};
 use crate::error::{Error, Result};
 use crate::table::frame::{broken, export, import};
@@ -23,7 +24,7 @@ const ROWS: &str = "rows";
 pub(super) struct Cells {
     /// Orders of any hour: their dimensions, `stage`, `ending`, `first`, `settled`, `waiting` and `mature`; `rows`.
     pub(super) orders: DataFrame,
-    /// Attempts: their dimensions and those of their orders, `status`, `code`, `recovered`; `rows` and `amount`.
+    /// Attempts: their dimensions and those of their orders, `status`, `failure_code`, `recovered`; `rows` and `amount`.
     pub(super) attempts: DataFrame,
 }
 
@@ -32,12 +33,13 @@ impl Cells {
         Ok(Self { orders: orders(facts)?, attempts: attempts(facts)? })
     }
 }
+
 /// Orders of any hour are alike here: rates and shares are of the whole night.
 fn orders(facts: &Facts) -> Result<DataFrame> {
     let mut whole = Tally::default();
-    facts.orders.iter().for_each(|cell| whole.add(Cell { key: OrderKey::of(cell).of_any_hour().packed(), ..*cell }));
+    facts.orders.iter().for_each(|cell| whole.add(Cell { key: facts.order_keys.of_any_hour(cell), ..*cell }));
     let cells = whole.sorted();
-    let keys: Vec<OrderKey> = cells.iter().map(OrderKey::of).collect();
+    let keys: Vec<OrderKey> = cells.iter().map(|cell| facts.order_keys.read(cell)).collect();
     let fates: Vec<Fate> = keys.iter().map(|key| Fate::of(key.fate)).collect();
     let mut columns = Vec::new();
     for (column, name) in OF_ATTEMPT.into_iter().enumerate() {
@@ -60,7 +62,7 @@ fn orders(facts: &Facts) -> Result<DataFrame> {
 
 fn attempts(facts: &Facts) -> Result<DataFrame> {
     let cells = &facts.attempts;
-    let keys: Vec<AttemptKey> = cells.iter().map(AttemptKey::of).collect();
+    let keys: Vec<AttemptKey> = cells.iter().map(|cell| facts.attempt_keys.read(cell)).collect();
     let mut columns = Vec::new();
     for (column, name) in GROUPED.into_iter().enumerate() {
         columns.push((name, column_of(&keys, |key| facts.groups[key.group as usize][column])));
@@ -83,7 +85,7 @@ fn column_of<T>(cells: &[T], code: impl Fn(&T) -> u32) -> ArrayRef {
 }
 
 fn counts_of(cells: &[Cell]) -> ArrayRef {
-    Arc::new(Int64Array::from_iter_values(cells.iter().map(|cell| cell.rows)))
+    Arc::new(Int64Array::from_iter_values(cells.iter().map(|cell| i64::from(cell.rows))))
 }
 
 fn frame(columns: Vec<(&'static str, ArrayRef)>) -> Result<DataFrame> {
@@ -91,14 +93,14 @@ fn frame(columns: Vec<(&'static str, ArrayRef)>) -> Result<DataFrame> {
     import(&cells.map_err(|error| Error::law(format!("the columns of the cells do not line up: {error}")))?)
 }
 
-/// How many rows there are where `condition` holds.
+/// The rows of a cell if `condition` holds of it.
 pub(super) fn rows_where(condition: Expr) -> Expr {
-    when(condition).then(col(ROWS)).otherwise(lit(0_i64)).sum()
+    when(condition).then(col(ROWS)).otherwise(lit(0_i64))
 }
 
-/// How many rows there are.
+/// The rows of a cell.
 pub(super) fn rows() -> Expr {
-    col(ROWS).sum()
+    col(ROWS)
 }
 
 /// That a flag is set.
@@ -128,8 +130,12 @@ pub(super) struct Place<'a> {
     pub(super) value: &'a str,
 }
 
-/// Sums over the cells for every cut and value, and for every `key` beside them: one plan, collected once.
-pub(super) fn by_cut(cells: &DataFrame, keys: &[&str], sums: &[Expr]) -> Result<RecordBatch> {
+/// Sums over the cells for every cut and value, and for every `key` beside them. What is counted of a cell is worked out
+/// once for all cuts.
+pub(super) fn by_cut(cells: &DataFrame, keys: &[&str], counted: &[(String, Expr)]) -> Result<RecordBatch> {
+    let columns: Vec<Expr> = counted.iter().map(|(name, count)| count.clone().alias(name)).collect();
+    let cells = cells.clone().lazy().with_columns(columns).collect().map_err(broken)?;
+    let sums: Vec<Expr> = counted.iter().map(|(name, _)| col(name).sum()).collect();
     let parts = cuts().zip(0_u32..).map(|(cut, number)| {
         let value = if cut == ALL { code(NOT_STATED) } else { col(cut) };
         cells
@@ -137,7 +143,7 @@ pub(super) fn by_cut(cells: &DataFrame, keys: &[&str], sums: &[Expr]) -> Result<
             .lazy()
             .with_column(value.alias("value"))
             .group_by(["value"].iter().chain(keys).map(|&key| col(key)).collect::<Vec<_>>())
-            .agg(sums)
+            .agg(&sums)
             .with_column(code(number).alias("cut"))
     });
     export(concat(parts.collect::<Vec<_>>(), UnionArgs::default()).and_then(LazyFrame::collect).map_err(broken)?)

@@ -17,9 +17,9 @@ use crate::table::{build, read};
 pub(super) fn failure_reasons(cells: &Cells, facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
     let key = [col("provider"), col("failure_code"), col("currency")];
     let plan = cells.attempts.clone().lazy().filter(is("status", Status::Failed.code())).group_by(key.clone()).agg([
-        rows().alias("attempts"),
+        rows().sum().alias("attempts"),
         col("amount").sum(),
-        rows_where(holds("recovered")).alias("of them recovered"),
+        rows_where(holds("recovered")).sum().alias("of them recovered"),
     ]);
     let sums = export(plan.sort_by_exprs(key, SortMultipleOptions::default()).collect().map_err(broken)?)?;
     hold(&sums, facts)?;

@@ -22,7 +22,10 @@ pub(super) struct Fate {
 }
 
 impl Fate {
-    /// The fate as a number below 2^12.
+    /// Every number of a fate is below.
+    pub(super) const CODES: u32 = 1 << 12;
+
+    /// The fate as a number.
     pub(super) fn code(self) -> u32 {
         let words = (self.stage.code() << 3 | self.ending.code()) << 2 | self.first.code();
         words << 3 | u32::from(self.recovered) << 2 | u32::from(self.settled) << 1 | u32::from(self.waiting)

@@ -4,8 +4,9 @@ use arrow::array::{ArrayRef, RecordBatch};
 
 use super::Rules;
 use super::dimension::{OF_ATTEMPT, OF_ORDER};
-use super::facts::{Facts, OrderKey};
+use super::facts::Facts;
 use super::fate::Fate;
+use super::keys::{OrderKey, OrderKeys};
 use super::tally::Cell;
 use super::words::{Ending, First};
 use crate::error::{Error, Result};
@@ -21,8 +22,9 @@ use crate::table::build;
 /// failed first is `retry_recovery_rate` (9).
 pub(super) fn funnel(facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
     // Cells are in order of hour and dimensions, so those of a row of the funnel stand together.
-    let rows: Vec<Row> =
-        facts.orders.chunk_by(|one, other| OrderKey::of(one).same_row(OrderKey::of(other))).map(Row::of).collect();
+    let keys = &facts.order_keys;
+    let together = facts.orders.chunk_by(|one, other| keys.place(one) == keys.place(other));
+    let rows: Vec<Row> = together.map(|cells| Row::of(cells, keys)).collect();
     adds_up(&rows, facts)?;
 
     let counts = |of: fn(&Row) -> i64| build::counts(rows.iter().map(of));
@@ -72,9 +74,9 @@ struct Row {
 
 impl Row {
     /// The cells summed, which have hour and dimensions in common.
-    fn of(cells: &[Cell]) -> Self {
+    fn of(cells: &[Cell], keys: &OrderKeys) -> Self {
         let mut row = Self {
-            key: OrderKey::of(&cells[0]),
+            key: keys.read(&cells[0]),
             created: 0,
             attempted: 0,
             ended: [0; Ending::ALL.len()],
@@ -86,15 +88,16 @@ impl Row {
             settled_amount: 0,
         };
         for cell in cells {
-            let fate = Fate::of(OrderKey::of(cell).fate);
-            let orders_if = |holds: bool| if holds { cell.rows } else { 0 };
+            let fate = Fate::of(keys.read(cell).fate);
+            let orders = i64::from(cell.rows);
+            let orders_if = |holds: bool| if holds { orders } else { 0 };
             let amount_if = |holds: bool| if holds { cell.amount } else { 0 };
-            row.created += cell.rows;
+            row.created += orders;
             row.attempted += orders_if(fate.first != First::None);
-            row.ended[fate.ending as usize] += cell.rows;
+            row.ended[fate.ending as usize] += orders;
             row.recovered += orders_if(fate.recovered);
             row.settled += orders_if(fate.settled);
-            row.attempts += cell.attempts;
+            row.attempts += i64::from(cell.attempts);
             row.created_amount += cell.amount;
             row.succeeded_amount += amount_if(fate.ending == Ending::Succeeded);
             row.settled_amount += amount_if(fate.settled);

@@ -49,14 +49,14 @@ impl<const N: usize> Kinds<N> {
     /// The kinds of the rows of a part, in order.
     pub(super) fn of_part(&self, part: usize) -> impl Iterator<Item = usize> {
         let PartKinds { of, numbers } = &self.parts[part];
-        of.iter().map(|&own| at(numbers[usize::from(own)]))
+        of.iter().map(|&own| numbers[usize::from(own)] as usize)
     }
 
     /// The kind of a row.
     pub(super) fn of_row(&self, row: u32) -> usize {
         let (part, place) = place(row);
         let PartKinds { of, numbers } = &self.parts[part];
-        at(numbers[usize::from(of[place])])
+        numbers[usize::from(of[place])] as usize
     }
 
     /// Kinds by what their first `M` columns say: what each of those says, in ascending order, and for each kind which
@@ -75,15 +75,13 @@ impl<const N: usize> Kinds<N> {
     }
 }
 
-/// The number of a kind as a position.
-pub(super) fn at(number: u32) -> usize {
-    usize::try_from(number).expect("a number of 32 bits fits a position")
-}
-
-/// Rows of a part sorted out: those alike in every column so far are of one kind.
+/// Rows of a part sorted out: those alike in every column so far have one number.
 pub(super) struct Split {
-    of: Vec<u16>,
-    /// A row of each kind.
+    /// In mixed radix: a digit a column, so that a column costs no more than to read it.
+    numbers: Vec<usize>,
+    /// Every number is below.
+    size: usize,
+    /// A row of each kind, where the numbers are those of kinds.
     examples: Vec<u16>,
 }
 
@@ -94,15 +92,17 @@ pub(super) struct Alike<const N: usize> {
     say: Vec<[u32; N]>,
 }
 
-/// Of that many kinds and codes, every pair has its place in a table; of more, those there are have.
-const PAIRS: usize = 1 << 18;
+/// As long as there are no more numbers, columns are read into them.
+const NUMBERS: usize = 1 << 16;
+/// Of that many numbers each has its place in a table; of more, those there are have.
+const PLACES: usize = 1 << 20;
 const UNKNOWN: u32 = u32::MAX;
 
 impl Split {
     /// All rows alike.
     pub(super) fn new(rows: usize) -> Self {
         assert!(rows <= PART_ROWS, "a part has no more rows than sixteen bits count");
-        Self { of: vec![0; rows], examples: if rows == 0 { Vec::new() } else { vec![0] } }
+        Self { numbers: vec![0; rows], size: 1, examples: Vec::new() }
     }
 
     /// Keeps rows apart that have another word.
@@ -111,47 +111,63 @@ impl Split {
         match words.codes {
             Codes::Nothing(_) => {}
             Codes::Narrow(codes) => match codes.nulls() {
-                None if absent == 1 => {}
-                None => self.by(absent, |row| usize::from(codes.values()[row])),
+                None => self.by(absent, codes.values().iter().map(|&code| usize::from(code))),
                 Some(stated) => {
-                    self.by(absent + 1, |row| if stated.is_valid(row) { usize::from(codes.values()[row]) } else { absent });
+                    // Chosen by position: which rows have a word is nothing a branch could foretell.
+                    let code = |(&code, stated): (&u16, bool)| [absent, usize::from(code)][usize::from(stated)];
+                    self.by(absent + 1, codes.values().iter().zip(stated).map(code));
                 }
             },
-            Codes::Wide(_) => self.by(absent + 1, |row| words.code(row).unwrap_or(absent)),
+            Codes::Wide(_) => self.by(absent + 1, (0..words.rows()).map(|row| words.code(row).unwrap_or(absent))),
         }
     }
 
-    /// Keeps rows apart that have another code, of `size` there are.
-    pub(super) fn by(&mut self, size: usize, code: impl Fn(usize) -> usize) {
-        let pairs = self.examples.len() * size;
-        let mut examples = Vec::with_capacity(self.examples.len());
-        let mut number = |known: &mut u32, row: usize| {
+    /// Keeps rows apart that have another code, each below `size`.
+    pub(super) fn by(&mut self, size: usize, codes: impl Iterator<Item = usize>) {
+        if self.size.saturating_mul(size) > NUMBERS {
+            self.condense();
+        }
+        self.size *= size;
+        for (number, code) in self.numbers.iter_mut().zip(codes) {
+            // Below the size just worked out, so nothing is lost.
+            *number = number.wrapping_mul(size).wrapping_add(code);
+        }
+    }
+
+    /// Counts the numbers there are, from zero on.
+    fn condense(&mut self) {
+        let mut examples = Vec::new();
+        let mut count = |known: &mut u32, row: usize| {
             if *known == UNKNOWN {
                 *known = u32::try_from(examples.len()).expect("kinds are fewer than rows");
                 examples.push(short(row));
             }
-            short(at(*known))
+            *known as usize
         };
-        if pairs <= PAIRS {
-            let mut known = vec![UNKNOWN; pairs];
-            for (row, kind) in self.of.iter_mut().enumerate() {
-                *kind = number(&mut known[usize::from(*kind) * size + code(row)], row);
+        if self.size <= PLACES {
+            let mut known = vec![UNKNOWN; self.size];
+            for (row, number) in self.numbers.iter_mut().enumerate() {
+                *number = count(&mut known[*number], row);
             }
         } else {
-            let mut known: HashMap<(u16, usize), u32> = HashMap::new();
-            for (row, kind) in self.of.iter_mut().enumerate() {
-                *kind = number(known.entry((*kind, code(row))).or_insert(UNKNOWN), row);
+            let mut known: HashMap<usize, u32> = HashMap::new();
+            for (row, number) in self.numbers.iter_mut().enumerate() {
+                *number = count(known.entry(*number).or_insert(UNKNOWN), row);
             }
         }
+        self.size = examples.len();
         self.examples = examples;
     }
 
     /// The kinds, and what each says: `say` reads it off one of its rows.
-    pub(super) fn alike<const N: usize>(self, say: impl Fn(usize) -> [u32; N]) -> Alike<N> {
+    pub(super) fn alike<const N: usize>(mut self, say: impl Fn(usize) -> [u32; N]) -> Alike<N> {
+        self.condense();
         let mut rows = vec![0; self.examples.len()];
-        self.of.iter().for_each(|&kind| rows[usize::from(kind)] += 1);
+        for &kind in &self.numbers {
+            rows[kind] += 1;
+        }
         let say = self.examples.iter().map(|&row| say(usize::from(row))).collect();
-        Alike { of: self.of, rows, say }
+        Alike { of: self.numbers.into_iter().map(short).collect(), rows, say }
     }
 }
 

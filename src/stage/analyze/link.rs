@@ -11,18 +11,21 @@ use crate::table::part::{NO_ROW, Texts, place, row_id, texts};
 /// Per part of `attempts` and per row, the row of its order, or [`NO_ROW`] where it is of another night.
 ///
 /// Attempts are mostly written in the order of their orders, so the order after that of the attempt before is looked
-/// at first; only what is not found there is looked up.
+/// at first; only what is not found there is looked up. Orders that are in order of their names need no table for that.
 pub(super) fn link(orders: &[RecordBatch], attempts: &[RecordBatch]) -> Result<Vec<Vec<u32>>> {
     assert!(u16::try_from(orders.len()).is_ok(), "a row's name holds sixteen bits of its part");
     let names = Names { parts: orders.iter().map(|part| (texts(part, "order_id"), part.num_rows())).collect() };
-    let table = Table::of(&names)?;
+    let index = match names.ascending() {
+        Some(parts) => Index::Ascending(parts),
+        None => Index::Hashed(Table::of(&names)?),
+    };
     let linked = attempts.par_iter().map(|part| {
         let wanted = texts(part, "order_id");
         let mut before = NO_ROW;
         let find = |row: usize| {
             let wanted = wanted.get(row).unwrap_or_default();
             let near = [names.after(before), before].into_iter().find(|&order| order != NO_ROW && names.get(order) == wanted);
-            let found = near.or_else(|| table.find(wanted, &names)).unwrap_or(NO_ROW);
+            let found = near.or_else(|| index.find(wanted, &names)).unwrap_or(NO_ROW);
             before = if found == NO_ROW { before } else { found };
             found
         };
@@ -42,6 +45,20 @@ impl<'a> Names<'a> {
         self.parts[part].0.get(row).unwrap_or_default()
     }
 
+    /// If every name is greater than the one before, so that no order is stated twice: the parts that have rows, each
+    /// with its last name.
+    fn ascending(&self) -> Option<Vec<(usize, &'a str)>> {
+        let filled: Vec<usize> = (0..self.parts.len()).filter(|&part| self.parts[part].1 > 0).collect();
+        let last = |part: usize| self.get(row_id(part, self.parts[part].1 - 1));
+        let apart = filled.windows(2).all(|pair| last(pair[0]) < self.get(row_id(pair[1], 0)));
+        let ascends = |&part: &usize| {
+            let (ids, rows) = self.parts[part];
+            (0..rows).map(|row| ids.get(row)).is_sorted_by(|one, other| one < other)
+        };
+        let ascending = apart && filled.par_iter().all(ascends);
+        ascending.then(|| filled.into_iter().map(|part| (part, last(part))).collect())
+    }
+
     /// The row after a row, if its part has one.
     fn after(&self, order: u32) -> u32 {
         if order == NO_ROW {
@@ -52,8 +69,32 @@ impl<'a> Names<'a> {
     }
 }
 
+/// Where orders are found by name.
+enum Index<'a> {
+    /// Names ascend: the parts that have rows, each with its last name.
+    Ascending(Vec<(usize, &'a str)>),
+    Hashed(Table),
+}
+
+impl Index<'_> {
+    fn find(&self, name: &str, names: &Names) -> Option<u32> {
+        match self {
+            Self::Ascending(parts) => {
+                let &(part, _) = parts.get(parts.partition_point(|&(_, last)| last < name))?;
+                let (mut low, mut high) = (0, names.parts[part].1);
+                while low < high {
+                    let middle = low.midpoint(high);
+                    (low, high) = if names.get(row_id(part, middle)) < name { (middle + 1, high) } else { (low, middle) };
+                }
+                Some(row_id(part, low)).filter(|&order| names.get(order) == name)
+            }
+            Self::Hashed(table) => table.find(name, names),
+        }
+    }
+}
+
 /// Orders one partition should hold: its table fits the cache of a core.
-const PARTITION: usize = 1 << 15;
+const PARTITION: usize = 1 << 13;
 /// Most bits of a hash that choose the partition.
 const MOST_BITS: u32 = 12;
 /// A place in a partition that no order has.
@@ -119,7 +160,9 @@ impl Tags {
         let hash = |row: usize| xxh3_64(ids.get(row).unwrap_or_default().as_bytes());
         let hashes: Vec<u64> = (0..rows).map(hash).collect();
         let mut ends = vec![0_u32; 1 << bits];
-        hashes.iter().for_each(|&hash| ends[partition_of(hash, bits)] += 1);
+        for &hash in &hashes {
+            ends[partition_of(hash, bits)] += 1;
+        }
         let mut end = 0;
         for count in &mut ends {
             end += std::mem::replace(count, end);

@@ -48,7 +48,9 @@ impl Orders {
 fn alike(part: &RecordBatch, vocabularies: &Vocabularies) -> Alike<{ COLUMNS.len() }> {
     let words = COLUMNS.map(|name| read::words(part, name));
     let mut split = Split::new(part.num_rows());
-    words.iter().for_each(|&words| split.by_words(words));
+    for words in words {
+        split.by_words(words);
+    }
     let codes: Vec<_> = COLUMNS.into_iter().zip(words).map(|(name, words)| vocabularies[name].codes(words)).collect();
     split.alike(|row| std::array::from_fn(|column| codes[column](row)))
 }

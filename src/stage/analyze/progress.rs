@@ -71,19 +71,23 @@ impl Progress {
     /// The order has this attempt too.
     fn goes_on(&mut self, attempt: u32, attempts: &Attempts, sequence: &Sequence) -> Result<()> {
         let meaning = attempts.meaning(attempt);
-        let later = |other: u32| Ok(other == NO_ROW || sequence.compare(attempt, other)?.is_gt());
-        if self.first == NO_ROW || sequence.compare(attempt, self.first)?.is_lt() {
-            self.first = attempt;
-        }
-        if later(self.last)? {
-            self.last = attempt;
-        }
-        if meaning.status == Status::Succeeded && later(self.success)? {
-            self.success = attempt;
-        }
-        self.attempts += 1;
+        let succeeded = meaning.status == Status::Succeeded;
         self.settled |= meaning.settled;
         self.waiting |= meaning.waiting;
+        self.attempts += 1;
+        if self.attempts == 1 {
+            (self.first, self.last, self.success) = (attempt, attempt, if succeeded { attempt } else { NO_ROW });
+        } else if sequence.is_later(attempt, self.last)? {
+            self.last = attempt;
+            self.success = if succeeded { attempt } else { self.success };
+        } else {
+            if !sequence.is_later(attempt, self.first)? {
+                self.first = attempt;
+            }
+            if succeeded && (!self.has_success() || sequence.is_later(attempt, self.success)?) {
+                self.success = attempt;
+            }
+        }
         Ok(())
     }
 
@@ -92,10 +96,10 @@ impl Progress {
         self.success != NO_ROW
     }
 
-    /// Whether `attempt`, one of this order's, came before one that succeeded.
+    /// Whether one that succeeded came after `attempt`, one of this order's.
     pub(super) fn recovered(&self, attempt: u32, sequence: &Sequence) -> Result<bool> {
-        let several = self.has_success() && self.success != attempt;
-        Ok(several && sequence.compare(attempt, self.success)?.is_lt())
+        let only = self.attempts == 1 || attempt == self.success;
+        Ok(self.has_success() && !only && sequence.is_later(self.success, attempt)?)
     }
 }
 
@@ -109,13 +113,13 @@ impl<'a> Sequence<'a> {
         Self { parts: attempts.iter().map(|part| (instants(part, "started_at"), texts(part, "attempt_id"))).collect() }
     }
 
-    /// Which of two attempts came first.
-    fn compare(&self, one: u32, other: u32) -> Result<Ordering> {
+    /// Whether `one` came after `other`, which is another.
+    fn is_later(&self, one: u32, other: u32) -> Result<bool> {
         let (started, name) = self.of_attempt(one);
         let (other_started, other_name) = self.of_attempt(other);
         match started.cmp(&other_started).then_with(|| name.cmp(other_name)) {
             Ordering::Equal => Err(Error::law("an attempt is stated twice").expected("each attempt once").found(masked(name))),
-            order => Ok(order),
+            order => Ok(order == Ordering::Greater),
         }
     }
 
