@@ -55,7 +55,8 @@ pub fn row_id(part: usize, row: usize) -> u32 {
 #[inline]
 #[must_use]
 pub fn place(row: u32) -> (usize, usize) {
-    (usize::from((row >> 16) as u16), usize::from(row as u16))
+    let [high, more, less, low] = row.to_be_bytes();
+    (usize::from(u16::from_be_bytes([high, more])), usize::from(u16::from_be_bytes([less, low])))
 }
 
 /// The names of all rows of `parts`, in order.
