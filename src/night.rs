@@ -214,7 +214,8 @@ fn finish_records(
     reconciled: &Reconciled,
 ) -> Recorded {
     // SHIM: outcomes by part
-    let [provider_outcomes, merchant_outcomes] = [&reconciled.provider_outcomes, &reconciled.merchant_outcomes].map(|parts| parts.concat());
+    let [provider_outcomes, merchant_outcomes] =
+        [&reconciled.provider_outcomes, &reconciled.merchant_outcomes].map(|parts| parts.concat());
     let of_entries = &provider_outcomes[..provider.rows.len()];
     let (attempt_rows, refund_rows) = merchant.rows.split_at(attempts_taken);
     let (of_attempts, of_refunds) = merchant_outcomes[..merchant.rows.len()].split_at(attempts_taken);

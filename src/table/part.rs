@@ -52,7 +52,7 @@ pub fn row_id(part: usize, row: usize) -> u32 {
 #[inline]
 #[must_use]
 pub fn place(row: u32) -> (usize, usize) {
-    (usize::from((row >> 16) as u16), usize::from(row as u16))
+    ((row >> 16) as usize, (row & 0xffff) as usize)
 }
 
 /// The names of all rows of `parts`, in order.

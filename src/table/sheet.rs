@@ -55,7 +55,7 @@ impl Picked {
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.rows {
-            Pick::All => self.parts.iter().map(|part| part.len()).sum(),
+            Pick::All => self.parts.iter().map(Array::len).sum(),
             Pick::Rows(rows) => rows.len(),
         }
     }
