@@ -37,8 +37,9 @@ use crate::table::sheet::Sheet;
 use candidates::Aside;
 use contracts::Contracts;
 use items::{Items, Kind, Side};
-use judge::{Break, Judge};
+use judge::{Break, Judge, Verdict};
 use keyed::{Keys, Verify};
+use order::Order;
 pub use outcome::{BreakType, Exclusion, Outcome};
 use passes::{PASSES, Pass};
 pub use passes::{PassRule, pass_rules};
@@ -118,7 +119,8 @@ pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> R
     let provider = Items::of(Side::Provider, sides.provider, &mut vocabulary)?;
     let merchant = Items::of(Side::Merchant, sides.merchant, &mut vocabulary)?;
     let contracts = Contracts::of(&rules.rate_cards, &provider.settled_currencies(), &mut vocabulary);
-    let (entries, records) = rayon::join(|| laws::each_id_once(&provider), || laws::each_id_once(&merchant));
+    let order = Order::of(&merchant);
+    let (entries, records) = rayon::join(|| laws::each_id_once(&provider), || laws::each_record_once(&merchant, &order));
     entries.and(records)?;
 
     let judge = Judge::new(&provider, &merchant, &contracts, rules);
@@ -132,7 +134,7 @@ pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> R
     let rolled = breaks::roll(&night, carried_breaks)?;
     let breaks = rolled.table(&night);
     let reconciled = Reconciled {
-        matches: matches::sheet(&night),
+        matches: matches::sheet(&night, &order),
         rollforward: rollforward::table(&rolled, &breaks, rules.night)?,
         breaks,
         open_items: open_items::table(&night),
@@ -141,6 +143,15 @@ pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> R
     };
     laws::check(&night, &reconciled, &vocabulary)?;
     Ok(reconciled)
+}
+
+/// How a record met its entry.
+#[derive(Clone, Copy, Default)]
+struct How {
+    /// The number of the pass.
+    pass: u8,
+    /// Whether their amounts differ, by no more than they may.
+    tolerated: bool,
 }
 
 /// The comparison so far.
@@ -155,8 +166,8 @@ struct Night<'a> {
     records: Progress<'a>,
     /// The entry each record met, by part of the merchant's side; [`NO_ROW`] if none.
     met: Vec<Vec<u32>>,
-    /// The number of the pass they met in.
-    met_in: Vec<Vec<u8>>,
+    /// How they met.
+    how: Vec<Vec<How>>,
     breaks: Vec<Break<'a>>,
 }
 
@@ -172,7 +183,7 @@ impl<'a> Night<'a> {
             entries: Progress::new(provider),
             records: Progress::new(merchant),
             met: merchant.parts.iter().map(|part| vec![NO_ROW; part.rows()]).collect(),
-            met_in: merchant.parts.iter().map(|part| vec![0; part.rows()]).collect(),
+            how: merchant.parts.iter().map(|part| vec![How::default(); part.rows()]).collect(),
             breaks: Vec::new(),
         }
     }
@@ -210,15 +221,15 @@ impl<'a> Night<'a> {
             return Err(Error::law(format!("merchant item {} meets two entries", self.merchant.id(record))));
         }
         self.met[part][row] = entry;
-        self.met_in[part][row] = pass;
+        self.how[part][row].pass = pass;
         Ok(())
     }
 
-    /// The entry a record met, if it met one, and the number of the pass.
+    /// The entry a record met, and how.
     #[inline]
-    fn met(&self, record: u32) -> (u32, u8) {
+    fn met(&self, record: u32) -> (u32, How) {
         let (part, row) = place(record);
-        (self.met[part][row], self.met_in[part][row])
+        (self.met[part][row], self.how[part][row])
     }
 
     /// Judges the pairs of a pass that met: in the order of the records, so that their side is read forward.
@@ -227,8 +238,8 @@ impl<'a> Night<'a> {
         let keys = [self.provider, self.merchant].map(|items| Keys::of(items.batches, pass.keys));
         let verify = Verify::new(&keys[0], &keys[1]);
         let (open, ended) = self.records.open_and_ended(pass.kind);
-        let parts = open.par_iter().zip(ended).zip(&mut self.met).enumerate();
-        let judged = parts.map(|(part, ((rows, ended), met))| {
+        let parts = open.par_iter().zip(ended).zip(&mut self.met).zip(&mut self.how).enumerate();
+        let judged = parts.map(|(part, (((rows, ended), met), how))| {
             let mut candidates = Vec::with_capacity(rows.len());
             rows.for_each(|row| {
                 let entry = std::mem::replace(&mut met[row], NO_ROW);
@@ -242,8 +253,15 @@ impl<'a> Night<'a> {
             judge.verdicts(&pairs, |(entry, record), verdict| {
                 let (_, row) = place(record);
                 met[row] = entry;
-                ended[row] = Some(verdict.as_ref().map_or(Outcome::Match, |found| Outcome::Break(found.kind)));
-                found.extend(verdict);
+                ended[row] = Some(Outcome::Match);
+                match verdict {
+                    Verdict::Same => {}
+                    Verdict::WithinTolerance => how[row].tolerated = true,
+                    Verdict::Break(of_pair) => {
+                        ended[row] = Some(Outcome::Break(of_pair.kind));
+                        found.push(of_pair);
+                    }
+                }
             });
             (pairs, found)
         });

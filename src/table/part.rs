@@ -55,8 +55,7 @@ pub fn row_id(part: usize, row: usize) -> u32 {
 #[inline]
 #[must_use]
 pub fn place(row: u32) -> (usize, usize) {
-    let [high, more, less, low] = row.to_be_bytes();
-    (usize::from(u16::from_be_bytes([high, more])), usize::from(u16::from_be_bytes([less, low])))
+    ((row >> 16) as usize, (row & 0xffff) as usize)
 }
 
 /// The names of all rows of `parts`, in order.

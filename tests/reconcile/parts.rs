@@ -73,7 +73,8 @@ fn in_parts(side: &RecordBatch, lengths: &[usize], compact: u8) -> Vec<RecordBat
 
 fn compacted(part: &RecordBatch) -> RecordBatch {
     let columns: Vec<ArrayRef> = OPEN_ITEMS.columns.iter().map(|column| compact_column(part, column.name, column.kind)).collect();
-    let fields = OPEN_ITEMS.columns.iter().zip(&columns).map(|(column, array)| Field::new(column.name, array.data_type().clone(), true));
+    let fields =
+        OPEN_ITEMS.columns.iter().zip(&columns).map(|(column, array)| Field::new(column.name, array.data_type().clone(), true));
     RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns).expect("columns of one length")
 }
 

@@ -137,7 +137,8 @@ impl<'n> WaitsFor<'n> {
         if !BreakType::is_missing(self.kinds.get(row)) {
             return None;
         }
-        let mut items = self.items.iter().filter(|(_, ids)| ids.is_valid(row)).map(|&(side, ids)| (side, Id::Text(ids.value(row))));
+        let mut items =
+            self.items.iter().filter(|(_, ids)| ids.is_valid(row)).map(|&(side, ids)| (side, Id::Text(ids.value(row))));
         items.next().filter(|_| items.next().is_none())
     }
 }

@@ -23,7 +23,8 @@ impl<'a> Contracts<'a> {
     /// of equal cards before the others.
     pub(super) fn of(cards: &'a [RateCard], currencies: &BTreeSet<&'a str>, vocabulary: &mut Vocabulary<'a>) -> Self {
         let mut contracts: BTreeMap<[u32; 3], Contract> = BTreeMap::new();
-        let (of_one, of_any) = (cards.iter().filter(|card| card.currency.is_some()), cards.iter().filter(|card| card.currency.is_none()));
+        let (of_one, of_any) =
+            (cards.iter().filter(|card| card.currency.is_some()), cards.iter().filter(|card| card.currency.is_none()));
         for card in of_one.chain(of_any) {
             let is_for = |currency: &&&'a str| card.currency.as_deref().is_none_or(|of| of == **currency);
             for currency in currencies.iter().filter(is_for) {

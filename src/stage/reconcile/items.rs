@@ -126,11 +126,9 @@ impl<'a> Items<'a> {
     pub(super) fn of(side: Side, batches: &'a [RecordBatch], vocabulary: &mut Vocabulary<'a>) -> Result<Self> {
         let parts = batches.iter().map(|batch| Part::of(batch, vocabulary)).collect();
         let items = Self { side, batches, parts };
-        items.parts.par_iter().enumerate().try_for_each(|(number, part)| {
-            match part.without_place(side) {
-                None => Ok(()),
-                Some(row) => Err(items.has_no_place(row_id(number, row))),
-            }
+        items.parts.par_iter().enumerate().try_for_each(|(number, part)| match part.without_place(side) {
+            None => Ok(()),
+            Some(row) => Err(items.has_no_place(row_id(number, row))),
         })?;
         Ok(items)
     }
@@ -317,7 +315,8 @@ impl<'a> Part<'a> {
             (Side::Provider, kind) => kind.is_some(),
             (Side::Merchant, kind) => matches!(kind, Some(Kind::Payment | Kind::Refund)),
         };
-        let is_stated = |row| side == Side::Merchant || (self.provider.number(row).is_some() && self.account.number(row).is_some());
+        let is_stated =
+            |row| side == Side::Merchant || (self.provider.number(row).is_some() && self.account.number(row).is_some());
         // The words fit as a rule, and are stated in every row: then no row has to be looked at.
         let all_stated = side == Side::Merchant || (self.provider.words.is_full() && self.account.words.is_full());
         if all_stated && self.kind.is_full() && self.kinds.iter().all(|&kind| fits(kind)) {

@@ -25,6 +25,16 @@ pub(super) struct Break<'a> {
     pub(super) detail: Option<String>,
 }
 
+/// What is said of a pair.
+pub(super) enum Verdict<'a> {
+    /// It agrees in all.
+    Same,
+    /// Its amounts differ by no more than they may.
+    WithinTolerance,
+    /// It disagrees: one break, with whatever else disagrees in its detail.
+    Break(Break<'a>),
+}
+
 /// Pairs judged together: a step at a time, so that the memory is asked for many entries at once.
 const BATCH: usize = 256;
 
@@ -39,36 +49,32 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(
-        provider: &'a Items<'a>,
-        merchant: &'a Items<'a>,
-        contracts: &'a Contracts<'a>,
-        rules: &'a Rules,
-    ) -> Self {
+    pub(super) fn new(provider: &'a Items<'a>, merchant: &'a Items<'a>, contracts: &'a Contracts<'a>, rules: &'a Rules) -> Self {
         let wrong_fees = provider.parts.par_iter().map(|part| contracts.wrong_fees(part)).collect();
         Self { provider, merchant, contracts, rules, wrong_fees }
     }
 
-    /// The verdict on each pair of entry and record, in order: none, or one break with whatever else disagrees in its
-    /// detail.
-    pub(super) fn verdicts(&self, pairs: &[(u32, u32)], mut each: impl FnMut((u32, u32), Option<Break<'a>>)) {
+    /// The verdict on each pair of entry and record, in order.
+    pub(super) fn verdicts(&self, pairs: &[(u32, u32)], mut each: impl FnMut((u32, u32), Verdict<'a>)) {
         let Self { provider, merchant, .. } = self;
-        let mut agree = [true; BATCH];
+        let (mut currencies, mut amounts, mut wrong_fees) = ([None; BATCH], [Amount::ZERO; BATCH], [false; BATCH]);
         for batch in pairs.chunks(BATCH) {
-            let agree = &mut agree[..batch.len()];
-            for (agrees, &(entry, record)) in agree.iter_mut().zip(batch) {
-                let same_currency = provider.currency_number(entry) == merchant.currency_number(record);
-                *agrees = merchant.claims_money(record) & same_currency;
+            for (currency, &(entry, _)) in currencies.iter_mut().zip(batch) {
+                *currency = provider.currency_number(entry);
             }
-            for (agrees, &(entry, record)) in agree.iter_mut().zip(batch) {
-                *agrees &= provider.amount(entry) == merchant.amount(record);
+            for (amount, &(entry, _)) in amounts.iter_mut().zip(batch) {
+                *amount = provider.amount(entry);
             }
-            for (agrees, &(entry, _)) in agree.iter_mut().zip(batch) {
-                *agrees &= !self.has_wrong_fee(entry);
+            for (is_wrong, &(entry, _)) in wrong_fees.iter_mut().zip(batch) {
+                *is_wrong = self.has_wrong_fee(entry);
             }
             // Almost every pair agrees.
-            for (&agrees, &(entry, record)) in agree.iter().zip(batch) {
-                each((entry, record), if agrees { None } else { self.verdict(entry, record) });
+            for (((&currency, &amount), &wrong_fee), &(entry, record)) in
+                currencies.iter().zip(&amounts).zip(&wrong_fees).zip(batch)
+            {
+                let same_money = (merchant.currency_number(record), merchant.amount(record)) == (currency, amount);
+                let agrees = same_money && merchant.claims_money(record) && !wrong_fee;
+                each((entry, record), if agrees { Verdict::Same } else { self.verdict(entry, record) });
             }
         }
     }
@@ -78,16 +84,16 @@ impl<'a> Judge<'a> {
         self.wrong_fees[part].value(row)
     }
 
-    fn verdict(&self, entry: u32, record: u32) -> Option<Break<'a>> {
+    fn verdict(&self, entry: u32, record: u32) -> Verdict<'a> {
         let Self { provider, merchant, contracts, rules, .. } = *self;
         let same_currency = provider.currency_number(entry) == merchant.currency_number(record);
         let pair = Pair { provider, merchant, entry, record, same_currency };
         let findings = [pair.status(), pair.currency(), pair.amount(&rules.tolerances), pair.fee(contracts)];
         let mut findings = findings.into_iter().flatten();
-        let first = findings.next()?;
+        let Some(first) = findings.next() else { return Verdict::WithinTolerance };
         let others = findings.map(|other| format!("also {}: {}", other.kind.as_str(), other.detail.unwrap_or_default()));
         let details: Vec<String> = first.detail.clone().into_iter().chain(others).collect();
-        Some(Break { detail: Some(details.join("; ")), ..first })
+        Verdict::Break(Break { detail: Some(details.join("; ")), ..first })
     }
 }
 

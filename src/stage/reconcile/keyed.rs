@@ -28,7 +28,9 @@ pub fn pairs(left: &Keys, right: &Keys) -> Vec<(u32, u32)> {
         }
     });
     let mut pairs = Vec::with_capacity(found.iter().map(Vec::len).sum());
-    found.into_iter().for_each(|found| pairs.extend(found));
+    for found in found {
+        pairs.extend(found);
+    }
     pairs
 }
 

@@ -2,28 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 
 use super::items::{Items, Side};
 use super::keyed::{self, Keys};
+use super::order::Order;
 use super::outcome::{BreakType, Outcome};
 use super::rollforward::{Described, Key, Sum};
 use super::vocabulary::Vocabulary;
-use super::{Night, Reconciled, order};
+use super::{Night, Reconciled};
 use crate::error::{Error, Result};
 use crate::money::Amount;
-use crate::table::part::row_id;
+use crate::table::part::{amounts_of, row_id};
 use crate::table::read;
-use crate::table::sheet::Pick;
+use crate::table::sheet::{Pick, Sheet};
 
 /// Law 3 begins with the input: an item that comes in twice could be consumed twice.
 pub(super) fn each_id_once(items: &Items) -> Result<()> {
-    // An attempt and a refund of the merchant may share an identifier; entries never do.
-    let key: &[&str] = match items.side {
-        Side::Provider => &["id"],
-        Side::Merchant if order::is_known(items) => return Ok(()),
-        Side::Merchant => &["kind", "id"],
-    };
+    once(items, &["id"])
+}
+
+/// The same for records: an attempt and a refund may share an identifier; entries never do.
+pub(super) fn each_record_once(items: &Items, order: &Order) -> Result<()> {
+    if order.is_strict() { Ok(()) } else { once(items, &["kind", "id"]) }
+}
+
+fn once(items: &Items, key: &[&str]) -> Result<()> {
     let Some((row, _)) = keyed::repeated(&Keys::of(items.batches, key)) else { return Ok(()) };
     Err(Error::law(format!("{} {} {} comes in twice", items.side.as_str(), items.kind_word(row), items.id(row))))
 }
@@ -41,9 +45,9 @@ pub(super) fn check(night: &Night, reconciled: &Reconciled, vocabulary: &Vocabul
 /// Conservation: what came in on a side is what is in `matches`, `open_items`, the breaks that consumed an item, and
 /// the exclusions, in number and in amount of each currency.
 fn conserved(items: &Items, night: &Night, tables: &Reconciled, vocabulary: &Vocabulary) -> Result<()> {
-    let (outcomes, matched) = match items.side {
-        Side::Provider => (&tables.provider_outcomes, "provider_amount"),
-        Side::Merchant => (&tables.merchant_outcomes, "merchant_amount"),
+    let outcomes = match items.side {
+        Side::Provider => &tables.provider_outcomes,
+        Side::Merchant => &tables.merchant_outcomes,
     };
     let (mut came_in, mut ended) = (Tally::new(vocabulary), Tally::new(vocabulary));
     items.parts.iter().for_each(|part| part.tally(&mut came_in));
@@ -51,9 +55,7 @@ fn conserved(items: &Items, night: &Night, tables: &Reconciled, vocabulary: &Voc
         let excluded = outcomes.iter().enumerate().filter(|(_, outcome)| matches!(outcome, Outcome::Excluded(_)));
         excluded.for_each(|(row, _)| ended.add(items, row_id(part, row)));
     }
-    // The table picks the amounts of both sides out of their parts.
-    let Pick::Rows(rows) = &tables.matches.column(matched).rows else { unreachable!("it is picked from one side") };
-    rows.iter().for_each(|&row| ended.add(items, row));
+    matched(night.merchant, &tables.matches, items.side, &mut ended);
     let (open_items, side) = (&tables.open_items, read::words(&tables.open_items, "side"));
     let (currency, amount) = (read::words(open_items, "currency"), read::amounts(open_items, "amount"));
     for row in (0..open_items.num_rows()).filter(|&row| side.get(row) == items.side.as_str()) {
@@ -76,6 +78,26 @@ fn conserved(items: &Items, night: &Night, tables: &Reconciled, vocabulary: &Voc
     Err(Error::law(format!("the items of the {} do not tie", items.side.as_str()))
         .expected(came_in.text(vocabulary))
         .found(ended.text(vocabulary)))
+}
+
+/// Adds what the table `matches` says of a side: of the merchant the amounts, of the provider the amounts and the
+/// differences. Both are there in the order of the records, whose rows the table names.
+fn matched(merchant: &Items, matches: &Sheet, side: Side, ended: &mut Tally) {
+    let Pick::Rows(records) = &matches.column("merchant_amount").rows else { unreachable!("it is picked from records") };
+    records.iter().for_each(|&record| ended.add(merchant, record));
+    if side == Side::Merchant {
+        return;
+    }
+    let mut records = records.iter();
+    for part in &matches.column("difference").parts {
+        let differences = amounts_of(part);
+        for (row, &record) in (0..part.len()).zip(records.by_ref()) {
+            let amount = differences.get(row).expect("a difference is never empty");
+            if amount != Amount::ZERO {
+                ended.add_sum(merchant.currency_number(record), Sum { count: 0, amount });
+            }
+        }
+    }
 }
 
 /// Items by the number of their currency: how many, and the sum of their amounts.

@@ -1,19 +1,21 @@
 //! The table `matches`: columns picked from both sides, last of all.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal64Array, Decimal128Array, DictionaryArray, Int64Array, StringArray, UInt16Array, UInt32Array,
+    Array, ArrayRef, AsArray, Decimal64Array, DictionaryArray, Int64Array, StringArray, UInt16Array, UInt32Array,
 };
+use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, UInt16Type};
 use rayon::prelude::*;
 
+use super::Night;
 use super::items::{Items, Kind};
+use super::order::Order;
 use super::outcome::Outcome;
 use super::passes::PASSES;
-use super::{Night, order};
-use crate::money::{PRECISION, SCALE};
+use crate::money::{Amount, SCALE};
 use crate::table::build;
 use crate::table::identity::Identity;
 use crate::table::part::{Id, NARROW_PRECISION, NO_ROW, PART_ROWS, identities, place, row_id, same_word};
@@ -22,8 +24,8 @@ use crate::table::reconciliation::MATCHES;
 use crate::table::sheet::{Pick, Picked, Sheet};
 
 /// The pairs that agree: payments in the order of their attempts, then refunds in theirs.
-pub(super) fn sheet(night: &Night) -> Sheet {
-    let (mut records, refunds) = rayon::join(|| matched(night, Kind::Payment), || matched(night, Kind::Refund));
+pub(super) fn sheet(night: &Night, order: &Order) -> Sheet {
+    let (mut records, refunds) = rayon::join(|| matched(night, order, Kind::Payment), || matched(night, order, Kind::Refund));
     let payments = records.len();
     records.extend_from_slice(&refunds);
     let rows = records.len();
@@ -59,13 +61,12 @@ pub(super) fn sheet(night: &Night) -> Sheet {
 }
 
 /// The records of a kind that agree with their entries, in the order of their identifiers.
-fn matched(night: &Night, kind: Kind) -> Vec<u32> {
-    let parts = night.records.ended.par_iter().enumerate();
-    let matched = parts.map(|(part, ended)| {
-        let matched = ended.iter().enumerate().filter(|(_, outcome)| **outcome == Some(Outcome::Match));
-        matched.map(|(row, _)| row_id(part, row)).filter(|&row| night.merchant.kind(row) == kind).collect::<Vec<_>>()
-    });
-    order::by_id(night.merchant, matched.collect::<Vec<_>>().concat())
+fn matched(night: &Night, order: &Order, kind: Kind) -> Vec<u32> {
+    order.rows(kind, |part| {
+        let ended = night.records.ended[part].iter().enumerate();
+        let matched = ended.filter(|(_, outcome)| **outcome == Some(Outcome::Match)).map(|(row, _)| row_id(part, row));
+        matched.filter(|&row| night.merchant.kind(row) == kind).collect()
+    })
 }
 
 /// The pairs of the table, in order.
@@ -127,7 +128,7 @@ impl<'n> Pairs<'n> {
     }
 
     fn passes(&self, rows: Range<usize>) -> ArrayRef {
-        let passes: Vec<u8> = self.records[rows].iter().map(|&record| self.night.met(record).1).collect();
+        let passes: Vec<u8> = self.records[rows].iter().map(|&record| self.night.met(record).1.pass).collect();
         let name = |pass: u8| PASSES[usize::from(pass)].name;
         if passes.iter().all(|&pass| name(pass) == name(passes[0])) {
             return same_word(name(passes[0]), passes.len());
@@ -143,18 +144,20 @@ impl<'n> Pairs<'n> {
 
     fn differences(&self, rows: Range<usize>) -> ArrayRef {
         let Night { provider, merchant, .. } = self.night;
-        let differences = || self.of(rows.clone()).map(|(entry, record)| (provider.amount(entry) - merchant.amount(record)).0);
+        let is_tolerated = |record| self.night.met(record).1.tolerated;
+        if !self.records[rows.clone()].iter().any(|&record| is_tolerated(record)) {
+            return no_amounts(rows.len());
+        }
+        // The entries of the others are not asked for: they lie anywhere in memory.
+        let difference = |(entry, record)| {
+            if is_tolerated(record) { provider.amount(entry) - merchant.amount(record) } else { Amount::ZERO }
+        };
+        let differences = || self.of(rows.clone()).map(difference);
         let limit = 10_i64.pow(u32::from(NARROW_PRECISION));
-        let narrow = |wide| i64::try_from(wide).ok().filter(|narrow| narrow.abs() < limit);
-        let scale = i8::try_from(SCALE).expect("eight");
+        let narrow = |wide: Amount| i64::try_from(wide.0).ok().filter(|narrow| narrow.abs() < limit);
         match differences().map(narrow).collect::<Option<Vec<i64>>>() {
-            Some(narrow) => {
-                Arc::new(Decimal64Array::from(narrow).with_data_type(DataType::Decimal64(NARROW_PRECISION, scale)))
-            }
-            None => {
-                let wide: Decimal128Array = differences().map(Some).collect();
-                Arc::new(wide.with_data_type(DataType::Decimal128(PRECISION, scale)))
-            }
+            Some(narrow) => Arc::new(Decimal64Array::from(narrow).with_data_type(narrow_amount())),
+            None => build::amounts(differences().map(Some)),
         }
     }
 
@@ -175,7 +178,7 @@ fn first_stated<'n>(name: &str, text: Text<'n>, sides: [(&'n Items<'n>, &Arc<Vec
     let [(first, first_rows), (second, second_rows)] = sides;
     let mut parts: Vec<ArrayRef> = columns(first, name).collect();
     let states = |row: &u32| text(first, *row).is_some();
-    if parts.par_iter().all(|part| all_stated(part)) {
+    if parts.par_iter().all(all_stated) {
         return Picked::rows(parts, first_rows);
     }
     let after_first = parts.len();
@@ -202,22 +205,28 @@ fn fees(provider: &Items) -> Vec<ArrayRef> {
     let fees = columns(provider, "fee").map(|fees| -> ArrayRef {
         match fees.data_type() {
             _ if fees.data_type() != &DataType::Null && fees.null_count() == 0 => fees,
-            kind @ DataType::Decimal128(..) => {
-                let stated = fees.as_primitive::<Decimal128Type>().iter().map(|fee| Some(fee.unwrap_or_default()));
-                Arc::new(stated.collect::<Decimal128Array>().with_data_type(kind.clone()))
+            DataType::Decimal128(..) => {
+                build::amounts(fees.as_primitive::<Decimal128Type>().iter().map(|fee| Some(Amount(fee.unwrap_or_default()))))
             }
-            kind => {
-                let zeros = || Decimal64Array::from(vec![0; fees.len()]);
-                let stated = match kind {
-                    DataType::Null => zeros(),
-                    _ => fees.as_primitive::<Decimal64Type>().iter().map(|fee| Some(fee.unwrap_or_default())).collect(),
-                };
-                let scale = i8::try_from(SCALE).expect("eight");
-                Arc::new(stated.with_data_type(DataType::Decimal64(NARROW_PRECISION, scale)))
+            DataType::Null => no_amounts(fees.len()),
+            _ => {
+                let stated = fees.as_primitive::<Decimal64Type>().iter().map(|fee| Some(fee.unwrap_or_default()));
+                Arc::new(stated.collect::<Decimal64Array>().with_data_type(narrow_amount()))
             }
         }
     });
     fees.collect()
+}
+
+/// The type of amounts that fit 64 bits.
+fn narrow_amount() -> DataType {
+    DataType::Decimal64(NARROW_PRECISION, i8::try_from(SCALE).expect("eight"))
+}
+
+/// A part of a column where every amount is zero. All such parts share their values: they take no room.
+fn no_amounts(rows: usize) -> ArrayRef {
+    static ZEROS: LazyLock<ScalarBuffer<i64>> = LazyLock::new(|| vec![0; PART_ROWS].into());
+    Arc::new(Decimal64Array::new(ZEROS.slice(0, rows), None).with_data_type(narrow_amount()))
 }
 
 /// A column of one side, by part.

@@ -22,6 +22,17 @@ pub(super) enum Column<'a> {
 /// What a key column says.
 pub(super) type Value<'a> = Id<'a>;
 
+/// What a key column says, as far as it was read.
+#[derive(Clone, Copy)]
+pub(super) enum Cell<'a> {
+    /// A text, where it lies.
+    Text(&'a [u8]),
+    /// The number of a word.
+    Word(u32),
+    /// Not read.
+    Other,
+}
+
 /// Words, numbered.
 pub(super) type Vocabulary<'a> = HashMap<&'a str, u32>;
 
@@ -48,6 +59,16 @@ impl<'a> Column<'a> {
         text.filter(|text| !text.is_empty()).map(Id::Text)
     }
 
+    /// The value of a row that has one, unless it is an identity. `numbers` are those of the column's words.
+    #[inline]
+    pub(super) fn cell(&self, row: usize, numbers: &[u32]) -> Cell<'a> {
+        match self {
+            Self::Texts(texts) => Cell::Text(texts.value(row).as_bytes()),
+            Self::Words(words) => words.code(row).map_or(Cell::Other, |code| Cell::Word(numbers[code])),
+            _ => Cell::Other,
+        }
+    }
+
     /// The number of each word of a column of few values.
     pub(super) fn numbers(&self, vocabulary: &mut Vocabulary<'a>) -> Vec<u32> {
         let Self::Words(words) = self else { return Vec::new() };
@@ -64,7 +85,8 @@ impl<'a> Column<'a> {
         match self {
             Self::Nothing => 0,
             Self::Words(words) => {
-                let known: Vec<Option<u64>> = words.values.iter().map(|word| stated(word?).map(|word| text_hash(word, 0))).collect();
+                let known: Vec<Option<u64>> =
+                    words.values.iter().map(|word| stated(word?).map(|word| text_hash(word, 0))).collect();
                 retain(hashed, |row, seed| match seed {
                     // Few values: each is hashed once.
                     0 => known[words.code(row)?],
@@ -76,10 +98,10 @@ impl<'a> Column<'a> {
             }
             Self::Texts(texts) if identities => retain(hashed, |row, seed| {
                 let text = texts.is_valid(row).then(|| texts.value(row)).and_then(stated)?;
-                Some(Identity::parse(text).map_or_else(
-                    || text_hash(text, seed),
-                    |number| xxh3_64_with_seed(&number.number().to_be_bytes(), seed),
-                ))
+                Some(
+                    Identity::parse(text)
+                        .map_or_else(|| text_hash(text, seed), |number| xxh3_64_with_seed(&number.number().to_be_bytes(), seed)),
+                )
             }),
             Self::Texts(texts) if texts.null_count() == 0 => {
                 retain(hashed, |row, seed| stated(texts.value(row)).map(|text| text_hash(text, seed)))

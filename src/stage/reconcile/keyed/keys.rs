@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use arrow::array::RecordBatch;
 
-use super::column::{Column, Value, Vocabulary};
+use super::column::{Cell, Column, Value, Vocabulary};
 use crate::table::part::{NO_ROW, PART_ROWS, place, row_id};
 
 /// The key columns of one side, and which of its rows take part.
@@ -123,14 +123,8 @@ impl<'a> Keys<'a> {
     /// `a, bc` apart from `ab, c`.
     pub(super) fn hash(&self, part: usize, identities: bool, hashed: &mut Vec<Hashed>) {
         let from = hashed.len();
-        let all;
-        let rows = match self.only {
-            Some(only) => &only[part],
-            None => {
-                all = Rows::All(self.parts[part].rows);
-                &all
-            }
-        };
+        let all = Rows::All(self.parts[part].rows);
+        let rows = self.only.map_or(&all, |only| &only[part]);
         rows.for_each(|row| hashed.push((0, row_id(part, row))));
         for column in &self.parts[part].columns {
             let kept = column.hash(&mut hashed[from..], identities);
@@ -143,6 +137,13 @@ impl<'a> Keys<'a> {
     pub(super) fn at(&self, row: u32) -> (&[Column<'a>], usize) {
         let (part, row) = place(row);
         (&self.parts[part].columns, row)
+    }
+
+    /// What a column says of a row that takes part.
+    #[inline]
+    pub(super) fn cell(&self, row: u32, column: usize, numbers: &Numbers) -> Cell<'a> {
+        let (part, row) = place(row);
+        self.parts[part].columns[column].cell(row, &numbers.0[part][column])
     }
 
     /// Whether two rows that take part have one key.
@@ -163,11 +164,3 @@ impl<'a> Keys<'a> {
 
 /// The numbers of words by part, column and code.
 pub(super) struct Numbers(Vec<Vec<Vec<u32>>>);
-
-impl Numbers {
-    /// Those of the columns of a row's part.
-    #[inline]
-    pub(super) fn at(&self, row: u32) -> &[Vec<u32>] {
-        &self.0[place(row).0]
-    }
-}

@@ -65,12 +65,11 @@ fn chunks(keys: &Keys) -> Vec<Range<usize>> {
     let mut rows = 0;
     for part in 0..keys.parts() {
         rows += keys.rows_of(part);
-        match chunks.last_mut().filter(|_| rows <= CHUNK) {
-            Some(chunk) => chunk.end = part + 1,
-            None => {
-                chunks.push(part..part + 1);
-                rows = keys.rows_of(part);
-            }
+        if let Some(chunk) = chunks.last_mut().filter(|_| rows <= CHUNK) {
+            chunk.end = part + 1;
+        } else {
+            chunks.push(part..part + 1);
+            rows = keys.rows_of(part);
         }
     }
     chunks
@@ -80,7 +79,9 @@ fn split_chunk(hashed: &[Hashed], bits: u32) -> Chunk {
     let partition_of = |hash: u64| usize::try_from(hash.unbounded_shr(64 - bits)).expect("at most twelve bits are left");
     // A counting sort: how many go to each partition, where each starts, then every tag to its place.
     let mut ends = vec![0; 1 << bits];
-    hashed.iter().for_each(|&(hash, _)| ends[partition_of(hash)] += 1);
+    for &(hash, _) in hashed {
+        ends[partition_of(hash)] += 1;
+    }
     starts(&mut ends);
     let mut tags = vec![0; hashed.len()];
     for &(hash, row) in hashed {

@@ -3,7 +3,7 @@
 //! The rows of a pair lie anywhere in memory. So a batch is read in steps, each asking for all it needs before
 //! anything is done with it: the memory then answers many requests at a time instead of one.
 
-use super::column::{Column, Vocabulary};
+use super::column::{Cell, Vocabulary};
 use super::keys::{Keys, Numbers};
 
 /// Pairs read together: few enough that what they read stays in the first cache.
@@ -38,27 +38,27 @@ impl<'k, 'a> Verify<'k, 'a> {
         let mut same = [true; BATCH];
         let columns = pairs.first().map_or(0, |&(left, _)| self.left.at(left).0.len());
         for column in 0..columns {
-            let mut texts: [(&[u8], &[u8]); BATCH] = [(&[], &[]); BATCH];
-            for ((same, texts), &(left, right)) in same.iter_mut().zip(&mut texts).zip(pairs) {
-                let ((left_columns, left_row), (right_columns, right_row)) = (self.left.at(left), self.right.at(right));
-                match (&left_columns[column], &right_columns[column]) {
-                    (Column::Texts(one), Column::Texts(other)) => {
-                        *texts = (one.value(left_row).as_bytes(), other.value(right_row).as_bytes());
-                    }
-                    (Column::Words(one), Column::Words(other)) => {
-                        let number = |numbers: &[Vec<u32>], code: Option<usize>| code.map(|code| numbers[column][code]);
-                        let one = number(self.left_numbers.at(left), one.code(left_row));
-                        *same &= one == number(self.right_numbers.at(right), other.code(right_row));
-                    }
-                    (one, other) => *same &= one.value(left_row) == other.value(right_row),
-                }
+            let mut cells = [(Cell::Other, Cell::Other); BATCH];
+            let cells = &mut cells[..pairs.len()];
+            for ((cell, _), &(left, _)) in cells.iter_mut().zip(pairs) {
+                *cell = self.left.cell(left, column, &self.left_numbers);
+            }
+            for ((_, cell), &(_, right)) in cells.iter_mut().zip(pairs) {
+                *cell = self.right.cell(right, column, &self.right_numbers);
             }
             // The ends of a text reach all that a short one lies in.
-            for (same, (one, other)) in same.iter_mut().zip(&texts) {
-                *same &= (one.len() == other.len()) & (one.first() == other.first()) & (one.last() == other.last());
+            for (same, cells) in same.iter_mut().zip(&*cells) {
+                if let (Cell::Text(one), Cell::Text(other)) = cells {
+                    *same &= (one.len() == other.len()) & (one.first() == other.first()) & (one.last() == other.last());
+                }
             }
-            for (same, (one, other)) in same.iter_mut().zip(&texts) {
-                *same = *same && one == other;
+            for ((same, cells), &(left, right)) in same.iter_mut().zip(&*cells).zip(pairs) {
+                *same = *same
+                    && match cells {
+                        (Cell::Text(one), Cell::Text(other)) => one == other,
+                        (Cell::Word(one), Cell::Word(other)) => one == other,
+                        _ => self.left.same(left, self.right, right),
+                    };
             }
         }
         same
