@@ -17,7 +17,7 @@ use crate::format::Format;
 use crate::format::read::{Decoded, Part, Reject};
 use crate::format::time::day_range;
 use crate::table::entries::KINDS;
-use crate::table::part::{identities, row_id, same_date, same_word};
+use crate::table::part::{identities, place, row_id, same_date, same_word};
 use crate::table::read::count_of_rows;
 use crate::table::rows::Rows;
 use crate::table::sheet::Pick;
@@ -110,31 +110,51 @@ fn seed(file: &Delivered, kind: &str) -> u64 {
 /// Rows of one identity get an ordinal, in the order of their bytes: which of two equal lines comes first makes no
 /// difference.
 fn tell_copies_apart(delivered: &[Delivered], numbers: &mut [Vec<u128>]) {
-    // Halves of identities are enough to find the few that may be copies.
-    let half = |number: u128| (number >> 64) as u64;
-    let halves = numbers
-        .par_iter()
-        .enumerate()
-        .flat_map_iter(|(part, numbers)| numbers.iter().enumerate().map(move |(row, &number)| (half(number), row_id(part, row))));
-    let mut halves: Vec<(u64, u32)> = halves.collect();
-    halves.par_sort_unstable();
     let parts: Vec<&Part> = delivered.iter().flat_map(|file| &file.decoded.parts).collect();
-    for alike in halves.chunk_by(|one, next| one.0 == next.0).filter(|alike| alike.len() > 1) {
-        let mut copies: Vec<(u128, u64, usize, usize)> = alike
-            .iter()
-            .map(|&(_, id)| {
-                let (part, row) = crate::table::part::place(id);
-                (numbers[part][row], parts[part].contents[row], part, row)
-            })
-            .collect();
-        copies.sort_unstable();
-        for copies in copies.chunk_by(|one, next| one.0 == next.0) {
-            for (ordinal, &(number, _, part, row)) in copies.iter().enumerate().skip(1) {
-                let mut bytes = number.to_le_bytes().to_vec();
-                bytes.extend_from_slice(&(ordinal as u64).to_le_bytes());
-                numbers[part][row] = xxh3_128(&bytes);
-            }
+    let mut copies: Vec<(u128, u64, usize, usize)> = Vec::new();
+    let marks = Marks::of(numbers);
+    for (part, numbers) in numbers.iter().enumerate() {
+        let alike = numbers.iter().enumerate().filter(|(_, number)| marks.may_repeat(**number));
+        copies.extend(alike.map(|(row, &number)| (number, parts[part].contents[row], part, row)));
+    }
+    copies.sort_unstable();
+    for copies in copies.chunk_by(|one, next| one.0 == next.0) {
+        for (ordinal, &(number, _, part, row)) in copies.iter().enumerate().skip(1) {
+            let mut bytes = number.to_le_bytes().to_vec();
+            bytes.extend_from_slice(&(ordinal as u64).to_le_bytes());
+            numbers[part][row] = xxh3_128(&bytes);
         }
+    }
+}
+
+/// Which identities may be there twice: a few that are not, and all that are. Two bits a place, sixteen places a row.
+struct Marks {
+    once: Vec<u64>,
+    again: Vec<u64>,
+}
+
+impl Marks {
+    fn of(numbers: &[Vec<u128>]) -> Self {
+        let rows: usize = numbers.iter().map(Vec::len).sum();
+        let words = (rows / 4).next_power_of_two();
+        let mut marks = Self { once: vec![0; words], again: vec![0; words] };
+        for &number in numbers.iter().flatten() {
+            let (word, bit) = marks.place(number);
+            marks.again[word] |= marks.once[word] & bit;
+            marks.once[word] |= bit;
+        }
+        marks
+    }
+
+    fn may_repeat(&self, number: u128) -> bool {
+        let (word, bit) = self.place(number);
+        self.again[word] & bit != 0
+    }
+
+    /// Identities are hashes: some of their bits are a place.
+    fn place(&self, number: u128) -> (usize, u64) {
+        let low = u64::try_from(number & u128::from(u64::MAX)).expect("masked to 64 bits");
+        (usize::try_from(low >> 6).expect("an index has 64 bits") & (self.once.len() - 1), 1 << (low & 63))
     }
 }
 
@@ -143,18 +163,27 @@ fn ordered(delivered: &[Delivered], numbers: &[Vec<u128>]) -> Pick {
     let mut providers: Vec<&str> = delivered.iter().map(|file| file.provider).collect();
     providers.sort_unstable();
     providers.dedup();
-    let mut order = Vec::with_capacity(numbers.iter().map(Vec::len).sum());
-    for provider in providers {
-        let mut rows: Vec<(i64, u128, u32)> = Vec::new();
-        let files = delivered.iter().flat_map(|file| file.decoded.parts.iter().map(move |part| (file.provider, part)));
-        for (at, (_, part)) in files.enumerate().filter(|(_, (of, _))| *of == provider) {
-            let keys = time_column(part).iter().zip(&numbers[at]).enumerate();
-            rows.extend(keys.map(|(row, (&time, &number))| (time, number, row_id(at, row))));
-        }
+    let files = || delivered.iter().flat_map(|file| file.decoded.parts.iter().map(|part| (file.provider, part)));
+    let of_provider = |provider: &str| {
+        let parts = files().enumerate().filter(|(_, (of, _))| *of == provider);
+        let rows = parts.flat_map(|(at, (_, part))| {
+            let times = time_column(part).iter().enumerate();
+            times.map(move |(row, &time)| (time, row_id(at, row)))
+        });
+        let mut rows: Vec<(i64, u32)> = rows.collect();
         rows.par_sort_unstable();
-        order.extend(rows.into_iter().map(|(.., row)| row));
-    }
-    Pick::in_order(order)
+        // Bills date to the second: what happened in the same one is told apart by identity.
+        let number = |row: u32| {
+            let (part, row) = place(row);
+            numbers[part][row]
+        };
+        for same in rows.chunk_by_mut(|one, next| one.0 == next.0).filter(|same| same.len() > 1) {
+            same.sort_unstable_by_key(|&(_, row)| number(row));
+        }
+        rows.into_iter().map(|(_, row)| row).collect()
+    };
+    let orders: Vec<Vec<u32>> = providers.par_iter().map(|provider| of_provider(provider)).collect();
+    Pick::in_order(orders.concat())
 }
 
 fn time_column(part: &Part) -> &[i64] {
