@@ -152,7 +152,7 @@ fn stages(
         refunds.sheet(&REFUNDS, outcome_columns(&of_refunds)),
         reconciled.matches,
         Sheet::of(&BREAKS, &reconciled.breaks),
-        Sheet::of(&OPEN_ITEMS, &reconciled.open_items),
+        reconciled.open_items,
         Sheet::of(&ROLLFORWARD, &reconciled.rollforward),
     ] {
         stage(sheet);

@@ -399,7 +399,7 @@ fn an_attempt_and_a_refund_may_share_an_identifier() {
 fn an_empty_night_is_an_answer() {
     let said = Nights::default().close(17, "");
     assert_eq!(said.matches, MATCHES.empty());
-    assert_eq!(said.tables.breaks.num_rows() + said.tables.open_items.num_rows() + said.tables.rollforward.num_rows(), 0);
+    assert_eq!(said.tables.breaks.num_rows() + said.open_items.num_rows() + said.tables.rollforward.num_rows(), 0);
 }
 
 fn check(cases: &[Case]) {

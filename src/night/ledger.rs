@@ -135,7 +135,7 @@ impl Summary {
                 ("attempts", attempts.count()),
                 ("refunds", refunds.count()),
                 ("matches", reconciled.matches.rows),
-                ("open_items", reconciled.open_items.num_rows()),
+                ("open_items", reconciled.open_items.rows),
             ]),
             breaks,
             providers: provider_sums(entries),

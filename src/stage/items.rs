@@ -8,7 +8,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal64Array, Decimal128Array, DictionaryArray, RecordBatch, StringArray,
     TimestampMicrosecondArray, UInt16Array, UInt32Array,
 };
-use arrow::compute::{filter_record_batch, kernels::zip::zip, take_record_batch};
+use arrow::compute::{cast, filter_record_batch, kernels::zip::zip, take_record_batch};
 use arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, UInt16Type};
 use chrono::NaiveDate;
 use rayon::prelude::*;
@@ -235,7 +235,38 @@ fn carried_in(carried: &RecordBatch, side: &str) -> impl Iterator<Item = RecordB
     let of_side: BooleanArray = (0..carried.num_rows()).map(|row| Some(sides.get(row) == side)).collect();
     let carried = filter_record_batch(carried, &of_side).expect("there is a flag a row");
     let rows = carried.num_rows();
-    (0..rows).step_by(PART_ROWS).map(move |start| carried.slice(start, PART_ROWS.min(rows - start)))
+    (0..rows).step_by(PART_ROWS).map(move |start| compact(&carried.slice(start, PART_ROWS.min(rows - start))))
+}
+
+/// Items of a published table in the types of a part, so that all parts of a side are alike.
+fn compact(items: &RecordBatch) -> RecordBatch {
+    let schema = items.schema();
+    let columns = schema.fields().iter().zip(items.columns()).map(|(field, array)| {
+        let array = match array.data_type() {
+            _ if array.logical_null_count() == array.len() => nothing(array.len()),
+            DataType::Dictionary(..) => {
+                let texts = cast(array, &DataType::Utf8).expect("words are text");
+                cast(&texts, &DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8)))
+                    .expect("a part has fewer rows than sixteen bits count")
+            }
+            DataType::Decimal128(..) => narrowed(array),
+            _ => Arc::clone(array),
+        };
+        (field.name().as_str(), array, true)
+    });
+    RecordBatch::try_from_iter_with_nullable(columns).expect("every column keeps its rows")
+}
+
+/// Amounts in 64 bits, where all of them fit.
+fn narrowed(array: &ArrayRef) -> ArrayRef {
+    let amounts = array.as_primitive::<Decimal128Type>();
+    let limit = i128::from(10_i64.pow(u32::from(NARROW_PRECISION)));
+    if amounts.iter().flatten().any(|amount| amount.abs() >= limit) {
+        return Arc::clone(array);
+    }
+    let narrow: Decimal64Array =
+        amounts.iter().map(|amount| amount.map(|amount| i64::try_from(amount).expect("it is below 10^18"))).collect();
+    Arc::new(narrow.with_data_type(DataType::Decimal64(NARROW_PRECISION, 8)))
 }
 
 /// Where each row of the night's own parts ended; none where its provider is not in the job.

@@ -104,7 +104,7 @@ pub struct Reconciled {
     /// Table `breaks`: waiting, open and cleared tonight.
     pub breaks: RecordBatch,
     /// Table `open_items`: what enters the next night.
-    pub open_items: RecordBatch,
+    pub open_items: Sheet,
     /// Table `rollforward`.
     pub rollforward: RecordBatch,
     /// Where each row of the provider's side ended, by part.
@@ -137,7 +137,7 @@ pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> R
         matches: matches::sheet(&night, &order),
         rollforward: rollforward::table(&rolled, &breaks, rules.night)?,
         breaks,
-        open_items: open_items::table(&night),
+        open_items: open_items::sheet(&night),
         provider_outcomes: night.entries.outcomes()?,
         merchant_outcomes: night.records.outcomes()?,
     };

@@ -97,7 +97,7 @@ proptest! {
             let words = ["match", "break", "waiting", "excluded"];
             prop_assert_eq!(words.iter().map(|word| ended(outcomes, word)).sum::<usize>(), outcomes.len());
             prop_assert_eq!(ended(outcomes, "match"), said.matches.num_rows());
-            let carried: BTreeSet<(&str, &str)> = open_ids(&said.tables.open_items, name);
+            let carried: BTreeSet<(&str, &str)> = open_ids(&said.open_items, name);
             let waiting = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Waiting(_))).count();
             prop_assert!(carried.len() >= waiting);
         }
@@ -152,7 +152,7 @@ proptest! {
         let before = Nights::default().close(17, &given.join("\n"));
         let after = Nights::default().close(17, &format!("{}\nP e-new 7 ref=new pref=new\nM m-new 7 ref=new", given.join("\n")));
         prop_assert_eq!(&before.tables.breaks, &after.tables.breaks);
-        prop_assert_eq!(&before.tables.open_items, &after.tables.open_items);
+        prop_assert_eq!(&before.open_items, &after.open_items);
         prop_assert_eq!(&before.tables.rollforward, &after.tables.rollforward);
         let entries = read::text(&after.matches, "entry_id");
         let others: BooleanArray = entries.iter().map(|id| Some(id != Some("e-new"))).collect();

@@ -34,6 +34,8 @@ pub(super) struct Said {
     pub(super) tables: Reconciled,
     /// The table of that name, laid out.
     pub(super) matches: RecordBatch,
+    /// The table of that name, laid out.
+    pub(super) open_items: RecordBatch,
     pub(super) provider: Vec<(String, Outcome)>,
     pub(super) merchant: Vec<(String, Outcome)>,
     first_seen_today: i32,
@@ -49,12 +51,13 @@ impl Nights {
     pub(super) fn close_parts(&mut self, night: u32, provider: &[RecordBatch], merchant: &[RecordBatch]) -> Said {
         let sides = Sides { provider, merchant };
         let tables = reconcile(sides, &self.breaks, &rules(night)).unwrap_or_else(|error| panic!("{error}"));
-        self.open_items = tables.open_items.clone();
+        self.open_items = tables.open_items.batch();
         self.breaks = tables.breaks.clone();
         Said {
             provider: named(provider, &tables.provider_outcomes),
             merchant: named(merchant, &tables.merchant_outcomes),
             matches: tables.matches.batch(),
+            open_items: tables.open_items.batch(),
             tables,
             first_seen_today: day_number(day(night)),
         }
@@ -63,7 +66,7 @@ impl Nights {
 
 impl Said {
     pub(super) fn batches(&self) -> [&RecordBatch; 4] {
-        [&self.matches, &self.tables.breaks, &self.tables.open_items, &self.tables.rollforward]
+        [&self.matches, &self.tables.breaks, &self.open_items, &self.tables.rollforward]
     }
 
     pub(super) fn lines(&self) -> Vec<String> {

@@ -13,7 +13,7 @@ use super::vocabulary::Vocabulary;
 use super::{Night, Reconciled};
 use crate::error::{Error, Result};
 use crate::money::Amount;
-use crate::table::part::{amounts_of, row_id};
+use crate::table::part::{amounts_of, place, row_id};
 use crate::table::read;
 use crate::table::sheet::{Pick, Sheet};
 
@@ -56,11 +56,7 @@ fn conserved(items: &Items, night: &Night, tables: &Reconciled, vocabulary: &Voc
         excluded.for_each(|(row, _)| ended.add(items, row_id(part, row)));
     }
     matched(night.merchant, &tables.matches, items.side, &mut ended);
-    let (open_items, side) = (&tables.open_items, read::words(&tables.open_items, "side"));
-    let (currency, amount) = (read::words(open_items, "currency"), read::amounts(open_items, "amount"));
-    for row in (0..open_items.num_rows()).filter(|&row| side.get(row) == items.side.as_str()) {
-        ended.add_to(vocabulary.find(currency.get(row)), Amount(amount.value(row)));
-    }
+    carried(&tables.open_items, items.side, vocabulary, &mut ended);
     for found in &night.breaks {
         let row = match items.side {
             Side::Provider => found.entry,
@@ -96,6 +92,22 @@ fn matched(merchant: &Items, matches: &Sheet, side: Side, ended: &mut Tally) {
             if amount != Amount::ZERO {
                 ended.add_sum(merchant.currency_number(record), Sum { count: 0, amount });
             }
+        }
+    }
+}
+
+/// Adds what the table `open_items` says of a side.
+fn carried(open_items: &Sheet, of: Side, vocabulary: &Vocabulary, ended: &mut Tally) {
+    let Pick::Rows(rows) = &open_items.column("amount").rows else { unreachable!("it is picked from items") };
+    let parts = |name: &str| open_items.column(name).parts.iter();
+    let side: Vec<_> = parts("side").map(read::words_of).collect();
+    let currency: Vec<_> = parts("currency").map(read::words_of).collect();
+    let amount: Vec<_> = parts("amount").map(amounts_of).collect();
+    for &row in rows.iter() {
+        let (part, row) = place(row);
+        if side[part].get(row) == of.as_str() {
+            let amount = amount[part].get(row).expect("an item has an amount");
+            ended.add_to(vocabulary.find(currency[part].get(row)), amount);
         }
     }
 }
