@@ -251,23 +251,37 @@ struct HashingFile {
     file: File,
     hash: Sha256,
     bytes: u64,
+    /// Bytes not yet hashed and written: the writer's pieces are small.
+    waiting: Vec<u8>,
 }
 
 impl HashingFile {
+    const WAITING: usize = 256 * 1024;
+
     fn new(file: File) -> Self {
-        Self { file, hash: Sha256::new(), bytes: 0 }
+        Self { file, hash: Sha256::new(), bytes: 0, waiting: Vec::with_capacity(Self::WAITING) }
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        self.hash.update(&self.waiting);
+        self.file.write_all(&self.waiting)?;
+        self.waiting.clear();
+        Ok(())
     }
 }
 
 impl Write for HashingFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(buffer)?;
-        self.hash.update(&buffer[..count]);
-        self.bytes += count as u64;
-        Ok(count)
+        if self.waiting.len() + buffer.len() > Self::WAITING {
+            self.pass_on()?;
+        }
+        self.waiting.extend_from_slice(buffer);
+        self.bytes += buffer.len() as u64;
+        Ok(buffer.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.pass_on()?;
         self.file.flush()
     }
 }

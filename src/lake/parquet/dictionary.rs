@@ -51,7 +51,7 @@ impl Number for i128 {
 
 /// A dictionary of numbers.
 pub(super) struct Numbers<N> {
-    /// The codes by hash, in open hashing; a power of two of them, at most a quarter used.
+    /// The codes by hash, in open hashing; a power of two of them, of which less than half are used.
     slots: Vec<u32>,
     values: Vec<N>,
 }
@@ -69,16 +69,15 @@ impl<N: Number> Numbers<N> {
     /// The codes of `numbers`.
     pub(super) fn encode(&mut self, numbers: &[N], codes: &mut Vec<u32>) {
         codes.clear();
-        codes.reserve(numbers.len());
         let Some(&first) = numbers.first() else { return };
         let (mut last, mut code) = (first, self.code(first));
-        for &number in numbers {
+        codes.extend(numbers.iter().map(|&number| {
             // Equal neighbours are common.
             if number != last {
                 (last, code) = (number, self.code(number));
             }
-            codes.push(code);
-        }
+            code
+        }));
     }
 
     #[inline]
@@ -107,14 +106,14 @@ impl<N: Number> Numbers<N> {
         let code = u32::try_from(self.values.len()).expect("a page has less than 2^32 rows");
         self.slots[slot] = code;
         self.values.push(number);
-        if self.values.len() * 4 > self.slots.len() {
+        if self.values.len() * 8 > self.slots.len() * 3 {
             self.grow();
         }
         code
     }
 
     fn grow(&mut self) {
-        let size = self.slots.len() * 4;
+        let size = self.slots.len() * 2;
         self.slots.clear();
         self.slots.resize(size, UNUSED);
         for (code, &number) in (0..).zip(&self.values) {
