@@ -34,12 +34,13 @@ use sha2::{Digest, Sha256};
 
 use self::column::Column;
 use self::pages::Chunk;
+use self::parts::Visits;
 use super::manifest::hex;
 use super::{durable, order};
 use crate::error::{Error, Exit, Result};
 use crate::money::Amount;
 use crate::table::column::{Table, Type};
-use crate::table::sheet::Sheet;
+use crate::table::sheet::{Pick, Sheet};
 
 /// How a file is divided: in fixed numbers, or the bytes would depend on the machine. What is published is divided
 /// one way; tests divide less into more.
@@ -145,7 +146,19 @@ fn encode(
     let mut sums = vec![Amount::ZERO; columns.len()];
     for start in (0..sheet.rows).step_by(division.group) {
         let rows = start..sheet.rows.min(start + division.group);
-        let encoded = columns.par_iter().with_max_len(1).map(|column| column.encode(rows.clone(), division));
+        // Most columns of a table are picked by the same names.
+        let mut named: Vec<(&Arc<Vec<u32>>, Visits)> = Vec::new();
+        for picked in &sheet.columns {
+            if let Pick::Rows(names) = &picked.rows
+                && !named.iter().any(|(known, _)| Arc::ptr_eq(known, names))
+            {
+                named.push((names, Visits::new(names, rows.clone(), division.page)));
+            }
+        }
+        let encoded = columns.par_iter().zip(&sheet.columns).with_max_len(1).map(|(column, picked)| {
+            let visits = named.iter().find(|(known, _)| matches!(&picked.rows, Pick::Rows(names) if Arc::ptr_eq(known, names)));
+            column.encode(rows.clone(), division, visits.map(|(_, visits)| visits))
+        });
         let encoded: Vec<(Chunk, i128)> = encoded.collect::<std::result::Result<_, _>>()?;
         assert!(encoded[key].0.is_ascending, "table {}: the rows come ordered by their key", sheet.table.name);
         let mut group = writer.next_row_group()?;

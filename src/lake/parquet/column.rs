@@ -23,7 +23,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::dictionary::{Lexicon, Number, Numbers, Words};
 use super::pages::{Bounds, Chunk, Pages};
-use super::parts::{Codes, Flags, Identities, Lane, Parts, Utf8};
+use super::parts::{Codes, Flags, Identities, Lane, Parts, Utf8, Visits};
 use super::texts::{Text, Texts};
 use super::{Division, delta, runs};
 use crate::table::column::{self, RATE_SCALE, Type};
@@ -124,12 +124,13 @@ impl<'a> Column<'a> {
     }
 
     /// The rows `rows`, encoded; and the sum of their amounts.
-    pub(super) fn encode(&self, rows: Range<usize>, division: Division) -> Result<(Chunk, i128)> {
+    pub(super) fn encode(&self, rows: Range<usize>, division: Division, visits: Option<&Visits>) -> Result<(Chunk, i128)> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut making = Making {
                 column: self,
                 rows,
                 division,
+                visits,
                 pages: Pages::new(self.stored.clone()),
                 sum: 0,
                 begins_alike: None,
@@ -196,6 +197,7 @@ struct Making<'m, 'a> {
     column: &'m Column<'a>,
     rows: Range<usize>,
     division: Division,
+    visits: Option<&'m Visits>,
     pages: Pages,
     sum: i128,
     /// Whether texts begin as the one before does, once one page was seen.
@@ -205,10 +207,8 @@ struct Making<'m, 'a> {
 
 impl<'a> Making<'_, 'a> {
     fn texts(&mut self, parts: &Parts<'a, Utf8<'a>>) -> Result<Option<usize>> {
-        let mut texts: Vec<Text<'_>> = Vec::new();
         for page in self.page_rows() {
-            parts.gather(page.clone(), &mut texts, &mut self.scratch.held);
-            self.scratch.texts.set(&texts);
+            parts.gather_texts(&page, self.visits, &mut self.scratch.texts, &mut self.scratch.held);
             self.text_page(page.len())?;
         }
         Ok(None)
@@ -217,8 +217,8 @@ impl<'a> Making<'_, 'a> {
     fn identities(&mut self, parts: &Parts<'a, Identities<'a>>) -> Result<Option<usize>> {
         let mut numbers: Vec<u128> = Vec::new();
         for page in self.page_rows() {
-            parts.gather(page.clone(), &mut numbers, &mut self.scratch.held);
-            self.scratch.texts.set_all(numbers.iter().map(|&number| Identity::from_number(number).digits()));
+            parts.gather(&page, self.visits, &mut numbers, &mut self.scratch.held);
+            self.scratch.texts.set(numbers.iter().map(|&number| Identity::from_number(number).digits()));
             self.text_page(page.len())?;
         }
         Ok(None)
@@ -257,7 +257,7 @@ impl<'a> Making<'_, 'a> {
                 entries.clear();
                 entries.resize(page.len(), 0);
             } else {
-                parts.gather(page.clone(), &mut entries, &mut self.scratch.held);
+                parts.gather(&page, self.visits, &mut entries, &mut self.scratch.held);
             }
             if dictionary.words().len() <= most {
                 dictionary.encode(&entries, &mut self.scratch.codes);
@@ -266,8 +266,12 @@ impl<'a> Making<'_, 'a> {
                 let bounds = dictionary.bounds().map(|(least, greatest)| (least.to_vec(), greatest.to_vec()));
                 self.code_page(page.len(), entries.len(), dictionary.words().len(), bounds)?;
             } else {
-                let texts: Vec<Text<'_>> = entries.iter().map(|&entry| lexicon.text(entry).into()).collect();
-                self.scratch.texts.set(&texts);
+                let texts = &mut self.scratch.texts;
+                texts.begin(entries.len());
+                for (number, &entry) in entries.iter().enumerate() {
+                    let text = lexicon.text(entry);
+                    texts.put(number, Text::new(text, text.len()));
+                }
                 self.text_page(page.len())?;
             }
         }
@@ -286,7 +290,7 @@ impl<'a> Making<'_, 'a> {
         let mut dictionary = stored.may_repeat.then(Numbers::<N>::new);
         let mut repeats = dictionary.is_some();
         for page in self.page_rows() {
-            parts.gather(page.clone(), &mut numbers, &mut self.scratch.held);
+            parts.gather(&page, self.visits, &mut numbers, &mut self.scratch.held);
             if self.column.column.kind == Type::Amount {
                 self.sum += numbers.iter().map(|number| number.wide()).sum::<i128>();
             }
@@ -306,7 +310,7 @@ impl<'a> Making<'_, 'a> {
                     self.begin(page.len(), numbers.len());
                     let body = &mut self.scratch.body;
                     let encoding = if stored.differs {
-                        delta::encode(&numbers, N::narrow, body);
+                        delta::encode(&numbers, narrow, body);
                         Encoding::DELTA_BINARY_PACKED
                     } else {
                         numbers.iter().for_each(|&number| stored.append(number, body));
@@ -326,7 +330,7 @@ impl<'a> Making<'_, 'a> {
     fn ratios(&mut self, parts: &Parts<'a, &'a [f64]>) -> Result<Option<usize>> {
         let mut ratios: Vec<f64> = Vec::new();
         for page in self.page_rows() {
-            parts.gather(page.clone(), &mut ratios, &mut self.scratch.held);
+            parts.gather(&page, self.visits, &mut ratios, &mut self.scratch.held);
             self.begin(page.len(), ratios.len());
             ratios.iter().for_each(|ratio| self.scratch.body.extend_from_slice(&ratio.to_le_bytes()));
             let least = ratios.iter().copied().fold(f64::NAN, f64::min);
@@ -343,7 +347,7 @@ impl<'a> Making<'_, 'a> {
     fn flags(&mut self, parts: &Parts<'a, Flags<'a>>) -> Result<Option<usize>> {
         let mut flags: Vec<bool> = Vec::new();
         for page in self.page_rows() {
-            parts.gather(page.clone(), &mut flags, &mut self.scratch.held);
+            parts.gather(&page, self.visits, &mut flags, &mut self.scratch.held);
             self.begin(page.len(), flags.len());
             let byte = |flags: &[bool]| flags.iter().rev().fold(0, |byte, &flag| byte << 1 | u8::from(flag));
             self.scratch.body.extend(flags.chunks(8).map(byte));
@@ -416,9 +420,13 @@ impl Stored {
         if self.is_decimal {
             out.extend_from_slice(&number.wide().to_be_bytes()[16 - self.bytes..]);
         } else {
-            out.extend_from_slice(&number.narrow().to_le_bytes()[..self.bytes]);
+            out.extend_from_slice(&narrow(number).to_le_bytes()[..self.bytes]);
         }
     }
+}
+
+fn narrow<N: Number>(number: N) -> i64 {
+    number.narrow().expect("only amounts and rates are wider")
 }
 
 fn number_bounds<N: Number>(numbers: &[N], stored: Stored) -> Option<Bounds> {
