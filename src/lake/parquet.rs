@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ use super::{durable, order};
 use crate::error::{Error, Exit, Result};
 use crate::money::Amount;
 use crate::table::column::{Table, Type};
-use crate::table::sheet::{Pick, Sheet};
+use crate::table::sheet::{Pick, Picked, Sheet};
 
 /// How a file is divided: in fixed numbers, or the bytes would depend on the machine. What is published is divided
 /// one way; tests divide less into more.
@@ -146,17 +147,9 @@ fn encode(
     let mut sums = vec![Amount::ZERO; columns.len()];
     for start in (0..sheet.rows).step_by(division.group) {
         let rows = start..sheet.rows.min(start + division.group);
-        // Most columns of a table are picked by the same names.
-        let mut named: Vec<(&Arc<Vec<u32>>, Visits)> = Vec::new();
-        for picked in &sheet.columns {
-            if let Pick::Rows(names) = &picked.rows
-                && !named.iter().any(|(known, _)| Arc::ptr_eq(known, names))
-            {
-                named.push((names, Visits::new(names, rows.clone(), division.page)));
-            }
-        }
+        let visits = visits(&sheet.columns, &rows, division.page);
         let encoded = columns.par_iter().zip(&sheet.columns).with_max_len(1).map(|(column, picked)| {
-            let visits = named.iter().find(|(known, _)| matches!(&picked.rows, Pick::Rows(names) if Arc::ptr_eq(known, names)));
+            let visits = visits.iter().find(|(names, _)| is_picked_by(picked, names));
             column.encode(rows.clone(), division, visits.map(|(_, visits)| visits))
         });
         let encoded: Vec<(Chunk, i128)> = encoded.collect::<std::result::Result<_, _>>()?;
@@ -169,6 +162,23 @@ fn encode(
         group.close()?;
     }
     Ok((writer.into_inner()?, sums))
+}
+
+/// The order to visit `rows` in, for each list of names. Most columns of a table are picked by the same.
+fn visits<'a>(columns: &'a [Picked], rows: &Range<usize>, page: usize) -> Vec<(&'a Arc<Vec<u32>>, Visits)> {
+    let mut visits: Vec<(&Arc<Vec<u32>>, Visits)> = Vec::new();
+    for picked in columns {
+        if let Pick::Rows(names) = &picked.rows
+            && !visits.iter().any(|(known, _)| Arc::ptr_eq(known, names))
+        {
+            visits.push((names, Visits::new(names, rows.clone(), page)));
+        }
+    }
+    visits
+}
+
+fn is_picked_by(picked: &Picked, names: &Arc<Vec<u32>>) -> bool {
+    matches!(&picked.rows, Pick::Rows(rows) if Arc::ptr_eq(rows, names))
 }
 
 fn properties(table: &Table, night: NaiveDate, version: &str) -> WriterPropertiesPtr {

@@ -52,14 +52,16 @@ enum Values<'a> {
 }
 
 /// The parts of a column in one type, beside those that hold nothing.
-pub(super) fn alike<'a>(picked: &'a Picked, kind: Type) -> Cow<'a, [ArrayRef]> {
-    let mut types = picked.parts.iter().map(|part| part.data_type()).filter(|of| **of != DataType::Null);
+pub(super) fn alike(picked: &Picked, kind: Type) -> Cow<'_, [ArrayRef]> {
+    let mut types = picked.parts.iter().map(Array::data_type).filter(|of| **of != DataType::Null);
     let first = types.next();
     let is_known = match (kind, first) {
-        (_, None) | (Type::Text, Some(DataType::FixedSizeBinary(16))) => true,
+        (_, None)
+        | (Type::Text, Some(DataType::FixedSizeBinary(16)))
+        | (Type::Amount, Some(DataType::Decimal64(_, 8)))
+        | (Type::Rate, Some(DataType::Decimal64(_, RATE_SCALE)))
+        | (Type::Count, Some(DataType::UInt32)) => true,
         (Type::Word, Some(DataType::Dictionary(codes, _))) => **codes == DataType::UInt16 || **codes == DataType::Int32,
-        (Type::Amount, Some(DataType::Decimal64(_, 8))) | (Type::Rate, Some(DataType::Decimal64(_, RATE_SCALE))) => true,
-        (Type::Count, Some(DataType::UInt32)) => true,
         (_, Some(other)) => *other == kind.published(),
     };
     if is_known && types.all(|other| Some(other) == first) {
@@ -73,7 +75,7 @@ pub(super) fn alike<'a>(picked: &'a Picked, kind: Type) -> Cow<'a, [ArrayRef]> {
 impl<'a> Column<'a> {
     /// The column `picked`, whose parts are `parts`, all alike.
     pub(super) fn new(column: &'static column::Column, stored: ColumnDescPtr, picked: &'a Picked, parts: &'a [ArrayRef]) -> Self {
-        let of = parts.iter().map(|part| part.data_type()).find(|of| **of != DataType::Null);
+        let of = parts.iter().map(Array::data_type).find(|of| **of != DataType::Null);
         let values = match (column.kind, of) {
             (Type::Text, Some(DataType::FixedSizeBinary(_))) => Values::Identities(Parts::new(picked, parts, |part| {
                 Identities(part.as_fixed_size_binary().value_data().as_chunks().0)
@@ -313,7 +315,9 @@ impl<'a> Making<'_, 'a> {
                         delta::encode(&numbers, narrow, body);
                         Encoding::DELTA_BINARY_PACKED
                     } else {
-                        numbers.iter().for_each(|&number| stored.append(number, body));
+                        for &number in &numbers {
+                            stored.append(number, body);
+                        }
                         Encoding::PLAIN
                     };
                     self.pages.add(body, encoding, page.len(), page.len() - numbers.len(), bounds)?;
@@ -332,7 +336,7 @@ impl<'a> Making<'_, 'a> {
         for page in self.page_rows() {
             parts.gather(&page, self.visits, &mut ratios, &mut self.scratch.held);
             self.begin(page.len(), ratios.len());
-            ratios.iter().for_each(|ratio| self.scratch.body.extend_from_slice(&ratio.to_le_bytes()));
+            self.scratch.body.extend(ratios.iter().flat_map(|ratio| ratio.to_le_bytes()));
             let least = ratios.iter().copied().fold(f64::NAN, f64::min);
             let greatest = ratios.iter().copied().fold(f64::NAN, f64::max);
             // Zero has two signs: a bound is on the outer side of both.

@@ -37,8 +37,9 @@ impl Number for i64 {
 impl Number for i128 {
     #[inline]
     fn mixed(self) -> u64 {
-        let [low, high] = [self as u64, (self >> 64) as u64];
-        (low ^ high.rotate_left(32)).wrapping_mul(MIXER)
+        let bytes = self.to_le_bytes();
+        let (halves, _) = bytes.as_chunks::<8>();
+        (u64::from_le_bytes(halves[0]) ^ u64::from_le_bytes(halves[1]).rotate_left(32)).wrapping_mul(MIXER)
     }
 
     fn wide(self) -> i128 {
@@ -129,7 +130,8 @@ impl<N: Number> Numbers<N> {
     #[inline]
     fn slot(&self, number: N) -> usize {
         // The highest bits are mixed best.
-        (number.mixed() >> (u64::BITS - self.slots.len().trailing_zeros())) as usize
+        let highest = number.mixed() >> (u64::BITS - self.slots.len().trailing_zeros());
+        usize::try_from(highest).expect("below the number of slots")
     }
 
     #[cold]
