@@ -51,6 +51,7 @@ pub enum Command {
 /// carried in from the night before, and publishes every table of the night at once. Running a night again without
 /// change publishes nothing; a changed input makes a new generation.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[command(after_long_help = "\
 Examples:
   tieout run jobs/nightly.toml --date 2026-11-17
@@ -77,6 +78,9 @@ pub struct Run {
     /// Threads to use; all cores when not given. The output is the same for any number.
     #[arg(long, value_name = "COUNT")]
     pub threads: Option<usize>,
+    /// Tell on stderr how long each stage took, and how much of the input that is a second.
+    #[arg(long)]
+    pub timings: bool,
 }
 
 /// Check a job: everything it names is there and makes sense. Touches nothing.

@@ -11,6 +11,7 @@ pub mod control;
 pub mod plan;
 pub mod read;
 pub mod recognise;
+pub mod scan;
 pub mod shipped;
 pub mod split;
 pub mod time;

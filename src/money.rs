@@ -64,6 +64,42 @@ impl Amount {
         Ok(Self(if negative { -magnitude } else { magnitude }))
     }
 
+    /// Reads `[-]digits[.digits]` of at most eight bytes, those of `text`, the first lowest: its units of `10^-8`, and
+    /// how many decimals it states. `None` where it is anything else, which [`Amount::parse`] reads or names.
+    #[must_use]
+    #[inline]
+    pub fn parse_short(text: u64, length: usize) -> Option<(i64, u32)> {
+        const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+        let negative = text.to_le_bytes()[0] == b'-';
+        if length > 8 || length <= usize::from(negative) {
+            return None;
+        }
+        let (text, length) = if negative { (text >> 8, length - 1) } else { (text, length) };
+        // Digits become their values, the last in the highest byte; below the first are zeros.
+        let digits = (text ^ (LOW_BITS * u64::from(b'0'))) << (8 * (8 - length));
+        let from_point = digits ^ (LOW_BITS * u64::from(b'.' ^ b'0'));
+        let point = from_point.wrapping_sub(LOW_BITS) & !from_point & LOW_BITS << 7;
+        let (digits, decimals) = if point == 0 {
+            (digits, 0)
+        } else {
+            if length == 1 {
+                return None;
+            }
+            // What stands before the point moves up into its place.
+            let at = point.trailing_zeros() / 8 * 8;
+            let before = digits & ((1 << at) - 1);
+            ((digits >> at >> 8 << 8 << at) | before << 8, 7 - at / 8)
+        };
+        if (digits | digits.wrapping_add(LOW_BITS * 0x76)) & LOW_BITS << 7 != 0 {
+            return None;
+        }
+        // Pairs of digits, then fours, then all eight.
+        let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+        let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+        let value = (fours.wrapping_mul(10_000 << 32 | 1) >> 32).cast_signed() * power_of_ten(SCALE - decimals);
+        Some((if negative { -value } else { value }, decimals))
+    }
+
     /// The amount without its sign.
     #[must_use]
     pub fn abs(self) -> Self {
@@ -186,6 +222,44 @@ fn parse_wide(digits: &[u8], decimals: u32) -> Result<i128, NotAnAmount> {
     Ok(value * 10_i128.pow(SCALE - u32::try_from(kept).expect("at most eight decimals are kept")))
 }
 
+/// A percentage that is taken of many amounts, each rounded the same way: [`Amount::percent`], in 64 bits where
+/// they hold it.
+#[derive(Clone, Copy, Debug)]
+pub struct Percentage {
+    per_cent: Amount,
+    digits: u32,
+    rounding: Rounding,
+    /// Percentage and divisor without the powers of ten they share, and the minor unit.
+    narrow: Option<[i64; 3]>,
+}
+
+impl Percentage {
+    /// `per_cent` percent, rounded to `digits` decimals by `rounding`.
+    #[must_use]
+    pub fn new(per_cent: Amount, digits: u32, rounding: Rounding) -> Self {
+        let unit = power_of_ten(SCALE - digits.min(SCALE));
+        let (mut factor, mut divisor) = (per_cent.0, ONE * 100 * i128::from(unit));
+        while factor % 10 == 0 && divisor % 10 == 0 {
+            (factor, divisor) = (factor / 10, divisor / 10);
+        }
+        let narrow = i64::try_from(factor).ok().zip(i64::try_from(divisor).ok());
+        Self { per_cent, digits, rounding, narrow: narrow.map(|(factor, divisor)| [factor, divisor, unit]) }
+    }
+
+    /// The percentage of an amount.
+    #[must_use]
+    pub fn of(&self, amount: Amount) -> Amount {
+        if let Some([factor, divisor, unit]) = self.narrow
+            && let Ok(amount) = i64::try_from(amount.0)
+            && let Some(product) = amount.checked_mul(factor)
+        {
+            let (quotient, rest) = (i128::from(product / divisor), i128::from(product % divisor));
+            return Amount(self.rounding.round(quotient, rest, i128::from(divisor)) * i128::from(unit));
+        }
+        amount.percent(self.per_cent, self.digits, self.rounding)
+    }
+}
+
 /// How a fee is rounded, by the provider's contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -204,8 +278,13 @@ pub enum Rounding {
 impl Rounding {
     /// `dividend / divisor`, rounded. The divisor is positive.
     fn divide(self, dividend: i128, divisor: i128) -> i128 {
-        let (quotient, rest) = (dividend / divisor, (dividend % divisor).abs());
-        let away = if dividend < 0 { -1 } else { 1 };
+        self.round(dividend / divisor, dividend % divisor, divisor)
+    }
+
+    /// A quotient, rounded by the rest the division left. The rest has the sign of the dividend.
+    fn round(self, quotient: i128, rest: i128, divisor: i128) -> i128 {
+        let away = rest.signum();
+        let rest = rest.abs();
         let up = match self {
             Self::HalfUp => rest * 2 >= divisor,
             Self::HalfEven => rest * 2 > divisor || (rest * 2 == divisor && quotient % 2 != 0),

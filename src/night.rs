@@ -3,7 +3,6 @@
 mod deliveries;
 mod ledger;
 
-use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
@@ -14,16 +13,16 @@ use crate::job::Job;
 use crate::lake::{Lake, Manifest, Night, PreviousNight};
 use crate::stage::analyze::{self, analyze};
 use crate::stage::failures::FailureCategories;
-use crate::stage::items::{Expected, Side, merchant_side, outcome_columns, provider_side, settled};
-use crate::stage::normalize::{Columns, normalize};
-use crate::stage::reconcile::{Outcome, Reconciled, Rules, Sides, reconcile};
+use crate::stage::items::{Expected, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
+use crate::stage::normalize::normalize;
+use crate::stage::reconcile::{Rules, Sides, reconcile};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
-use crate::table::column::Table;
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::entries::ENTRIES;
-use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS, ROLLFORWARD};
+use crate::table::reconciliation::{BREAKS, OPEN_ITEMS, ROLLFORWARD};
 use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
+use crate::table::rows::Rows;
 use crate::table::sheet::Sheet;
 
 use deliveries::{Deliveries, Delivery};
@@ -84,7 +83,7 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
         let staging = lake.stage(&lock, VERSION);
         // A table is encoded and written as soon as it is known, while the stages after it go on.
         let night = rayon::in_place_scope(|writers| {
-            let stage = |table, batch: RecordBatch| staging.add(writers, Sheet::of(table, &batch));
+            let stage = |sheet| staging.add(writers, sheet);
             stages(job, options, &lake, deliveries, before.as_ref(), inputs_sha256, &stage, progress)
         });
         let night = night.map_err(alone)?;
@@ -104,7 +103,7 @@ fn stages(
     mut deliveries: Deliveries,
     before: Option<&Manifest>,
     inputs_sha256: String,
-    stage: &dyn Fn(&'static Table, RecordBatch),
+    stage: &dyn Fn(Sheet),
     progress: &dyn Fn(&str),
 ) -> Result<Night> {
     let night = options.date;
@@ -122,10 +121,9 @@ fn stages(
     );
     let attempts = if job.attempts.is_some() { attempts } else { attempts_of_orders(&orders) };
     let files = deliveries::Ledger::of(delivered);
-    ledger::conserved(&files, [entries.rows, orders.rows, attempts.rows, refunds.rows], job.attempts.is_some())?;
+    ledger::conserved(&files, [&entries, &orders, &attempts, &refunds].map(Rows::count), job.attempts.is_some())?;
 
-    let orders = ORDERS.batch(orders.columns);
-    stage(&ORDERS, orders.clone());
+    stage(orders.sheet(&ORDERS, []));
 
     progress("reconciling");
     let carried = before.map(|before| before.night.business_date);
@@ -133,38 +131,42 @@ fn stages(
     let carried_breaks = carried.map_or_else(|| Ok(BREAKS.empty()), |date| lake.read(&BREAKS, date))?;
     let by_provider = job.expected(night);
     let expected = Expected { night, by_provider: &by_provider };
-    let provider = provider_side(&entries, &carried_items, &expected);
-    let (merchant, attempts_taken) = merchant_side(&attempts, &refunds, &carried_items, &expected);
+    let (provider, merchant) = rayon::join(
+        || provider_side(&entries, &carried_items, &expected),
+        || merchant_side(&attempts, &refunds, &carried_items, &expected),
+    );
     let rules = Rules {
         night,
         rate_cards: job.providers.iter().flat_map(|provider| provider.rate_cards.clone()).collect(),
         tolerances: job.tolerances.clone(),
     };
-    let sides = Sides { provider: &provider.items, merchant: &merchant.items };
+    let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
     let reconciled = reconcile(sides, &carried_breaks, &rules)?;
-    let recorded = finish_records(entries, orders, attempts, refunds, &provider, &merchant, attempts_taken, &reconciled);
-    for (table, batch) in [
-        (&ENTRIES, &recorded.entries),
-        (&ATTEMPTS, &recorded.attempts),
-        (&REFUNDS, &recorded.refunds),
-        (&MATCHES, &reconciled.matches),
-        (&BREAKS, &reconciled.breaks),
-        (&OPEN_ITEMS, &reconciled.open_items),
-        (&ROLLFORWARD, &reconciled.rollforward),
+    let of_entries = outcomes_of_rows(&provider.own, &reconciled.provider_outcomes);
+    let mut of_attempts = outcomes_of_rows(&merchant.own, &reconciled.merchant_outcomes);
+    let of_refunds = of_attempts.split_off(attempts.parts.len());
+    let summary = ledger::Summary::of([&entries, &orders, &attempts, &refunds], &reconciled, &files);
+    for sheet in [
+        entries.sheet(&ENTRIES, outcome_columns(&of_entries)),
+        attempts.sheet(&ATTEMPTS, outcome_columns(&of_attempts)),
+        refunds.sheet(&REFUNDS, outcome_columns(&of_refunds)),
+        reconciled.matches,
+        Sheet::of(&BREAKS, &reconciled.breaks),
+        Sheet::of(&OPEN_ITEMS, &reconciled.open_items),
+        Sheet::of(&ROLLFORWARD, &reconciled.rollforward),
     ] {
-        stage(table, batch.clone());
+        stage(sheet);
     }
 
     progress("analyzing");
     let failures = FailureCategories::shipped()?;
     let (_, closes_at) = day_range(night, job.timezone);
     let analysis = analyze(
-        &analyze::Inputs { orders: &recorded.orders, attempts: &recorded.attempts, settled: &recorded.settled },
+        &analyze::Inputs { orders: &orders.parts, attempts: &attempts.parts, outcomes: &of_attempts },
         &analyze::Rules { night, closes_at, maturity: job.abandoned_after, failures: &failures },
     )?;
 
     let complete = deliveries.left_out.is_empty();
-    let summary = ledger::Summary::of(&recorded, &reconciled, &files);
     let generation = lake.generation(night, &inputs_sha256)?;
     let closing = Night {
         job: job.name.clone(),
@@ -186,47 +188,9 @@ fn stages(
         (&FILES, files.table(night)),
         (&NIGHTS, summary.nights(&closing, generation)),
     ] {
-        stage(table, batch);
+        stage(Sheet::of(table, &batch));
     }
     Ok(closing)
-}
-
-/// The tables whose rows matching says something of.
-#[derive(Debug)]
-struct Recorded {
-    entries: RecordBatch,
-    orders: RecordBatch,
-    attempts: RecordBatch,
-    refunds: RecordBatch,
-    settled: arrow::array::BooleanArray,
-}
-
-#[expect(clippy::too_many_arguments, reason = "four tables and what matching says of them")]
-fn finish_records(
-    entries: Columns,
-    orders: RecordBatch,
-    attempts: Columns,
-    refunds: Columns,
-    provider: &Side,
-    merchant: &Side,
-    attempts_taken: usize,
-    reconciled: &Reconciled,
-) -> Recorded {
-    let of_entries = &reconciled.provider_outcomes[..provider.rows.len()];
-    let (attempt_rows, refund_rows) = merchant.rows.split_at(attempts_taken);
-    let (of_attempts, of_refunds) = reconciled.merchant_outcomes[..merchant.rows.len()].split_at(attempts_taken);
-    let finish = |table: &'static Table, records: Columns, rows: &[u32], outcomes: &[Outcome]| {
-        let outcome = outcome_columns(records.rows, rows, outcomes);
-        table.batch(records.columns.into_iter().chain(outcome))
-    };
-    let settled = settled(attempts.rows, attempt_rows, of_attempts);
-    Recorded {
-        entries: finish(&ENTRIES, entries, &provider.rows, of_entries),
-        orders,
-        attempts: finish(&ATTEMPTS, attempts, attempt_rows, of_attempts),
-        refunds: finish(&REFUNDS, refunds, refund_rows, of_refunds),
-        settled,
-    }
 }
 
 /// Hash of everything a night depends on: files, job, formats, carried state, version.

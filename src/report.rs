@@ -5,3 +5,4 @@ mod grid;
 pub mod json;
 pub mod status;
 pub mod summary;
+pub mod timings;

@@ -11,6 +11,7 @@ pub mod part;
 pub mod read;
 pub mod reconciliation;
 pub mod records;
+pub mod rows;
 pub mod sheet;
 
 use column::Table;

@@ -3,18 +3,25 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
+use std::slice::from_ref;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take, take_record_batch};
-use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal64Array, Decimal128Array, Int64Array, RecordBatch, StringDictionaryBuilder,
+    UInt32Array,
+};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType, UInt16Type};
 use arrow::util::display::array_value_to_string;
 use chrono::{NaiveDate, TimeDelta};
 use proptest::prelude::*;
-use tieout::error::Exit;
+use tieout::error::{Exit, Result};
 use tieout::money::Amount;
 use tieout::stage::analyze::wilson::proportion;
 use tieout::stage::analyze::{Analysis, Inputs, Rules, analyze};
 use tieout::stage::failures::{Category, FailureCategories};
+use tieout::stage::reconcile::{BreakType, Exclusion, Outcome};
+use tieout::table::part::{NARROW_PRECISION, nothing};
 use tieout::table::records::{ATTEMPTS, ORDERS};
 use tieout::table::{build, frame, read};
 
@@ -93,7 +100,10 @@ fn orders(rows: &[Order]) -> RecordBatch {
     ])
 }
 
-fn attempts(rows: &[Attempt]) -> (RecordBatch, BooleanArray) {
+/// Where matching left each attempt.
+type Outcomes = Vec<Option<Outcome>>;
+
+fn attempts(rows: &[Attempt]) -> (RecordBatch, Outcomes) {
     let none = || build::same_word(None, rows.len());
     let amount = |order: &str| ORDER_ROWS.iter().find(|row| row.0 == order).map_or(100, |row| row.2);
     let currency = |order: &str| ORDER_ROWS.iter().find(|row| row.0 == order).map_or("CNY", |row| row.3);
@@ -120,22 +130,39 @@ fn attempts(rows: &[Attempt]) -> (RecordBatch, BooleanArray) {
         ("file_id", build::same_word(Some("attempts.csv"), rows.len())),
         ("line", build::counts((0..rows.len()).map(build::count))),
     ]);
-    (batch, rows.iter().map(|row| Some(row.9)).collect())
+    let outcomes = rows.iter().map(|row| {
+        let outcome = match (row.8, row.9) {
+            ("match", _) => Some(Outcome::Match),
+            ("waiting", _) => Some(Outcome::Waiting(None)),
+            ("break", true) => Some(Outcome::Break(BreakType::FalseFailure)),
+            ("break", false) => Some(Outcome::Break(BreakType::MissingInProvider)),
+            // Its provider is not in the job.
+            ("excluded", _) if row.3 == "-" => None,
+            _ => Some(Outcome::Excluded(Exclusion::NotPaid)),
+        };
+        assert_eq!(outcome.is_some_and(Outcome::is_settled), row.9, "{row:?}");
+        outcome
+    });
+    (batch, outcomes.collect())
 }
 
 fn hundredths(number: i64) -> Amount {
     Amount(i128::from(number) * 1_000_000)
 }
 
-fn run(orders: &RecordBatch, attempts: &RecordBatch, settled: &BooleanArray) -> tieout::error::Result<Analysis> {
+fn run(orders: &RecordBatch, attempts: &RecordBatch, outcomes: &Outcomes) -> Result<Analysis> {
+    run_parts(from_ref(orders), from_ref(attempts), from_ref(outcomes))
+}
+
+fn run_parts(orders: &[RecordBatch], attempts: &[RecordBatch], outcomes: &[Outcomes]) -> Result<Analysis> {
     let failures = FailureCategories::shipped()?;
     let rules = Rules { night: night(), closes_at: CLOSE, maturity: TimeDelta::minutes(30), failures: &failures };
-    analyze(&Inputs { orders, attempts, settled }, &rules)
+    analyze(&Inputs { orders, attempts, outcomes }, &rules)
 }
 
 fn small() -> Analysis {
-    let (attempts, settled) = attempts(&ATTEMPT_ROWS);
-    run(&orders(&ORDER_ROWS), &attempts, &settled).unwrap()
+    let (attempts, outcomes) = attempts(&ATTEMPT_ROWS);
+    run(&orders(&ORDER_ROWS), &attempts, &outcomes).unwrap()
 }
 
 /// The rows whose `of` columns read `is`, as text: the `shown` columns, blank between.
@@ -257,11 +284,11 @@ fn the_last_attempt_decides_the_stage() {
         ("succeeded", "completed", "-", "created", "paid"),
     ] {
         let orders = orders(&[("O", 0, 100, "USD", order, "-")]);
-        let (attempts, settled) = attempts(&[
+        let (attempts, outcomes) = attempts(&[
             ("A2", "O", 2, "stripe", "-", status, reached, code, "excluded", false),
             ("A1", "O", 1, "stripe", "-", "failed", "submitted", "do_not_honor", "excluded", false),
         ]);
-        let abandonment = run(&orders, &attempts, &settled).unwrap().abandonment;
+        let abandonment = run(&orders, &attempts, &outcomes).unwrap().abandonment;
         assert_eq!(shown(&abandonment, &["cut"], &["all"], &["stage"]), [expect], "{status} at {reached}, order {order}");
     }
 }
@@ -284,26 +311,36 @@ fn failure_reasons_count_attempts_and_who_recovered() {
 
 #[test]
 fn an_empty_night_is_four_empty_tables() {
-    let (attempts, settled) = attempts(&[]);
-    let empty = run(&orders(&[]), &attempts, &settled).unwrap();
+    let (attempts, outcomes) = attempts(&[]);
+    let empty = run(&orders(&[]), &attempts, &outcomes).unwrap();
     for batch in [&empty.funnel, &empty.success_rates, &empty.abandonment, &empty.failure_reasons] {
         assert_eq!(batch.num_rows(), 0);
     }
 }
 
 #[test]
-fn an_order_stated_twice_is_one_order() {
-    let twice =
-        orders(&[("O", 5, 100, "USD", "paid", "-"), ("O", 3, 200, "USD", "expired", "-"), ("O", 9, 300, "USD", "paid", "-")]);
-    let (attempts, settled) = attempts(&[("A", "O", 6, "stripe", "-", "pending", "-", "-", "excluded", false)]);
-    let funnel = run(&twice, &attempts, &settled).unwrap().funnel;
-    assert_eq!(shown(&funnel, &[], &[], &["created", "pending", "created_amount"]), ["1 1 2.00"], "the first one counts");
+fn an_order_or_attempt_stated_twice_is_against_the_law() {
+    let once = orders(&[("O", 5, 100, "USD", "paid", "-"), ("P", 3, 200, "USD", "expired", "-")]);
+    let twice = orders(&[("O", 5, 100, "USD", "paid", "-"), ("O", 3, 200, "USD", "expired", "-")]);
+    let attempt = |id| (id, "O", 6, "stripe", "-", "pending", "-", "-", "excluded", false);
+    let (distinct, outcomes) = attempts(&[attempt("A"), attempt("B")]);
+    let (repeated, _) = attempts(&[attempt("A"), attempt("A")]);
+    assert_eq!(run(&once, &distinct, &outcomes).map(drop), Ok(()));
+    for (orders, attempts) in [(&twice, &distinct), (&once, &repeated)] {
+        assert_eq!(run(orders, attempts, &outcomes).unwrap_err().exit, Exit::LawBroken);
+    }
 }
 
 #[test]
 fn dimensions_of_any_number_of_values_are_kept_apart() {
-    // Two hundred values in each of eight dimensions: more combinations than one 64-bit key tells apart.
-    let words: Vec<String> = (0..200).map(|number| format!("W{number:03}")).collect();
+    // So many values in each of eight dimensions: more combinations than one 64-bit key tells apart.
+    for values in [200, 1500] {
+        each_value_is_kept_apart(values);
+    }
+}
+
+fn each_value_is_kept_apart(values: usize) {
+    let words: Vec<String> = (0..values).map(|number| format!("W{number:04}")).collect();
     let given: Vec<Order> = words.iter().map(|word| (word.as_str(), 1, 100, "USD", "created", word.as_str())).collect();
     let tries: Vec<Attempt> = words
         .iter()
@@ -318,18 +355,45 @@ fn dimensions_of_any_number_of_values_are_kept_apart() {
         RecordBatch::try_new(batch.schema(), columns.collect()).unwrap()
     };
     let orders = with(orders(&given), &["country", "customer_segment"]);
-    let (attempts, settled) = attempts(&tries);
+    let (attempts, outcomes) = attempts(&tries);
     let attempts = with(attempts, &["method", "wallet", "card_funding"]);
-    let funnel = run(&orders, &attempts, &settled).unwrap().funnel;
+    let funnel = run(&orders, &attempts, &outcomes).unwrap().funnel;
     let names = ["provider", "method", "wallet", "card_brand", "card_funding", "channel", "country", "customer_segment"];
     let expect: Vec<String> = words.iter().map(|word| [word.as_str(); 8].join(" ") + " 1 1").collect();
     assert_eq!(shown(&funnel, &[], &[], &[&names[..], &["created", "failed"]].concat()), expect);
 }
 
 #[test]
+fn orders_are_found_wherever_they_stand() {
+    let ids: Vec<String> = (0..20_000).map(|number| format!("O{number:05}")).collect();
+    let given: Vec<Order> = ids.iter().map(|id| (id.as_str(), 5, 100, "USD", "paid", "app")).collect();
+    // Every third order has no attempt, and every fourth attempt is of an order of another night.
+    let of: Vec<String> =
+        (0..20_000).filter(|number| number % 3 > 0).map(|n| format!("O{:05}", n + n % 4 / 3 * 20_000)).collect();
+    let status = |number: usize| if number.is_multiple_of(5) { "succeeded" } else { "failed" };
+    let tries: Vec<Attempt> = of
+        .iter()
+        .enumerate()
+        .map(|(n, id)| (id.as_str(), id.as_str(), 6, "stripe", "visa", status(n), "-", "-", "excluded", false))
+        .collect();
+    let orders = orders(&given);
+    let (attempts, outcomes) = attempts(&tries);
+    let ascending = run(&orders, &attempts, &outcomes).unwrap();
+    let linked: i64 = read::counts(&ascending.funnel, "attempts").iter().flatten().sum();
+    assert_eq!(linked, build::count(of.iter().filter(|id| id.as_str() < "O20000").count()));
+
+    let elsewhere = in_parts(&shuffled(&orders, 7).1, 3000);
+    let empty = elsewhere[0].slice(0, 0);
+    let elsewhere = [&elsewhere[..3], from_ref(&empty), &elsewhere[3..]].concat();
+    same(&ascending, &run_parts(&elsewhere, from_ref(&attempts), from_ref(&outcomes)).unwrap()).unwrap();
+    let in_order = [from_ref(&empty), &in_parts(&orders, 3000)[..], from_ref(&empty)].concat();
+    same(&ascending, &run_parts(&in_order, from_ref(&attempts), from_ref(&outcomes)).unwrap()).unwrap();
+}
+
+#[test]
 fn a_status_that_is_not_in_the_list_is_refused() {
-    let (attempts, settled) = attempts(&[("A", "O", 0, "stripe", "-", "captured", "-", "-", "excluded", false)]);
-    let error = run(&orders(&[]), &attempts, &settled).unwrap_err();
+    let (attempts, outcomes) = attempts(&[("A", "O", 0, "stripe", "-", "captured", "-", "-", "excluded", false)]);
+    let error = run(&orders(&[]), &attempts, &outcomes).unwrap_err();
     assert_eq!(error.exit, Exit::BadData);
     assert_eq!((error.column.as_deref(), error.found.as_deref()), (Some("status"), Some("captured")));
     assert!(error.expected.unwrap().contains("succeeded"));
@@ -356,8 +420,8 @@ fn wilson_gives_the_known_intervals() {
         .enumerate()
         .map(|(n, id)| (id.as_str(), id.as_str(), 1, "stripe", "-", status(n), "-", "-", "match", true))
         .collect();
-    let (attempts, settled) = attempts(&tries);
-    let rates = run(&orders(&rows), &attempts, &settled).unwrap().success_rates;
+    let (attempts, outcomes) = attempts(&tries);
+    let rates = run(&orders(&rows), &attempts, &outcomes).unwrap().success_rates;
     let all = shown(&rates, &["metric", "cut"], &["order_success_rate", "all"], &["rate", "low", "high"]);
     assert_eq!(all, ["0.8000 0.4902 0.9433"], "0.49016 in full");
 }
@@ -411,9 +475,9 @@ fn a_wrong_table_of_failure_codes_is_refused() {
 #[test]
 fn a_batch_goes_to_polars_and_comes_back_the_same() {
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("count", std::sync::Arc::new(Int64Array::from(vec![Some(1), None, Some(i64::MIN), Some(4)]))),
-        ("code", std::sync::Arc::new(UInt32Array::from(vec![0, u32::MAX, 2, 3]))),
-        ("flag", std::sync::Arc::new(BooleanArray::from(vec![Some(true), None, Some(false), Some(true)]))),
+        ("count", Arc::new(Int64Array::from(vec![Some(1), None, Some(i64::MIN), Some(4)]))),
+        ("code", Arc::new(UInt32Array::from(vec![0, u32::MAX, 2, 3]))),
+        ("flag", Arc::new(BooleanArray::from(vec![Some(true), None, Some(false), Some(true)]))),
         ("amount", build::amounts([Some(Amount(i128::from(i64::MAX) * 10_000)), None, Some(Amount(-1)), Some(Amount::ZERO)])),
         ("ratio", build::ratios([Some(0.5), None, Some(1.0), Some(0.0)])),
     ];
@@ -426,16 +490,18 @@ fn a_batch_goes_to_polars_and_comes_back_the_same() {
     }
 }
 
-/// order, minute, amount, currency, status, channel.
-type AnyOrder = (u8, i64, i64, usize, usize, usize);
+/// minute, amount, currency, status, channel.
+type AnyOrder = (i64, i64, usize, usize, usize);
 /// order, minute, provider, status, stage, code, settled.
 type AnyAttempt = (u8, i64, usize, usize, usize, usize, bool);
 
 /// Any merchant's night, however its records contradict each other.
-fn any_night() -> impl Strategy<Value = (Vec<AnyOrder>, Vec<AnyAttempt>)> {
-    let order = (0..12_u8, 0..1500_i64, 1..9999_i64, 0..3_usize, 0..4_usize, 0..3_usize);
+fn any_night() -> impl Strategy<Value = (BTreeMap<u8, AnyOrder>, Vec<AnyAttempt>)> {
+    // One amount in five does not fit 64 bits.
+    let amount = prop_oneof![4 => 1..9999_i64, 1 => 1_000_000_000_000..9_000_000_000_000_i64];
+    let order = (0..1500_i64, amount, 0..3_usize, 0..4_usize, 0..3_usize);
     let attempt = (0..14_u8, 0..1500_i64, 0..3_usize, 0..6_usize, 0..7_usize, 0..4_usize, any::<bool>());
-    (prop::collection::vec(order, 0..20), prop::collection::vec(attempt, 0..30))
+    (prop::collection::btree_map(0..12_u8, order, 0..12), prop::collection::vec(attempt, 0..30))
 }
 
 const CURRENCIES: [&str; 3] = ["CNY", "EUR", "USD"];
@@ -450,20 +516,22 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_night_adds_up_and_does_not_depend_on_the_order_of_rows((order_rows, attempt_rows) in any_night(), turn in any::<u64>()) {
-        let order_ids: Vec<String> = order_rows.iter().map(|row| format!("O{}", row.0)).collect();
-        let attempt_ids: Vec<String> = (0..attempt_rows.len()).map(|number| format!("A{}", number / 2)).collect();
+    fn any_night_adds_up_and_does_not_depend_on_the_order_of_rows(
+        (order_rows, attempt_rows) in any_night(), turn in any::<u64>(), sizes in (1..9_usize, 1..9_usize),
+    ) {
+        let order_ids: Vec<String> = order_rows.keys().map(|id| format!("O{id}")).collect();
+        let attempt_ids: Vec<String> = (0..attempt_rows.len()).map(|number| format!("A{number}")).collect();
         let of: Vec<String> = attempt_rows.iter().map(|row| format!("O{}", row.0)).collect();
-        let given: Vec<Order> = order_rows.iter().zip(&order_ids)
-            .map(|(row, id)| (id.as_str(), row.1, row.2, CURRENCIES[row.3], ORDER_STATUSES[row.4], CHANNELS[row.5])).collect();
+        let given: Vec<Order> = order_rows.values().zip(&order_ids)
+            .map(|(row, id)| (id.as_str(), row.0, row.1, CURRENCIES[row.2], ORDER_STATUSES[row.3], CHANNELS[row.4])).collect();
         let tries: Vec<Attempt> = attempt_rows.iter().zip(&attempt_ids).zip(&of)
             .map(|((row, id), of)| (id.as_str(), of.as_str(), row.1, PROVIDERS[row.2], "-", STATUSES[row.3], STAGES[row.4], CODES[row.5],
                 if row.6 { "match" } else { "waiting" }, row.6)).collect();
         let orders = orders(&given);
-        let (attempts, settled) = attempts(&tries);
-        let analysis = run(&orders, &attempts, &settled).unwrap();
+        let (attempts, outcomes) = attempts(&tries);
+        let analysis = run(&orders, &attempts, &outcomes).unwrap();
 
-        let distinct = order_ids.iter().collect::<std::collections::BTreeSet<_>>().len();
+        let distinct = order_rows.len();
         let sum = |batch: &RecordBatch, name: &str| read::counts(batch, name).iter().flatten().sum::<i64>();
         prop_assert_eq!(sum(&analysis.funnel, "created"), build::count(distinct));
         prop_assert_eq!(ENDS.iter().map(|end| sum(&analysis.funnel, end)).sum::<i64>(), build::count(distinct));
@@ -483,28 +551,41 @@ proptest! {
             }
         }
 
-        let (orders, _) = shuffled(&orders, None, turn);
-        let (attempts, settled) = shuffled(&attempts, Some(&settled), turn.rotate_left(17));
-        let again = run(&orders, &attempts, &settled.unwrap()).unwrap();
-        for (one, other) in [
-            (&analysis.funnel, &again.funnel), (&analysis.success_rates, &again.success_rates),
-            (&analysis.abandonment, &again.abandonment), (&analysis.failure_reasons, &again.failure_reasons),
-        ] {
-            prop_assert_eq!(plain(one), plain(other));
-        }
+        let orders = shuffled(&orders, turn).1;
+        let (rows, attempts) = shuffled(&attempts, turn.rotate_left(17));
+        let outcomes: Outcomes = rows.iter().map(|&row| outcomes[row as usize]).collect();
+        let again = run(&orders, &attempts, &outcomes).unwrap();
+        same(&analysis, &again)?;
+
+        let (orders, attempts) = (in_parts(&orders, sizes.0), in_parts(&attempts, sizes.1));
+        let outcomes: Vec<Outcomes> = outcomes.chunks(sizes.1).map(<[_]>::to_vec).collect();
+        same(&analysis, &run_parts(&orders, &attempts, &outcomes).unwrap())?;
+        let (orders, attempts): (Vec<_>, Vec<_>) = (orders.iter().map(compact).collect(), attempts.iter().map(compact).collect());
+        same(&analysis, &run_parts(&orders, &attempts, &outcomes).unwrap())?;
     }
 }
 
-/// The rows in another order, and the dictionaries of their words laid out another way.
-fn shuffled(batch: &RecordBatch, beside: Option<&BooleanArray>, turn: u64) -> (RecordBatch, Option<BooleanArray>) {
+fn same(one: &Analysis, other: &Analysis) -> std::result::Result<(), TestCaseError> {
+    for (one, other) in [
+        (&one.funnel, &other.funnel),
+        (&one.success_rates, &other.success_rates),
+        (&one.abandonment, &other.abandonment),
+        (&one.failure_reasons, &other.failure_reasons),
+    ] {
+        prop_assert_eq!(plain(one), plain(other));
+    }
+    Ok(())
+}
+
+/// The rows in another order, and the dictionaries of their words laid out another way; and which rows they are.
+fn shuffled(batch: &RecordBatch, turn: u64) -> (Vec<u32>, RecordBatch) {
     let mut rows: Vec<u32> = (0..u32::try_from(batch.num_rows()).unwrap()).collect();
     let mut state = turn | 1;
     for position in (1..rows.len()).rev() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         rows.swap(position, usize::try_from(state >> 33).unwrap() % (position + 1));
     }
-    let rows = UInt32Array::from(rows);
-    let taken = take_record_batch(batch, &rows).unwrap();
+    let taken = take_record_batch(batch, &UInt32Array::from(rows.clone())).unwrap();
     let schema = taken.schema();
     let relaid = schema.fields().iter().zip(taken.columns()).map(|(field, column)| match field.data_type() {
         DataType::Dictionary(..) => {
@@ -517,8 +598,47 @@ fn shuffled(batch: &RecordBatch, beside: Option<&BooleanArray>, turn: u64) -> (R
     // Two parts joined: a dictionary may then hold a word twice.
     let half = relaid.num_rows() / 2;
     let parts = [relaid.slice(0, half), relaid.slice(half, relaid.num_rows() - half)];
-    let joined = concat_batches(&relaid.schema(), &parts).unwrap();
-    (joined, beside.map(|beside| take(beside, &rows, None).unwrap().as_boolean().clone()))
+    (rows, concat_batches(&relaid.schema(), &parts).unwrap())
+}
+
+/// The rows in parts of `size`.
+fn in_parts(batch: &RecordBatch, size: usize) -> Vec<RecordBatch> {
+    let starts = (0..batch.num_rows()).step_by(size);
+    starts.map(|start| batch.slice(start, size.min(batch.num_rows() - start))).collect()
+}
+
+/// The columns analysis asks for, each as small as it may be in a part.
+fn compact(part: &RecordBatch) -> RecordBatch {
+    let schema = part.schema();
+    let others = ["business_date", "finished_at", "outcome", "outcome_reason", "file_id", "line"];
+    let asked = schema.fields().iter().zip(part.columns()).filter(|(field, _)| !others.contains(&field.name().as_str()));
+    let small = asked.map(|(field, column)| {
+        let column = match field.data_type() {
+            _ if column.null_count() == column.len() => nothing(column.len()),
+            DataType::Dictionary(..) => narrow_words(&read::words_of(column)),
+            DataType::Decimal128(..) => narrow_amounts(column.as_primitive()),
+            _ => ArrayRef::clone(column),
+        };
+        (field.name(), column, true)
+    });
+    RecordBatch::try_from_iter_with_nullable(small).unwrap()
+}
+
+fn narrow_words(words: &read::Words) -> ArrayRef {
+    let mut narrow = StringDictionaryBuilder::<UInt16Type>::new();
+    // A word that no row has.
+    narrow.append_value("nowhere");
+    (0..words.rows()).for_each(|row| narrow.append_option(words.optional(row)));
+    Arc::new(narrow.finish().slice(1, words.rows()))
+}
+
+fn narrow_amounts(amounts: &Decimal128Array) -> ArrayRef {
+    let fits = amounts.iter().flatten().all(|amount| amount.abs() < 10_i128.pow(NARROW_PRECISION.into()));
+    if !fits {
+        return Arc::new(amounts.clone());
+    }
+    let narrow: Decimal64Array = amounts.iter().map(|amount| amount.map(|amount| i64::try_from(amount).unwrap())).collect();
+    Arc::new(narrow.with_precision_and_scale(NARROW_PRECISION, 8).unwrap())
 }
 
 /// As the file shows it: words as plain text.

@@ -337,6 +337,18 @@ fn sample_writes_nights() {
 }
 
 #[test]
+fn timings_name_every_stage() {
+    let ran = Place::with_sample_nights().run(&format!("run {JOB} --date 2026-11-17 --quiet --timings"));
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
+    // A stage is told in words, then in three figures.
+    let is_figure = |word: &&str| word.parse::<f64>().is_ok();
+    let told: Vec<&str> =
+        ran.stderr.lines().skip(1).filter(|line| line.split_whitespace().rev().take(3).all(|word| is_figure(&word))).collect();
+    assert!(told.len() > 4 && told.last().unwrap().trim_start().starts_with("all "), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with(" bytes, as received\n"), "{}", ran.stderr);
+}
+
+#[test]
 fn help_of_every_command() {
     let place = Place::empty();
     shows("help", &place.run("--help"));

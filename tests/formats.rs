@@ -10,14 +10,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Decimal128Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use tieout::format::control::check_closings;
 use tieout::format::read::{self, Decoded, Part};
 use tieout::format::recognise::recognise;
 use tieout::format::shipped::{Library, SHIPPED};
 use tieout::format::{Format, Target, typed};
-use tieout::money::Amount;
+use tieout::table::part::amounts_of;
 
 pub(crate) mod wire;
 
@@ -186,11 +186,11 @@ fn line(format: &Format, part: &Part, row: usize) -> String {
 }
 
 fn value(column: &ArrayRef, row: usize) -> Option<String> {
-    if column.is_null(row) {
+    if column.is_null(row) || *column.data_type() == DataType::Null {
         return None;
     }
     Some(match column.data_type() {
-        DataType::Decimal128(_, 8) => Amount(column.as_primitive::<Decimal128Type>().value(row)).to_string(),
+        DataType::Decimal64(_, 8) | DataType::Decimal128(_, 8) => amounts_of(column).get(row).unwrap().to_string(),
         DataType::Timestamp(..) => {
             let micros = column.as_primitive::<TimestampMicrosecondType>().value(row);
             chrono::DateTime::from_timestamp_micros(micros).unwrap().format("%Y-%m-%dT%H:%M:%S%.fZ").to_string()

@@ -10,7 +10,7 @@ use tieout::format::shipped::{Library, SHIPPED};
 use tieout::format::{Format, read};
 use tieout::job::Job;
 use tieout::table::TABLES;
-use tieout::table::read::{amount, amounts};
+use tieout::table::part::amounts_of;
 
 use crate::nights::{files, package, shown};
 
@@ -86,10 +86,7 @@ fn the_worked_example_of_a_format_reads_as_the_page_says() {
     let [part] = &decoded.parts[..] else { panic!("a small file is one part") };
     let column = |name: &str| part.columns.iter().find(|(column, _)| *column == name).unwrap().1.clone();
     let shown = |name: &str, row| shown(&column(name), row);
-    let sum = |name: &str, row| {
-        let batch = arrow::array::RecordBatch::try_from_iter([(name, column(name))]).unwrap();
-        amount(amounts(&batch, name), row).unwrap().in_currency("EUR")
-    };
+    let sum = |name: &str, row| amounts_of(&column(name)).get(row).unwrap().in_currency("EUR");
     let lines = (0..part.lines.len()).map(|row| {
         let kind = format.kind[usize::from(part.kinds[row])].is.as_str();
         let texts = ["provider_reference", "merchant_reference", "merchant_refund_reference"].map(|name| shown(name, row));

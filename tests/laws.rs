@@ -10,6 +10,7 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use tieout::error::Exit;
+use tieout::format::split::{Piece, Splitter};
 use tieout::money::{Amount, NotAnAmount, Rounding};
 use tieout::table::TABLES;
 use tieout::table::delivery::{FILES, REJECTS};
@@ -609,6 +610,20 @@ proptest! {
     }
 
     #[test]
+    fn a_short_amount_is_read_as_any_other(text in "[-+]?[0-9]{0,5}[.x ]?[0-9]{0,4}[.0]?", behind in any::<[u8; 8]>()) {
+        let mut word = behind;
+        word.iter_mut().zip(text.bytes()).for_each(|(byte, letter)| *byte = letter);
+        let any = Amount::parse(text.as_bytes(), 8);
+        match Amount::parse_short(u64::from_le_bytes(word), text.len()) {
+            Some((value, decimals)) => {
+                prop_assert_eq!(any, Ok(Amount(value.into())), "{}", text);
+                prop_assert_eq!(u32::try_from(text.split_once('.').map_or(0, |(_, part)| part.len())).unwrap(), decimals);
+            }
+            None => prop_assert!(any.is_err() || text.len() > 8 || text.starts_with('+'), "{}", text),
+        }
+    }
+
+    #[test]
     fn an_amount_reads_back_as_it_is_written(magnitude in 0_i128..10_i128.pow(24), negative: bool, currency in "USD|JPY|KWD|CLF") {
         let amount = Amount(if negative { -magnitude } else { magnitude });
         prop_assert_eq!(Amount::parse(amount.to_string().as_bytes(), 8), Ok(amount));
@@ -704,6 +719,37 @@ fn what_is_not_exact_is_not_an_amount() {
     assert_eq!(Amount::parse(b"0.10", 1), Ok(Amount(10_000_000)), "a zero more is no digit more");
     assert_eq!(Amount::parse(b"0.11", 1), Err(Decimals));
     assert_eq!(Amount::parse(b"9999999999999999.99999999", 8), Ok(Amount(10_i128.pow(24) - 1)));
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn cells_are_what_stands_between_delimiters(
+        lines in prop::collection::vec("[a-z,]{1,60}|[a-c,]{1,200}|,{0,70}x", 1..300), carriage: bool, ended: bool, quoted: bool,
+        columns in 0_usize..8,
+    ) {
+        let end = if carriage { "\r\n" } else { "\n" };
+        let mut text = lines.join(end) + if ended { end } else { "" };
+        let mut expected: Vec<Vec<&str>> = lines.iter().map(|line| line.split(',').collect()).collect();
+        if quoted {
+            // One row with quotes: the others are what they were.
+            text.insert_str(0, &format!("\"a,\"\"b\",,c{end}"));
+            expected.insert(0, vec!["a,\"b", "", "c"]);
+        }
+        let splitter = Splitter { delimiter: b',', quote: Some(b'"'), columns, ..Splitter::default() };
+        let mut found = Vec::new();
+        splitter.split(text.as_bytes(), 1, |piece| match piece {
+            Piece::Row { line, cells, .. } => {
+                let cells = (0..cells.len()).map(|at| String::from_utf8(cells.get(at).to_vec()).unwrap());
+                found.push((line, cells.collect::<Vec<_>>()));
+            }
+            other => panic!("every line is a row: {other:?}"),
+        });
+        let owned = |cells: Vec<&str>| cells.into_iter().map(str::to_owned).collect();
+        let expected: Vec<(u64, Vec<String>)> = (1..).zip(expected.into_iter().map(owned)).collect();
+        prop_assert_eq!(found, expected);
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! The reconcile stage: every verdict as a readable case, and breaks over several nights. The laws are in `laws`.
+//! The reconcile stage: every verdict as a readable case, and breaks over several nights. The laws are in `laws` and `parts`.
 
 mod laws;
 mod notation;
+mod parts;
 
 use arrow::array::RecordBatch;
 use notation::{Nights, Said, items, rules, side_of};
@@ -365,7 +366,7 @@ fn a_refund_judged_missing_waits_for_nothing_and_stays_open() {
 fn a_broken_input_is_refused_as_a_broken_law() {
     let law = |given: &str, carried: &RecordBatch| {
         let items = items(given);
-        let sides = Sides { provider: &side_of(&items, "provider"), merchant: &side_of(&items, "merchant") };
+        let sides = Sides { provider: &[side_of(&items, "provider")], merchant: &[side_of(&items, "merchant")] };
         let error = reconcile(sides, carried, &rules(17)).expect_err("a law is broken");
         assert_eq!(error.exit, Exit::LawBroken);
         error.what
@@ -397,7 +398,7 @@ fn an_attempt_and_a_refund_may_share_an_identifier() {
 #[test]
 fn an_empty_night_is_an_answer() {
     let said = Nights::default().close(17, "");
-    assert_eq!(said.tables.matches, MATCHES.empty());
+    assert_eq!(said.matches, MATCHES.empty());
     assert_eq!(said.tables.breaks.num_rows() + said.tables.open_items.num_rows() + said.tables.rollforward.num_rows(), 0);
 }
 

@@ -1,7 +1,8 @@
 //! `tieout run`: close a night, and say how it went.
 
+use std::cell::RefCell;
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -10,7 +11,7 @@ use crate::cli::Run;
 use crate::error::{Error, Exit};
 use crate::job::Job;
 use crate::night::{Closed, Options, close};
-use crate::report::{json, summary};
+use crate::report::{json, summary, timings};
 
 pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     let job = Job::load(&arguments.job).map_err(|error| vec![error])?;
@@ -21,9 +22,19 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     }
     let pool = pool.build().map_err(|error| vec![Error::new(Exit::TryAgain, format!("cannot start threads: {error}"))])?;
     let bar = progress_bar(arguments);
-    let closed = pool.install(|| close(&job, options, &|doing| bar.set_message(doing.to_owned())));
+    let (closed, stages) = pool.install(|| {
+        let stages = Stages::default();
+        let closed = close(&job, options, &|doing| {
+            bar.set_message(doing.to_owned());
+            stages.begin(doing);
+        });
+        (closed, stages.took())
+    });
     bar.finish_and_clear();
     let closed = closed?;
+    if arguments.timings {
+        say(&timings::run(&closed.manifest, &stages));
+    }
 
     for error in &closed.left_out {
         say(&format!("left out: {error}\n"));
@@ -35,6 +46,23 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     };
     print(&text).map_err(|error| vec![error])?;
     Ok(if over_limit(&closed, arguments.fail_on) { Exit::BreaksOverLimit } else { Exit::Published })
+}
+
+/// When each stage of a close began.
+#[derive(Default)]
+struct Stages(RefCell<Vec<(String, Instant)>>);
+
+impl Stages {
+    fn begin(&self, stage: &str) {
+        self.0.borrow_mut().push((stage.to_owned(), Instant::now()));
+    }
+
+    /// How long each took, the last until now.
+    fn took(self) -> Vec<(String, Duration)> {
+        let begun = self.0.into_inner();
+        let ends: Vec<Instant> = begun.iter().skip(1).map(|(_, begin)| *begin).chain([Instant::now()]).collect();
+        begun.into_iter().zip(ends).map(|((stage, begin), end)| (stage, end - begin)).collect()
+    }
 }
 
 fn over_limit(closed: &Closed, limit: Option<u64>) -> bool {

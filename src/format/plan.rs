@@ -1,13 +1,13 @@
 //! A format compiled against the header of one file: every name resolved to a cell, every word to bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono_tz::Tz;
 use unicode_normalization::UnicodeNormalization;
 
 use super::container::{decode, encode};
 use super::time::Pattern;
-use super::{AddedColumns, Case, Condition, Encoding, Format, Layout, Otherwise, Rule, Sign, Total};
+use super::{AddedColumns, Case, Condition, Encoding, Format, Layout, Otherwise, Rule, Sign, Target, Total};
 use crate::error::{Error, Result};
 use crate::mask::masked;
 use crate::money::Amount;
@@ -30,10 +30,12 @@ pub struct Plan {
     pub amounts: Vec<AmountCell>,
     /// The kinds, in order; one without conditions where the target has no kinds.
     pub kinds: Vec<KindPlan>,
-    /// Canonical columns, in the order of the fills.
-    pub targets: Vec<&'static Column>,
-    /// Cells that identify a row.
-    pub identity: Vec<usize>,
+    /// Every cell a kind or a total is told by, each once.
+    pub telling: Telling,
+    /// Canonical columns, in the order of the table.
+    pub targets: Vec<TargetPlan>,
+    /// Cells that identify a row; none where rows are the merchant's own, which name themselves.
+    pub identity: Option<Vec<usize>>,
     /// Cells that may hold delimiters.
     pub free_text: Vec<usize>,
     /// Whether rows may stop early.
@@ -55,19 +57,93 @@ pub struct AmountCell {
     pub decimals: u32,
 }
 
-/// One kind and how its rows are filled.
+/// One kind.
 #[derive(Debug)]
 pub struct KindPlan {
     /// The canonical kind.
     pub is: String,
     /// What must hold.
     pub when: Vec<Test>,
-    /// One per target.
+}
+
+/// What tells kinds and totals: rows that agree in it are of one kind and count in the same totals.
+#[derive(Debug, Default)]
+pub struct Telling {
+    /// The cells.
+    pub cells: Vec<usize>,
+    /// The amount slots, of which the sign tells.
+    pub signs: Vec<usize>,
+}
+
+impl Telling {
+    fn of<'t>(tests: impl Iterator<Item = &'t Test>) -> Self {
+        let mut telling = Self::default();
+        for test in tests {
+            match test {
+                Test::OneOf(Some(cell), _) if !telling.cells.contains(cell) => telling.cells.push(*cell),
+                Test::Signed(slot, _) if !telling.signs.contains(slot) => telling.signs.push(*slot),
+                _ => {}
+            }
+        }
+        telling
+    }
+
+    /// Whether all rows are alike.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty() && self.signs.is_empty()
+    }
+}
+
+/// A canonical column and how it is filled.
+#[derive(Debug)]
+pub struct TargetPlan {
+    /// The column.
+    pub column: &'static Column,
+    /// The ways it is filled, each once.
     pub fills: Vec<Fill>,
+    /// Which of them, by kind.
+    pub of_kind: Vec<usize>,
+}
+
+impl TargetPlan {
+    fn new(column: &'static Column, of_kinds: Vec<Fill>) -> Self {
+        let mut fills: Vec<Fill> = Vec::new();
+        let of_kind = of_kinds.into_iter().map(|fill| {
+            fills.iter().position(|known| *known == fill).unwrap_or_else(|| {
+                fills.push(fill);
+                fills.len() - 1
+            })
+        });
+        Self { column, of_kind: of_kind.collect(), fills }
+    }
+
+    /// The fill of a kind.
+    #[must_use]
+    pub fn of(&self, kind: usize) -> &Fill {
+        &self.fills[self.of_kind[kind]]
+    }
+
+    /// Whether no kind fills it.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.fills.iter().all(|fill| *fill == Fill::Nothing)
+    }
+
+    /// The word that all rows have, whatever they hold.
+    #[must_use]
+    pub fn same_word(&self) -> Option<&str> {
+        match &self.fills[..] {
+            [Fill::Text(TextFill { cells, default: Some(word), .. })] if cells.is_empty() && self.column.kind == Type::Word => {
+                Some(word)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A condition on a cell.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Test {
     /// The cell is one of these, whatever its letter case. An absent column is an empty cell.
     OneOf(Option<usize>, Vec<Vec<u8>>),
@@ -76,7 +152,7 @@ pub enum Test {
 }
 
 /// How one canonical column of one kind is filled.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Fill {
     /// Left empty.
     Nothing,
@@ -114,7 +190,7 @@ pub enum Fill {
 }
 
 /// Where the zone of a time comes from.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum ZoneOf {
     /// The text states its offset.
     Text,
@@ -125,7 +201,7 @@ pub enum ZoneOf {
 }
 
 /// Text or a word out of cells.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct TextFill {
     /// The cells, in order.
     pub cells: Vec<usize>,
@@ -142,7 +218,7 @@ pub struct TextFill {
 }
 
 /// A pattern with `*` at either end.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Glob {
     /// The text between.
     pub text: Vec<u8>,
@@ -215,6 +291,10 @@ pub struct RowCheckPlan {
 /// A column name as it is compared: full-width forms folded, spaces around it and doubled inside it gone.
 #[must_use]
 pub fn folded(name: &str) -> String {
+    // ASCII is its own normal form.
+    if name.is_ascii() {
+        return name.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    }
     name.nfkc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -289,19 +369,17 @@ impl Plan {
             return Err(layout_error(format, &header, &fit));
         }
         refuse_repeated(format, &header, &fit)?;
-        let mut compiler = Compiler { format, layout: &fit.layout, header: &header, amounts: Vec::new() };
-        let targets: Vec<&'static Column> = format
-            .target
-            .table()
-            .columns
-            .iter()
-            .filter(|column| !format.target.filled_by_stages().contains(&column.name))
-            .collect();
-        let kinds = compiler.kinds(&targets)?;
+        // Of two cells of one name, which no layout asks for, the first.
+        let cells = header.iter().enumerate().rev().map(|(at, cell)| (folded(cell), at)).collect();
+        let mut compiler = Compiler { format, layout: &fit.layout, header: &header, cells, amounts: Vec::new() };
+        let by_stages = format.target.filled_by_stages();
+        let columns = format.target.table().columns.iter().filter(|column| !by_stages.contains(&column.name));
+        let (kinds, targets) = compiler.kinds(&columns.collect::<Vec<_>>())?;
         let sums = compiler.sums();
         let closings = compiler.closings()?;
         let row_checks = compiler.row_checks();
         let identity = format.identity.iter().filter_map(|name| compiler.cell(name)).collect();
+        let identity = (format.target == Target::Entries).then_some(identity);
         let free_text = format.file.free_text.iter().filter_map(|name| compiler.cell(name)).collect();
         let amounts = compiler.amounts;
         Ok(Self {
@@ -310,6 +388,7 @@ impl Plan {
             added: fit.added,
             encoding,
             amounts,
+            telling: Telling::of(kinds.iter().flat_map(|kind| &kind.when).chain(sums.iter().flat_map(|sum| &sum.of))),
             kinds,
             targets,
             identity,
@@ -319,6 +398,17 @@ impl Plan {
             closings,
             row_checks,
             header,
+        })
+    }
+}
+
+impl Plan {
+    /// The cell to name where a row is of no kind.
+    #[must_use]
+    pub fn kind_cell(&self) -> Option<usize> {
+        self.kinds.iter().flat_map(|kind| &kind.when).find_map(|test| match test {
+            Test::OneOf(cell, _) => *cell,
+            Test::Signed(..) => None,
         })
     }
 }
@@ -359,7 +449,10 @@ fn listed(names: &[String]) -> String {
 fn refuse_repeated(format: &Format, header: &[String], fit: &Fit) -> Result<()> {
     let derived = derived_layout(format);
     let layout = format.layout.iter().find(|layout| layout.name == fit.layout).unwrap_or(&derived);
-    let twice = |name: &&String| header.iter().filter(|cell| folded(cell) == folded(name)).count() > 1;
+    let mut names: Vec<String> = header.iter().map(|cell| folded(cell)).collect();
+    names.sort_unstable();
+    let repeated: BTreeSet<&String> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+    let twice = |name: &&String| !repeated.is_empty() && repeated.contains(&folded(name));
     match layout.columns.iter().chain(&layout.optional).find(twice) {
         Some(name) => Err(Error::data("two columns have one name, and nothing of the file is booked")
             .column(name)
@@ -373,16 +466,15 @@ struct Compiler<'a> {
     format: &'a Format,
     layout: &'a str,
     header: &'a [String],
+    /// The cells of the header by name, as names are compared.
+    cells: HashMap<String, usize>,
     amounts: Vec<AmountCell>,
 }
 
 impl Compiler<'_> {
     /// The cell of a source column in this layout, by its own name or an alias.
     fn cell(&self, name: &str) -> Option<usize> {
-        let position = |name: &str| {
-            let name = folded(name);
-            self.header.iter().position(|cell| folded(cell) == name)
-        };
+        let position = |name: &str| self.cells.get(&folded(name)).copied();
         position(name).or_else(|| {
             let layout = self.format.layout.iter().find(|layout| layout.name == self.layout)?;
             layout.aliases.get(name)?.iter().find_map(|alias| position(alias))
@@ -425,21 +517,24 @@ impl Compiler<'_> {
         names.iter().filter_map(|name| self.slot(name, decimals)).collect()
     }
 
-    fn kinds(&mut self, targets: &[&'static Column]) -> Result<Vec<KindPlan>> {
-        if self.format.kind.is_empty() {
-            let fills = targets.iter().map(|column| self.fill(column, self.format.fill.get(column.name)));
-            return Ok(vec![KindPlan { is: String::new(), when: Vec::new(), fills: fills.collect::<Result<_>>()? }]);
-        }
+    fn kinds(&mut self, columns: &[&'static Column]) -> Result<(Vec<KindPlan>, Vec<TargetPlan>)> {
         let format = self.format;
-        let compile = |kind: &super::Kind| {
-            let fills = targets.iter().map(|column| {
-                let rule = kind.fill.get(column.name).or_else(|| format.fill.get(column.name));
-                self.fill(column, rule)
+        let mut kinds = Vec::new();
+        let mut fills: Vec<Vec<Fill>> = columns.iter().map(|_| Vec::new()).collect();
+        // Where the target has no kinds, all rows are of one.
+        let declared = format.kind.iter().map(Some).chain(format.kind.is_empty().then_some(None));
+        for kind in declared {
+            for (column, fills) in columns.iter().zip(&mut fills) {
+                let own = kind.and_then(|kind| kind.fill.get(column.name));
+                fills.push(self.fill(column, own.or_else(|| format.fill.get(column.name)))?);
+            }
+            kinds.push(match kind {
+                Some(kind) => KindPlan { is: kind.is.clone(), when: self.tests(&kind.when) },
+                None => KindPlan { is: String::new(), when: Vec::new() },
             });
-            let fills = fills.collect::<Result<_>>()?;
-            Ok(KindPlan { is: kind.is.clone(), when: self.tests(&kind.when), fills })
-        };
-        format.kind.iter().map(compile).collect()
+        }
+        let targets = columns.iter().zip(fills).map(|(column, fills)| TargetPlan::new(column, fills));
+        Ok((kinds, targets.collect()))
     }
 
     fn tests(&mut self, when: &BTreeMap<String, Condition>) -> Vec<Test> {
@@ -458,7 +553,10 @@ impl Compiler<'_> {
     fn fill(&mut self, column: &Column, rule: Option<&Rule>) -> Result<Fill> {
         let wrong = |what: String| Error::configuration(what).file(format!("format {}", self.format.name));
         let Some(rule) = rule else { return Ok(Fill::Nothing) };
-        let cells = self.cells(&rule.from.0);
+        let mut cells = self.cells(&rule.from.0);
+        // A column that is named and fits a `[*]` too is asked once.
+        let mut asked = BTreeSet::new();
+        cells.retain(|&cell| asked.insert(cell));
         match column.kind {
             Type::Text | Type::Word => Ok(Fill::Text(self.text_fill(rule, cells))),
             Type::Amount => {

@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::ArrayRef;
 use memchr::memchr_iter;
 
-use super::column::Building;
-use super::container::{self, decode, encode, encoding_error};
+use super::container::{self, encode, encoding_error};
 use super::control::{self, Kept, Tied};
 use super::plan::Plan;
 use super::recognise::recognise;
@@ -21,10 +20,17 @@ use super::split::{Cells, Piece, Splitter};
 use super::{Encoding, Format};
 use crate::error::{Error, Result};
 
+mod batch;
+mod currency;
+mod fill;
+mod keep;
+mod memo;
 mod row;
+mod slots;
+mod text;
 
 pub use row::Reject;
-use row::RowReader;
+use row::{Refusal, Refusals, RowReader, refuse};
 
 /// Bytes read at a time and given to one task.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -56,24 +62,25 @@ pub struct Decoded {
     pub added: Vec<String>,
 }
 
-/// Consecutive rows of a file, by column.
+/// Consecutive rows of a file, by column: at least one, and at most [`crate::table::part::PART_ROWS`].
 #[derive(Debug, Default)]
 pub struct Part {
-    /// Canonical columns the format can fill, in the order of the table.
+    /// Canonical columns the format can fill, in the order of the table and the types of [`crate::table::part`].
     pub columns: Vec<(&'static str, ArrayRef)>,
     /// The kind of each row, as a position in the format's vocabulary.
     pub kinds: Vec<u16>,
-    /// Hash of the cells that identify each row.
+    /// Hash of the cells that identify each row; none where rows are the merchant's own.
     pub identities: Vec<u128>,
     /// Hash of the bytes of each row.
     pub contents: Vec<u64>,
     /// The line of each row, counted from one.
-    pub lines: Vec<i64>,
+    pub lines: Vec<u32>,
 }
 
 struct Chunk {
     index: usize,
     first_line: u64,
+    lines: u64,
     bytes: Vec<u8>,
 }
 
@@ -121,7 +128,7 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
         columns: 0,
     };
     let mut blocks = Blocks { input: text, pending: Vec::new(), ended: false };
-    let mut first = blocks.next(&splitter, 1)?.unwrap_or_default();
+    let mut first = blocks.next(&splitter, 1, &Spare::default())?.unwrap_or_default();
     let head = Head::find(&mut first, &splitter, format)?;
     let plan = Plan::new(format, &head.header).map_err(|error| error.line(head.line))?;
     splitter.columns = plan.columns;
@@ -142,7 +149,7 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
         kept.merge(chunk.kept);
         rejects.extend(chunk.rejects);
         cut = chunk.short_last_row;
-        parts.push(chunk.part);
+        parts.extend(chunk.parts);
     }
     if let Some((line, cells)) = cut
         && !plan.short_rows
@@ -157,7 +164,7 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
     }
     let closing_names = plan.closings.iter().map(|closing| closing.name.clone()).collect();
     let tied = control::check(format, &plan, &kept, companion).map_err(|error| with_rejects(error, &rejects))?;
-    let read: usize = parts.iter().map(|part| part.lines.len()).sum();
+    let read: usize = parts.iter().map(|part: &Part| part.lines.len()).sum();
     if (read + rejects.len()) as u64 != rows {
         return Err(Error::law(format!("{rows} rows became {read} rows and {} rejects", rejects.len())));
     }
@@ -240,9 +247,26 @@ struct Blocks<'a> {
     ended: bool,
 }
 
+/// Buffers of blocks that are read, to be filled again: memory that was touched once costs nothing the second time.
+#[derive(Default)]
+struct Spare {
+    buffers: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Spare {
+    fn take(&self) -> Vec<u8> {
+        self.buffers.lock().expect("nothing panics while it holds the list").pop().unwrap_or_default()
+    }
+
+    fn give(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.buffers.lock().expect("nothing panics while it holds the list").push(buffer);
+    }
+}
+
 impl Blocks<'_> {
     /// The next block of whole rows, from `line` on; the last one may lack its line end.
-    fn next(&mut self, splitter: &Splitter, line: u64) -> Result<Option<Vec<u8>>> {
+    fn next(&mut self, splitter: &Splitter, line: u64, spare: &Spare) -> Result<Option<Vec<u8>>> {
         loop {
             if self.ended {
                 return Ok(if self.pending.is_empty() { None } else { Some(std::mem::take(&mut self.pending)) });
@@ -260,7 +284,9 @@ impl Blocks<'_> {
             // A short rest is left for the next round, so that the end of the file is not cut off its last rows.
             let whole = splitter.whole_rows(&self.pending[..self.pending.len() - TAIL_BYTES]);
             if whole > 0 {
-                let rest = self.pending.split_off(whole);
+                let mut rest = spare.take();
+                rest.extend_from_slice(&self.pending[whole..]);
+                self.pending.truncate(whole);
                 return Ok(Some(std::mem::replace(&mut self.pending, rest)));
             }
             if self.pending.len() > ROW_BYTES {
@@ -276,8 +302,11 @@ impl Blocks<'_> {
 pub struct Rows<'p> {
     plan: &'p Plan,
     reader: RowReader<'p>,
+    /// The cells of a row, one byte between two, and where they end.
     bytes: Vec<u8>,
-    spans: Vec<(u32, u32)>,
+    ends: Vec<u32>,
+    /// The cells of a row with nothing between them.
+    raw: Vec<u8>,
     rows: u64,
 }
 
@@ -285,30 +314,33 @@ impl<'p> Rows<'p> {
     /// No rows yet.
     #[must_use]
     pub fn new(plan: &'p Plan) -> Self {
-        Self { plan, reader: RowReader::new(plan, 0), bytes: Vec::new(), spans: Vec::new(), rows: 0 }
+        let reader = RowReader::new(plan, None, 0);
+        Self { plan, reader, bytes: Vec::new(), ends: Vec::new(), raw: Vec::new(), rows: 0 }
     }
 
     /// Reads one row.
     pub fn push<'c>(&mut self, line: u64, cells: impl Iterator<Item = &'c [u8]>) {
         self.bytes.clear();
-        self.spans.clear();
-        let end = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a row is smaller than 4 GiB");
+        self.ends.clear();
+        self.raw.clear();
         for cell in cells {
-            let start = end(&self.bytes);
+            self.raw.extend_from_slice(cell);
             self.bytes.extend_from_slice(cell);
-            self.spans.push((start, end(&self.bytes)));
+            self.ends.push(u32::try_from(self.bytes.len()).expect("a row is smaller than 4 GiB"));
+            self.bytes.push(b'\n');
         }
+        self.bytes.pop();
         self.rows += 1;
-        self.reader.row(line, &self.bytes, Cells::new(&self.bytes, &self.spans));
+        self.reader.row(line, &self.raw, Cells::new(&self.bytes, &self.ends));
     }
 
     /// What was read.
     #[must_use]
     pub fn finish(self) -> Decoded {
-        let (part, rejects, kept) = self.reader.finish();
+        let (parts, rejects, kept) = self.reader.finish();
         Decoded {
             layout: self.plan.layout.clone(),
-            parts: vec![part],
+            parts,
             rejects,
             lines: self.rows,
             framing: 0,
@@ -323,7 +355,7 @@ impl<'p> Rows<'p> {
 /// What one chunk became.
 struct ReadChunk {
     index: usize,
-    part: Part,
+    parts: Vec<Part>,
     rejects: Vec<Reject>,
     kept: Kept,
     rows: u64,
@@ -338,15 +370,16 @@ struct ReadChunk {
 fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &Splitter, plan: &Plan) -> Result<Vec<ReadChunk>> {
     let done = Mutex::new(Vec::new());
     let in_flight = AtomicUsize::new(0);
+    let spare = Spare::default();
     let limit = 2 * rayon::current_num_threads();
     let mut next_line = first_line;
     rayon::in_place_scope(|scope| {
         let (mut block, mut index) = (Some(first), 0);
         while let Some(bytes) = block {
-            let line_ends = memchr_iter(b'\n', &bytes).count() as u64;
-            let ends_open = u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"));
-            let chunk = Chunk { index, first_line: next_line, bytes };
-            next_line += line_ends + ends_open;
+            let ends_open = !bytes.is_empty() && !bytes.ends_with(b"\n");
+            let lines = memchr_iter(b'\n', &bytes).count() as u64 + u64::from(ends_open);
+            let chunk = Chunk { index, first_line: next_line, lines, bytes };
+            next_line += lines;
             index += 1;
             // Bounded memory: no more chunks are read than can soon be worked on. A worker thread helps; another waits.
             while in_flight.load(Ordering::Acquire) >= limit {
@@ -355,13 +388,14 @@ fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &
                 }
             }
             in_flight.fetch_add(1, Ordering::AcqRel);
-            let (done, in_flight) = (&done, &in_flight);
+            let (done, in_flight, spare) = (&done, &in_flight, &spare);
             scope.spawn(move |_| {
                 let read = read_chunk(&chunk, splitter, plan);
+                spare.give(chunk.bytes);
                 done.lock().expect("no reader panics while it holds the list").push(read);
                 in_flight.fetch_sub(1, Ordering::AcqRel);
             });
-            block = blocks.next(splitter, next_line)?;
+            block = blocks.next(splitter, next_line, spare)?;
         }
         Ok(())
     })?;
@@ -371,7 +405,8 @@ fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &
 }
 
 fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan) -> ReadChunk {
-    let mut reader = RowReader::new(plan, memchr_iter(b'\n', &chunk.bytes).count());
+    let most_rows = usize::try_from(chunk.lines).expect("a chunk has fewer lines than bytes");
+    let mut reader = RowReader::new(plan, splitter.prefix, most_rows);
     let mut kept = Kept::default();
     let (mut rows, mut framing, mut last, mut unpaired) = (0, 0, None, None);
     splitter.split(&chunk.bytes, chunk.first_line, |piece| match piece {
@@ -395,17 +430,7 @@ fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan) -> ReadChunk {
         }
     });
     let short_last_row = last.filter(|&(_, cells)| cells < plan.columns && !chunk.bytes.ends_with(b"\n"));
-    let (part, rejects, of_rows) = reader.finish();
+    let (parts, rejects, of_rows) = reader.finish();
     kept.merge(of_rows);
-    ReadChunk { index: chunk.index, part, rejects, kept, rows, framing, short_last_row, unpaired }
-}
-
-/// The columns of a part, finished.
-fn finish_columns(plan: &Plan, building: Vec<Building>) -> Vec<(&'static str, ArrayRef)> {
-    plan.targets.iter().zip(building).map(|(column, building)| (column.name, building.finish())).collect()
-}
-
-/// Text of a cell for a message.
-fn shown(cell: &[u8], encoding: Encoding) -> String {
-    decode(cell, encoding)
+    ReadChunk { index: chunk.index, parts, rejects, kept, rows, framing, short_last_row, unpaired }
 }

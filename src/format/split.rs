@@ -1,40 +1,59 @@
 //! Lines of a delimited file to cells, at memory speed where nothing is quoted.
 
 use csv_core::{ReadRecordResult, ReaderBuilder};
-use memchr::memchr;
+use memchr::{memchr, memchr2};
+
+use super::scan::Scanner;
 
 /// The cells of one row.
 #[derive(Clone, Copy, Debug)]
 pub struct Cells<'a> {
     text: &'a [u8],
-    spans: &'a [(u32, u32)],
+    /// Where `text` begins in that in which `ends` are counted.
+    base: u32,
+    /// Where each cell ends; one byte stands between two cells.
+    ends: &'a [u32],
     prefix: Option<u8>,
 }
 
 impl<'a> Cells<'a> {
-    /// Cells at these places of a text, without a prefix.
+    /// Cells of `text` without a prefix that end at these places, one byte between two of them.
     #[must_use]
-    pub fn new(text: &'a [u8], spans: &'a [(u32, u32)]) -> Self {
-        Self { text, spans, prefix: None }
+    pub fn new(text: &'a [u8], ends: &'a [u32]) -> Self {
+        Self { text, base: 0, ends, prefix: None }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.spans.len()
+        self.ends.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.ends.is_empty()
+    }
+
+    /// The text they stand in.
+    #[must_use]
+    pub fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// Where each cell but the last ends in the text.
+    pub fn inner_ends(&self) -> impl Iterator<Item = u32> {
+        let inner = self.ends.split_last().map(|(_, inner)| inner).unwrap_or_default();
+        inner.iter().map(|end| end.wrapping_sub(self.base))
     }
 
     /// A cell without its prefix and the spaces and tabs around it; empty past the last.
     #[must_use]
     pub fn get(&self, index: usize) -> &'a [u8] {
-        let Some(&(start, end)) = self.spans.get(index) else { return b"" };
-        let cell = &self.text[start as usize..end as usize];
+        let Some(&end) = self.ends.get(index) else { return b"" };
+        let start = if index == 0 { 0 } else { self.ends[index - 1] - self.base + 1 };
+        // The last cell may end before its line does.
+        let cell = &self.text[start as usize..((end - self.base) as usize).min(self.text.len())];
         let cell = match (self.prefix, cell) {
             (Some(prefix), [first, rest @ ..]) if *first == prefix => rest,
             _ => cell,
@@ -44,12 +63,11 @@ impl<'a> Cells<'a> {
 
     /// The same text with the cells from `index` on to `index + extra` read as one.
     #[must_use]
-    pub fn joined(&self, index: usize, extra: usize, spans: &'a mut Vec<(u32, u32)>) -> Cells<'a> {
-        spans.clear();
-        spans.extend_from_slice(&self.spans[..index]);
-        spans.push((self.spans[index].0, self.spans[index + extra].1));
-        spans.extend_from_slice(&self.spans[index + extra + 1..]);
-        Cells { text: self.text, spans, prefix: self.prefix }
+    pub fn joined(&self, index: usize, extra: usize, ends: &'a mut Vec<u32>) -> Cells<'a> {
+        ends.clear();
+        ends.extend_from_slice(&self.ends[..index]);
+        ends.extend_from_slice(&self.ends[index + extra..]);
+        Cells { ends, ..*self }
     }
 }
 
@@ -106,107 +124,53 @@ pub struct Splitter {
 impl Splitter {
     /// Hands out the pieces of `chunk`, whose first line is `first_line` of the file.
     pub fn split(&self, chunk: &[u8], first_line: u64, mut visit: impl FnMut(Piece)) {
-        match self.quote {
-            Some(quote) if memchr(quote, chunk).is_some() => self.split_quoted(quote, chunk, first_line, &mut visit),
-            _ => self.split_plain(chunk, first_line, &mut visit),
-        }
-    }
-
-    fn split_plain(&self, chunk: &[u8], first_line: u64, visit: &mut impl FnMut(Piece)) {
-        let mut spans = Vec::with_capacity(self.columns);
-        let (mut rest, mut line, mut trailing) = (chunk, first_line, false);
-        while !rest.is_empty() {
-            let end = memchr(b'\n', rest).unwrap_or(rest.len());
-            let text = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
-            rest = rest.get(end + 1..).unwrap_or_default();
-            trailing |= !self.summary.is_empty() && text.starts_with(&self.summary);
+        let quote = self.quote.filter(|&quote| memchr(quote, chunk).is_some());
+        let mut scanner = Scanner::new(chunk, self.delimiter, self.columns);
+        let mut quoted = quote.map(|quote| Quoted::new(self.delimiter, quote));
+        let mut prefixed = Vec::new();
+        let (mut start, mut line, mut trailing) = (0, first_line, false);
+        while start < chunk.len() {
+            let end = memchr(b'\n', &chunk[start..]).map_or(chunk.len(), |end| start + end);
+            let text = &chunk[start..end];
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            trailing |= begins(text, &self.summary);
             if trailing {
                 visit(Piece::Trailer { line, text });
             } else if self.is_framing(text) {
                 visit(Piece::Framing { line, text });
+            } else if let Some(quoted) = &mut quoted
+                && memchr2(quoted.quote, b'\r', text).is_some()
+            {
+                let raw = quoted.read(&chunk[start..]);
+                quoted.visit(raw, line, self.prefix, &mut visit);
+                line += memchr::memchr_iter(b'\n', raw).count() as u64;
+                start += raw.len();
+                continue;
             } else {
-                self.cells(text, &mut spans);
-                visit(Piece::Row { line, raw: text, cells: Cells { text, spans: &spans, prefix: self.prefix } });
+                let mut ends = scanner.ends(start, end);
+                if ends.len() != self.columns
+                    && quoted.is_none()
+                    && let Some(prefix) = self.prefix
+                {
+                    // A value may hold a delimiter, but not the two together.
+                    let separates = |&end: &u32| chunk.get(end as usize + 1) == Some(&prefix);
+                    let (last, inner) = ends.split_last().expect("the end of a line is one");
+                    prefixed.clear();
+                    prefixed.extend(inner.iter().copied().filter(separates));
+                    prefixed.push(*last);
+                    if prefixed.len() == self.columns {
+                        ends = &prefixed;
+                    }
+                }
+                visit(Piece::Row { line, raw: text, cells: Cells { text, base: offset(start), ends, prefix: self.prefix } });
             }
             line += 1;
+            start = end + 1;
         }
     }
 
     fn is_framing(&self, text: &[u8]) -> bool {
-        text.trim_ascii().is_empty() || (!self.comment.is_empty() && text.starts_with(&self.comment))
-    }
-
-    /// Spans of the cells of an unquoted line. A delimiter followed by the prefix is tried first: a value may
-    /// hold a delimiter, but not the two together.
-    fn cells(&self, text: &[u8], spans: &mut Vec<(u32, u32)>) {
-        if let Some(prefix) = self.prefix {
-            self.cells_where(text, spans, |at| text.get(at + 1) == Some(&prefix));
-            if spans.len() == self.columns {
-                return;
-            }
-        }
-        self.cells_where(text, spans, |_| true);
-    }
-
-    fn cells_where(&self, text: &[u8], spans: &mut Vec<(u32, u32)>, separates: impl Fn(usize) -> bool) {
-        spans.clear();
-        let mut start = 0;
-        for at in memchr::memchr_iter(self.delimiter, text).filter(|&at| separates(at)) {
-            spans.push((offset(start), offset(at)));
-            start = at + 1;
-        }
-        spans.push((offset(start), offset(text.len())));
-    }
-
-    fn split_quoted(&self, quote: u8, chunk: &[u8], first_line: u64, visit: &mut impl FnMut(Piece)) {
-        let mut reader = ReaderBuilder::new().delimiter(self.delimiter).quote(quote).build();
-        let (mut output, mut ends) = (vec![0; 4096], vec![0; self.columns + 16]);
-        let mut spans = Vec::with_capacity(self.columns);
-        let (mut rest, mut line) = (chunk, first_line);
-        while !rest.is_empty() {
-            // Blank and comment lines are taken here, where they can be counted.
-            let end = memchr(b'\n', rest).unwrap_or(rest.len());
-            if self.is_framing(&rest[..end]) {
-                visit(Piece::Framing { line, text: rest[..end].trim_ascii_end() });
-                rest = rest.get(end + 1..).unwrap_or_default();
-                line += 1;
-                continue;
-            }
-            let (mut read, mut written, mut ended) = (0, 0, 0);
-            loop {
-                let (result, taken, wrote, fields) =
-                    reader.read_record(&rest[read..], &mut output[written..], &mut ends[ended..]);
-                (read, written, ended) = (read + taken, written + wrote, ended + fields);
-                match result {
-                    ReadRecordResult::OutputFull => output.resize(output.len() * 2, 0),
-                    ReadRecordResult::OutputEndsFull => ends.resize(ends.len() * 2, 0),
-                    // The input is the whole rest: empty input says so.
-                    ReadRecordResult::InputEmpty => {}
-                    ReadRecordResult::Record | ReadRecordResult::End => break,
-                }
-            }
-            // `\r\n` ends a record at `\r`; the `\n` belongs to it.
-            if rest.get(read - 1) == Some(&b'\r') && rest.get(read) == Some(&b'\n') {
-                read += 1;
-            }
-            spans.clear();
-            let mut start = 0;
-            for &end in &ends[..ended] {
-                spans.push((offset(start), offset(end)));
-                start = end;
-            }
-            // Without its line end, as where nothing is quoted: the bytes of a row do not depend on its neighbours.
-            let raw = &rest[..read];
-            let row = raw.strip_suffix(b"\n").unwrap_or(raw);
-            let row = row.strip_suffix(b"\r").unwrap_or(row);
-            if quotes_pair(row, quote, self.delimiter) {
-                visit(Piece::Row { line, raw: row, cells: Cells { text: &output, spans: &spans, prefix: self.prefix } });
-            } else {
-                visit(Piece::Unpaired { line });
-            }
-            line += memchr::memchr_iter(b'\n', raw).count() as u64;
-            rest = &rest[read..];
-        }
+        text.first().is_none_or(u8::is_ascii_whitespace) && text.trim_ascii().is_empty() || begins(text, &self.comment)
     }
 
     /// The cells of one line or record, as owned bytes: for headers.
@@ -237,6 +201,76 @@ impl Splitter {
             return end;
         }
         memchr::memrchr(b'\n', block).map_or(0, |at| at + 1)
+    }
+}
+
+/// Whether a line begins so, where `begin` is not empty. The first letter says no to almost all lines.
+fn begins(text: &[u8], begin: &[u8]) -> bool {
+    !begin.is_empty() && text.first() == begin.first() && text.starts_with(begin)
+}
+
+/// Reads records that hold quotes.
+struct Quoted {
+    delimiter: u8,
+    quote: u8,
+    reader: csv_core::Reader,
+    output: Vec<u8>,
+    output_ends: Vec<usize>,
+    fields: usize,
+    /// The cells of the record read last, one byte between two, and where they end.
+    text: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Quoted {
+    fn new(delimiter: u8, quote: u8) -> Self {
+        let reader = ReaderBuilder::new().delimiter(delimiter).quote(quote).build();
+        let (output, output_ends) = (vec![0; 4096], vec![0; 64]);
+        Self { delimiter, quote, reader, output, output_ends, fields: 0, text: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Reads the record that `rest` begins with, and gives its bytes, with their line end.
+    fn read<'r>(&mut self, rest: &'r [u8]) -> &'r [u8] {
+        let (mut read, mut written, mut ended) = (0, 0, 0);
+        loop {
+            let (result, taken, wrote, fields) =
+                self.reader.read_record(&rest[read..], &mut self.output[written..], &mut self.output_ends[ended..]);
+            (read, written, ended) = (read + taken, written + wrote, ended + fields);
+            match result {
+                ReadRecordResult::OutputFull => self.output.resize(self.output.len() * 2, 0),
+                ReadRecordResult::OutputEndsFull => self.output_ends.resize(self.output_ends.len() * 2, 0),
+                // The input is the whole rest: empty input says so.
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::Record | ReadRecordResult::End => break,
+            }
+        }
+        // `\r\n` ends a record at `\r`; the `\n` belongs to it.
+        if rest.get(read - 1) == Some(&b'\r') && rest.get(read) == Some(&b'\n') {
+            read += 1;
+        }
+        self.fields = ended;
+        &rest[..read]
+    }
+
+    /// Hands out the record read last, whose bytes are `raw`.
+    fn visit(&mut self, raw: &[u8], line: u64, prefix: Option<u8>, visit: &mut impl FnMut(Piece)) {
+        // Without its line end, as where nothing is quoted: the bytes of a row do not depend on its neighbours.
+        let row = raw.strip_suffix(b"\n").unwrap_or(raw);
+        let row = row.strip_suffix(b"\r").unwrap_or(row);
+        if !quotes_pair(row, self.quote, self.delimiter) {
+            return visit(Piece::Unpaired { line });
+        }
+        self.text.clear();
+        self.ends.clear();
+        let mut start = 0;
+        for &end in &self.output_ends[..self.fields] {
+            self.text.extend_from_slice(&self.output[start..end]);
+            self.ends.push(offset(self.text.len()));
+            self.text.push(self.delimiter);
+            start = end;
+        }
+        self.text.pop();
+        visit(Piece::Row { line, raw: row, cells: Cells { text: &self.text, base: 0, ends: &self.ends, prefix } });
     }
 }
 

@@ -31,54 +31,87 @@ impl Pattern {
     }
 }
 
-/// Seconds of a local time since 1970-01-01 00:00 of the same clock, or `None` where the text is no time.
-///
-/// For [`Pattern::Rfc3339`] the second figure is the offset the text states.
-#[must_use]
-pub fn local_micros(text: &str, pattern: &Pattern) -> Option<(i64, Option<i64>)> {
-    match pattern {
-        Pattern::Plain => Some((plain(text.as_bytes(), b' ')?, None)),
-        Pattern::Rfc3339 => {
-            let bytes = text.as_bytes();
-            // The common shape, without a fraction, needs no general parser.
-            if let (Some(seconds), Some(offset)) = (plain(bytes.get(..19)?, b'T'), offset(&bytes[19..])) {
-                return Some((seconds, Some(offset)));
+/// Reads times. Rows of a file lie close together: the day read last is remembered.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    date: [u8; 10],
+    /// The beginning of that day, in microseconds.
+    start: i64,
+}
+
+impl Clock {
+    /// Microseconds of a local time since 1970-01-01 00:00 of the same clock, or `None` where the text is no time.
+    ///
+    /// For [`Pattern::Rfc3339`] the second figure is the offset the text states, in seconds.
+    #[inline]
+    pub fn local(&mut self, text: &[u8], pattern: &Pattern) -> Option<(i64, Option<i64>)> {
+        match pattern {
+            Pattern::Plain => Some((self.plain(text, b' ')?, None)),
+            Pattern::Rfc3339 => {
+                // The common shape, without a fraction, needs no general parser.
+                if let (Some(micros), Some(offset)) = (self.plain(text.get(..19)?, b'T'), offset(&text[19..])) {
+                    return Some((micros, Some(offset)));
+                }
+                let instant = DateTime::parse_from_rfc3339(std::str::from_utf8(text).ok()?).ok()?;
+                let offset = i64::from(instant.offset().fix().local_minus_utc());
+                Some((instant.timestamp_micros() + offset * MICROS, Some(offset)))
             }
-            let instant = DateTime::parse_from_rfc3339(text).ok()?;
-            let offset = i64::from(instant.offset().fix().local_minus_utc());
-            Some((instant.timestamp_micros() + offset * MICROS, Some(offset)))
+            Pattern::Other(pattern) => {
+                let text = std::str::from_utf8(text).ok()?;
+                let time = NaiveDateTime::parse_from_str(text, pattern)
+                    .ok()
+                    .or_else(|| NaiveDate::parse_from_str(text, pattern).ok().map(|date| date.and_time(NaiveTime::MIN)))?;
+                Some((time.and_utc().timestamp_micros(), None))
+            }
         }
-        Pattern::Other(pattern) => {
-            let time = NaiveDateTime::parse_from_str(text, pattern)
-                .ok()
-                .or_else(|| NaiveDate::parse_from_str(text, pattern).ok().map(|date| date.and_time(NaiveTime::MIN)))?;
-            Some((time.and_utc().timestamp_micros(), None))
+    }
+
+    /// Days since 1970-01-01 of the date `text` begins with or is, by `pattern`.
+    #[must_use]
+    pub fn day(&mut self, text: &[u8], pattern: &Pattern) -> Option<i32> {
+        self.local(text, pattern)
+            .map(|(micros, _)| i32::try_from(micros.div_euclid(DAY_SECONDS * MICROS)).expect("a date fits 32 bits of days"))
+    }
+
+    /// `YYYY-MM-DD?HH:MM:SS` to microseconds.
+    #[inline]
+    fn plain(&mut self, text: &[u8], between: u8) -> Option<i64> {
+        let (date, time) = text.split_first_chunk::<10>()?;
+        let &[separator, ref time @ ..] = time else { return None };
+        let seconds = time_of_day(u64::from_le_bytes(time.try_into().ok()?))?;
+        if separator != between {
+            return None;
         }
+        if *date != self.date {
+            self.start = start_of_day(*date)?;
+            self.date = *date;
+        }
+        Some(self.start + seconds * MICROS)
     }
 }
 
-/// Days since 1970-01-01 of the date `text` begins with or is, by `pattern`.
-#[must_use]
-pub fn day(text: &str, pattern: &Pattern) -> Option<i32> {
-    local_micros(text, pattern)
-        .map(|(micros, _)| i32::try_from(micros.div_euclid(DAY_SECONDS * MICROS)).expect("a date fits 32 bits of days"))
-}
-
-/// `YYYY-MM-DD?HH:MM:SS` to microseconds.
-fn plain(text: &[u8], between: u8) -> Option<i64> {
-    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, separator, h1, h2, b':', n1, n2, b':', s1, s2] = text else { return None };
-    if separator != between {
+/// `HH:MM:SS`, the first letter lowest, to seconds.
+#[inline]
+fn time_of_day(text: u64) -> Option<i64> {
+    let digits = text ^ u64::from_le_bytes(*b"00:00:00");
+    // No digit is above nine, and nothing is left of the colons.
+    let most = 0x7676_7f76_767f_7676;
+    if (digits | digits.wrapping_add(most)) & 0x8080_8080_8080_8080 != 0 {
         return None;
     }
+    let [h1, h2, _, m1, m2, _, s1, s2] = digits.to_le_bytes().map(i64::from);
+    let (hour, minute, second) = (h1 * 10 + h2, m1 * 10 + m2, s1 * 10 + s2);
+    (hour < 24 && minute < 60 && second < 60).then_some(hour * 3600 + minute * 60 + second)
+}
+
+/// `YYYY-MM-DD` to microseconds.
+#[cold]
+fn start_of_day(text: [u8; 10]) -> Option<i64> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else { return None };
     let two = |a: u8, b: u8| Some(digit(a)? * 10 + digit(b)?);
     let (year, month, day) = (two(y1, y2)? * 100 + two(y3, y4)?, two(m1, m2)?, two(d1, d2)?);
-    let (hour, minute, second) = (two(h1, h2)?, two(n1, n2)?, two(s1, s2)?);
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
     let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
-    let seconds = i64::from(day_number(date)) * DAY_SECONDS + i64::from(hour * 3600 + minute * 60 + second);
-    Some(seconds * MICROS)
+    Some(i64::from(day_number(date)) * DAY_SECONDS * MICROS)
 }
 
 fn digit(byte: u8) -> Option<u32> {
@@ -97,19 +130,24 @@ fn offset(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// A time zone with the offset of the hour asked last: rows of a file lie close together.
+/// A time zone with the offsets asked for before: rows of a file lie within a day or two.
 #[derive(Debug)]
 pub struct Zone {
     zone: Tz,
-    hour: i64,
-    offset: Option<i64>,
+    /// A span of time and its offset, each in the place its number gives it.
+    offsets: Vec<(i64, Option<i64>)>,
 }
+
+/// Zones change on quarter hours.
+const SPAN: i64 = 900 * MICROS;
+/// Spans remembered: more than two days.
+const SPANS: i64 = 256;
 
 impl Zone {
     /// The zone, with nothing remembered.
     #[must_use]
     pub fn new(zone: Tz) -> Self {
-        Self { zone, hour: i64::MIN, offset: None }
+        Self { zone, offsets: vec![(i64::MIN, None); 256] }
     }
 
     /// The zone itself.
@@ -120,20 +158,27 @@ impl Zone {
 
     /// A local time of this zone as an instant, in microseconds. Of an hour that comes twice the first is
     /// taken; a time that never was gives `None`.
+    #[inline]
     pub fn instant(&mut self, local_micros: i64) -> Option<i64> {
-        const HOUR: i64 = 900 * MICROS; // Zones change on quarter hours.
-        let hour = local_micros.div_euclid(HOUR);
-        if hour != self.hour {
-            self.hour = hour;
-            let local = DateTime::from_timestamp_micros(hour * HOUR)?.naive_utc();
-            self.offset = match self.zone.offset_from_local_datetime(&local) {
-                LocalResult::Single(offset) | LocalResult::Ambiguous(offset, _) => {
-                    Some(i64::from(offset.fix().local_minus_utc()) * MICROS)
-                }
-                LocalResult::None => None,
-            };
+        let span = local_micros.div_euclid(SPAN);
+        let place = usize::try_from(span.rem_euclid(SPANS)).expect("a place is not negative");
+        if self.offsets[place].0 != span {
+            self.offsets[place] = (span, self.offset(span)?);
         }
-        self.offset.map(|offset| local_micros - offset)
+        self.offsets[place].1.map(|offset| local_micros - offset)
+    }
+
+    /// The offset of a span, if it ever was; `None` where it is no time of the calendar.
+    #[cold]
+    #[expect(clippy::option_option, reason = "no time, a time that never was, and an offset are three answers")]
+    fn offset(&self, span: i64) -> Option<Option<i64>> {
+        let local = DateTime::from_timestamp_micros(span * SPAN)?.naive_utc();
+        Some(match self.zone.offset_from_local_datetime(&local) {
+            LocalResult::Single(offset) | LocalResult::Ambiguous(offset, _) => {
+                Some(i64::from(offset.fix().local_minus_utc()) * MICROS)
+            }
+            LocalResult::None => None,
+        })
     }
 }
 

@@ -117,7 +117,7 @@ fn read_batches(batches: &[RecordBatch], format: &Format) -> Result<Decoded> {
 /// A column as the text a delimited file would hold.
 fn as_text(column: &ArrayRef, at: usize, plan: &Plan) -> Result<StringArray> {
     let is_amount = plan.amounts.iter().any(|amount| amount.cell == at)
-        || plan.kinds.iter().flat_map(|kind| &kind.fills).any(|fill| matches!(fill, Fill::Rate(cell) if *cell == at));
+        || plan.targets.iter().flat_map(|target| &target.fills).any(|fill| matches!(fill, Fill::Rate(cell) if *cell == at));
     if is_amount && column.data_type().is_floating() {
         return Err(Error::data("an amount is stored in floating point, which is not exact")
             .column(&plan.header[at])

@@ -56,7 +56,7 @@ impl Lake {
             let synced = File::open(path).and_then(|file| file.sync_all());
             synced.map_err(|error| durable::failed("write", path, &error))?;
         }
-        Ok(())
+        durable::settle(&self.root, files.iter().map(PathBuf::as_path))
     }
 }
 

@@ -3,17 +3,25 @@
 //! A rename is durable only when the file was synced before it and the folder after it. An object store has
 //! neither notion; this is what a folder needs besides.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use crate::error::{Error, Exit, Result};
 
-/// Moves a written and synced file to its final place, replacing what is there, and makes the move durable.
+/// Moves a written and synced file to its final place, replacing what is there. [`settle`] makes the move durable.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
     create_folders(folder_of(to))?;
-    fs::rename(from, to).map_err(|error| failed("move the file into place", to, &error))?;
-    sync_folder(folder_of(to))
+    fs::rename(from, to).map_err(|error| failed("move the file into place", to, &error))
+}
+
+/// Makes creations and moves durable: every folder from `root` down to each of `paths`, each synced once, and all of
+/// them after the last move, because the first sync of a disk's journal writes all that waits in it.
+pub(super) fn settle<'a>(root: &Path, paths: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let below_root = |folder: &&Path| folder.starts_with(root);
+    let folders: BTreeSet<&Path> = paths.into_iter().flat_map(|path| path.ancestors().skip(1).take_while(below_root)).collect();
+    folders.into_iter().try_for_each(sync_folder)
 }
 
 /// Writes a file that must not be there yet, and syncs it.
@@ -27,18 +35,20 @@ pub(super) fn create_new(path: &Path) -> Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| failed_to_create("create", path, &error))
 }
 
-/// Creates a folder and those above it, each durably.
+/// Creates a folder and those above it.
 pub(super) fn create_folders(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| failed_to_create("create the folder", path, &error))
+}
+
+/// Creates the folder of a lake and those above it, each durably.
+pub(super) fn create_root(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
     let above = folder_of(path);
-    create_folders(above)?;
-    match fs::create_dir(path) {
-        Ok(()) => sync_folder(above),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(failed_to_create("create the folder", path, &error)),
-    }
+    create_root(above)?;
+    create_folders(path)?;
+    sync_folder(above)
 }
 
 /// Makes the creations and renames in a folder durable.

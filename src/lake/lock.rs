@@ -72,6 +72,7 @@ impl NightLock {
     fn take(staging: &Path, night: NaiveDate) -> Result<Self> {
         let path = staging.join(format!("{night}.lock"));
         let mut file = loop {
+            durable::create_root(durable::folder_of(staging))?;
             durable::create_folders(staging)?;
             let file = OpenOptions::new()
                 .read(true)

@@ -63,6 +63,7 @@ impl Lake {
         for output in &outputs {
             self.move_into_place(lock, output)?;
         }
+        self.settle_moves(&outputs)?;
         let mut manifest = Manifest { schema_version: SCHEMA_VERSION, generation, night, outputs, sha256: String::new() };
         self.commit(lock, &mut manifest)?;
         self.record("published", &manifest)?;
@@ -85,6 +86,7 @@ impl Lake {
             }
         }
         if restored {
+            self.settle_moves(outputs)?;
             self.record("restored", &newest)?;
         }
         Ok(Published { manifest: newest, is_new: false })
@@ -94,17 +96,22 @@ impl Lake {
         durable::rename(&lock.folder().join(staged_name(&output.table)), &self.root.join(&output.path))
     }
 
+    fn settle_moves(&self, outputs: &[Output]) -> Result<()> {
+        let paths: Vec<PathBuf> = outputs.iter().map(|output| self.root.join(&output.path)).collect();
+        durable::settle(&self.root, paths.iter().map(PathBuf::as_path))
+    }
+
     /// Creates the manifest: from here on the night is published.
     fn commit(&self, lock: &NightLock, manifest: &mut Manifest) -> Result<()> {
         let date = manifest.night.business_date;
         let name = format!("{}.json", manifest.generation);
         durable::write_new(&lock.folder().join(&name), &manifest.encode())?;
         let path = manifest_path(date, manifest.generation);
-        let folder = self.root.join(&path);
-        durable::create_folders(durable::folder_of(&folder))?;
+        let place = self.root.join(&path);
+        durable::create_folders(durable::folder_of(&place))?;
         let store = Store::folder(&self.root)?.expect("the lake's folder holds the lock");
         store.create(&format!("staging/{date}/{name}"), &path)?;
-        durable::sync_folder(durable::folder_of(&folder))
+        durable::settle(&self.root, [place.as_path()])
     }
 }
 

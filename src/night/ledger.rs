@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use chrono::NaiveDate;
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::Recorded;
 use super::deliveries::Ledger;
 use crate::error::{Error, Result};
 use crate::format::read::Reject;
@@ -15,7 +15,9 @@ use crate::money::Amount;
 use crate::stage::reconcile::Reconciled;
 use crate::table::build::{count, counts, dates, day_number, flags, same_date, texts, words};
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
-use crate::table::read::{amount, amounts, words as words_in};
+use crate::table::part::amounts;
+use crate::table::read::words as words_in;
+use crate::table::rows::Rows;
 
 /// What became of one file.
 #[derive(Debug)]
@@ -118,7 +120,9 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(tables: &Recorded, reconciled: &Reconciled, ledger: &Ledger) -> Self {
+    /// `records` are the entries, orders, attempts and refunds.
+    pub(super) fn of(records: [&Rows; 4], reconciled: &Reconciled, ledger: &Ledger) -> Self {
+        let [entries, orders, attempts, refunds] = records;
         let mut breaks = BTreeMap::new();
         let (states, types) = (words_in(&reconciled.breaks, "state"), words_in(&reconciled.breaks, "break_type"));
         for row in 0..reconciled.breaks.num_rows() {
@@ -126,15 +130,15 @@ impl Summary {
         }
         Self {
             rows: BTreeMap::from([
-                ("entries", tables.entries.num_rows()),
-                ("orders", tables.orders.num_rows()),
-                ("attempts", tables.attempts.num_rows()),
-                ("refunds", tables.refunds.num_rows()),
-                ("matches", reconciled.matches.num_rows()),
+                ("entries", entries.count()),
+                ("orders", orders.count()),
+                ("attempts", attempts.count()),
+                ("refunds", refunds.count()),
+                ("matches", reconciled.matches.rows),
                 ("open_items", reconciled.open_items.num_rows()),
             ]),
             breaks,
-            providers: provider_sums(&tables.entries),
+            providers: provider_sums(entries),
             files: ledger.files.len(),
             rejects: ledger.files.iter().map(|file| file.input.rejects).sum(),
         }
@@ -217,6 +221,17 @@ struct ProviderSums {
 }
 
 impl ProviderSums {
+    fn add(&mut self, other: &Self) {
+        for (sums, more) in
+            [(&mut self.all, &other.all), (&mut self.payments, &other.payments), (&mut self.refunds, &other.refunds)]
+        {
+            sums.entries += more.entries;
+            sums.gross += more.gross;
+            sums.fee += more.fee;
+            sums.net += more.net;
+        }
+    }
+
     fn totals(&self, provider: &str, currency: &str) -> Value {
         let shown = |amount: Amount| amount.in_currency(currency);
         let traded = |sums: &Sums| json!({ "entries": sums.entries, "gross": shown(sums.gross) });
@@ -237,25 +252,36 @@ impl ProviderSums {
     }
 }
 
-fn provider_sums(entries: &RecordBatch) -> BTreeMap<(String, String), ProviderSums> {
-    let [providers, currencies, kinds] = ["provider", "currency", "kind"].map(|name| words_in(entries, name));
-    let columns = ["gross", "fee", "net"].map(|name| amounts(entries, name));
-    let words: Vec<&str> = kinds.values.iter().map(Option::unwrap_or_default).collect();
-    // By code first: a million rows have a handful of pairs.
-    let mut by_code: BTreeMap<(usize, usize), ProviderSums> = BTreeMap::new();
-    for row in 0..entries.num_rows() {
-        let key = (providers.code(row).unwrap_or_default(), currencies.code(row).unwrap_or_default());
-        let sums = by_code.entry(key).or_default();
-        let stated = columns.map(|column| amount(column, row).unwrap_or_default());
+fn provider_sums(entries: &Rows) -> BTreeMap<(String, String), ProviderSums> {
+    let parts = entries.parts.par_iter().map(sums_of_part);
+    parts.reduce(BTreeMap::new, |mut all, part| {
+        for (key, sums) in part {
+            all.entry(key).or_default().add(&sums);
+        }
+        all
+    })
+}
+
+fn sums_of_part(part: &RecordBatch) -> BTreeMap<(String, String), ProviderSums> {
+    let [providers, currencies, kinds] = ["provider", "currency", "kind"].map(|name| words_in(part, name));
+    let columns = ["gross", "fee", "net"].map(|name| amounts(part, name));
+    let is = |kind: &str| kinds.values.iter().position(|word| word == Some(kind));
+    let (payment, refund) = (is("payment"), is("refund"));
+    // By code: the rows of a part have a handful of providers and currencies.
+    let wide = currencies.values.len().max(1);
+    let mut by_code = vec![ProviderSums::default(); providers.values.len().max(1) * wide];
+    for row in 0..part.num_rows() {
+        let sums = &mut by_code[providers.code(row).unwrap_or_default() * wide + currencies.code(row).unwrap_or_default()];
+        let stated = columns.map(|column| column.get(row).unwrap_or_default());
         sums.all.add(stated);
-        match kinds.code(row).map(|code| words[code]) {
-            Some("payment") => sums.payments.add(stated),
-            Some("refund") => sums.refunds.add(stated),
+        match kinds.code(row) {
+            kind if kind == payment => sums.payments.add(stated),
+            kind if kind == refund => sums.refunds.add(stated),
             _ => {}
         }
     }
-    let named = |(provider, currency): (usize, usize)| {
-        (providers.values.value(provider).to_owned(), currencies.values.value(currency).to_owned())
+    let named = |(at, sums): (usize, ProviderSums)| {
+        ((providers.values.value(at / wide).to_owned(), currencies.values.value(at % wide).to_owned()), sums)
     };
-    by_code.into_iter().map(|(key, sums)| (named(key), sums)).collect()
+    by_code.into_iter().enumerate().filter(|(_, sums)| sums.all.entries > 0).map(named).collect()
 }

@@ -1,19 +1,27 @@
 //! Entries and records to the two sides of matching, and the outcomes of matching back to their rows.
+//!
+//! A side has a part for each part of its tables, made of the same columns; nothing is copied.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::{take, take_record_batch};
-use arrow::datatypes::{Decimal128Type, Int32Type, TimestampMicrosecondType};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal64Array, Decimal128Array, DictionaryArray, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt16Array, UInt32Array,
+};
+use arrow::compute::{filter_record_batch, kernels::zip::zip, take_record_batch};
+use arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, UInt16Type};
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
-use super::normalize::{Columns, join};
 use super::reconcile::Outcome;
-use crate::money::Amount;
-use crate::table::build::{amounts, instants, same_date, same_word, texts, words};
-use crate::table::read::{count_of_rows, words as words_in, words_of};
-use crate::table::reconciliation::OPEN_ITEMS;
+use crate::money;
+use crate::table::build::{dates, day_number, words};
+use crate::table::identity::Identity;
+use crate::table::part::{
+    Instants, NARROW_PRECISION, PART_ROWS, amounts_of, identities, instants, nothing, same_date, same_word,
+};
+use crate::table::read::{column, count_of_rows, text, words as words_in};
+use crate::table::rows::Rows;
 
 /// Why a record of a provider the job does not name is not compared.
 const NOT_IN_JOB: &str = "provider_not_in_job";
@@ -21,10 +29,19 @@ const NOT_IN_JOB: &str = "provider_not_in_job";
 /// One side of matching, and where its rows come from.
 #[derive(Debug)]
 pub struct Side {
-    /// Shaped as `open_items`: the night's own items first, then those carried in.
-    pub items: RecordBatch,
-    /// For each of the night's own items, its row in the table it comes from.
-    pub rows: Vec<u32>,
+    /// Shaped as `open_items`: a part for each part of the night's own tables, then what was carried in.
+    pub parts: Vec<RecordBatch>,
+    /// For each of the night's own parts, which rows of its table it holds.
+    pub own: Vec<Taken>,
+}
+
+/// Which rows of a part are compared.
+#[derive(Debug)]
+pub enum Taken {
+    /// All of that many.
+    All(usize),
+    /// Some of that many, by place.
+    Some(usize, Vec<u32>),
 }
 
 /// What items are made with.
@@ -45,176 +62,214 @@ impl Expected<'_> {
         }
     }
 
-    fn dates(&self, providers: &ArrayRef) -> ArrayRef {
-        let providers = words_of(providers);
-        let rows = providers.codes.len();
-        crate::table::build::dates((0..rows).map(|row| {
-            let by = self.by(providers.optional(row)).unwrap_or(self.night);
-            Some(crate::table::build::day_number(by))
-        }))
+    /// That night for each row of a part.
+    fn dates(&self, part: &RecordBatch) -> ArrayRef {
+        let providers = words_in(part, "provider");
+        let by = |provider| self.by(provider).unwrap_or(self.night);
+        let none = by(None);
+        let of_code: Vec<NaiveDate> = providers.values.iter().map(by).collect();
+        if of_code.iter().all(|&date| date == none) {
+            return same_date(none, part.num_rows());
+        }
+        let of_row = |row| providers.code(row).map_or(none, |code| of_code[code]);
+        dates((0..part.num_rows()).map(|row| Some(day_number(of_row(row)))))
     }
 }
 
 /// The provider's side: all entries, and what was carried in.
 #[must_use]
-pub fn provider_side(entries: &Columns, carried: &RecordBatch, expected: &Expected) -> Side {
-    let rows: Vec<u32> = (0..count_of_rows(entries.rows)).collect();
-    let pick = |name: &str| entries.column(name).clone();
+pub fn provider_side(entries: &Rows, carried: &RecordBatch, expected: &Expected) -> Side {
+    let own: Vec<RecordBatch> = entries.parts.par_iter().map(|part| entries_compared(part, expected)).collect();
+    let taken = own.iter().map(|part| Taken::All(part.num_rows())).collect();
+    let carried = carried_in(carried, "provider").map(|part| {
+        // The night's own entries are called by numbers, so these are too.
+        let numbers: Option<Vec<u128>> = text(&part, "id").iter().map(|id| Some(Identity::parse(id?)?.number())).collect();
+        match numbers {
+            Some(numbers) => with(&part, "id", identities(numbers.into_iter())),
+            None => part,
+        }
+    });
+    Side { parts: own.into_iter().chain(carried).collect(), own: taken }
+}
+
+fn entries_compared(part: &RecordBatch, expected: &Expected) -> RecordBatch {
+    let rows = part.num_rows();
+    let pick = |name: &str| Arc::clone(column(part, name));
     // What the customer was charged is compared; a provider that does not state it settles what was charged.
-    let (customer, gross) = (pick("customer_amount"), pick("gross"));
-    let customer_amounts = customer.as_primitive::<Decimal128Type>();
-    let gross_amounts = gross.as_primitive::<Decimal128Type>();
-    let stated = |row: usize| customer_amounts.is_valid(row);
-    let amount =
-        (0..rows.len()).map(|row| Some(Amount(if stated(row) { customer_amounts.value(row) } else { gross_amounts.value(row) })));
-    let amount = amounts(amount);
-    let (customer_currency, settled_currency) = (pick("customer_currency"), pick("currency"));
-    let currency = if customer_amounts.null_count() == 0 && customer_currency.null_count() == 0 {
-        customer_currency
-    } else {
-        let (charged, settles) = (words_of(&customer_currency), words_of(&settled_currency));
-        words((0..rows.len()).map(|row| {
-            let charged = if stated(row) { charged.optional(row) } else { None };
-            charged.or_else(|| settles.optional(row))
-        }))
+    let (charged, gross) = (pick("customer_amount"), pick("gross"));
+    let stated = charged.logical_nulls();
+    let (amount, currency) = match stated {
+        Some(nulls) if nulls.null_count() == rows => (gross, pick("currency")),
+        None if pick("customer_currency").logical_null_count() == 0 => (charged, pick("customer_currency")),
+        stated => {
+            let is_stated = |row| stated.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+            let (of_customer, settles) = (words_in(part, "customer_currency"), words_in(part, "currency"));
+            let currency = words((0..rows).map(|row| {
+                let charged = if is_stated(row) { of_customer.optional(row) } else { None };
+                charged.or_else(|| settles.optional(row))
+            }));
+            let mask: BooleanArray = (0..rows).map(|row| Some(is_stated(row))).collect();
+            (zip(&mask, &widened(&charged), &widened(&gross)).expect("both are amounts of every row"), currency)
+        }
     };
-    let provider = pick("provider");
-    let own = OPEN_ITEMS.batch([
-        ("side", same_word(Some("provider"), rows.len())),
+    item_batch([
+        ("side", same_word("provider", rows)),
         ("id", pick("entry_id")),
-        ("business_date", same_date(expected.night, rows.len())),
+        ("business_date", same_date(expected.night, rows)),
         ("kind", pick("kind")),
-        ("expected_by", expected.dates(&provider)),
-        ("provider", provider),
+        ("expected_by", expected.dates(part)),
+        ("provider", pick("provider")),
         ("account", pick("account")),
-        ("order_id", texts(std::iter::repeat_n(None::<&str>, rows.len()))),
+        ("order_id", nothing(rows)),
         ("merchant_reference", pick("merchant_reference")),
         ("provider_reference", pick("provider_reference")),
         ("merchant_refund_reference", pick("merchant_refund_reference")),
         ("currency", currency),
         ("amount", amount),
-        ("status", same_word(Some("succeeded"), rows.len())),
+        ("status", same_word("succeeded", rows)),
         ("occurred_at", pick("occurred_at")),
-        ("settled_currency", settled_currency),
-        ("gross", gross),
+        ("settled_currency", pick("currency")),
+        ("gross", pick("gross")),
         ("fee", pick("fee")),
-        ("first_seen", same_date(expected.night, rows.len())),
-    ]);
-    Side { items: with_carried(own, carried, "provider"), rows }
+        ("first_seen", same_date(expected.night, rows)),
+    ])
 }
 
-/// The merchant's side: attempts and refunds with providers of the job, and what was carried in. Rows of refunds
+/// The merchant's side: attempts and refunds with providers of the job, and what was carried in. Parts of refunds
 /// follow those of attempts.
 #[must_use]
-pub fn merchant_side(attempts: &Columns, refunds: &Columns, carried: &RecordBatch, expected: &Expected) -> (Side, usize) {
-    let (payments, mut rows) = own_records(attempts, expected, "payment");
-    let (given_back, refund_rows) = own_records(refunds, expected, "refund");
-    let attempts_taken = rows.len();
-    rows.extend(refund_rows);
-    let own = end_to_end(&[&payments, &given_back]);
-    (Side { items: with_carried(own, carried, "merchant"), rows }, attempts_taken)
+pub fn merchant_side(attempts: &Rows, refunds: &Rows, carried: &RecordBatch, expected: &Expected) -> Side {
+    let payments = attempts.parts.par_iter().map(|part| records_compared(part, expected, "payment"));
+    let given_back = refunds.parts.par_iter().map(|part| records_compared(part, expected, "refund"));
+    let (parts, own): (Vec<RecordBatch>, Vec<Taken>) = payments.chain(given_back).unzip();
+    Side { parts: parts.into_iter().chain(carried_in(carried, "merchant")).collect(), own }
 }
 
-fn own_records(records: &Columns, expected: &Expected, kind: &str) -> (RecordBatch, Vec<u32>) {
-    let providers = words_of(records.column("provider"));
-    let named: Vec<bool> =
-        providers.values.iter().map(|provider| expected.by(Some(provider.unwrap_or_default())).is_some()).collect();
-    let keep = |row: &u32| providers.code(*row as usize).is_none_or(|code| named[code]);
-    let rows: Vec<u32> = (0..count_of_rows(records.rows)).filter(keep).collect();
-    let pick = picker(records, &rows);
+fn records_compared(part: &RecordBatch, expected: &Expected, kind: &str) -> (RecordBatch, Taken) {
+    let rows = part.num_rows();
+    let pick = |name: &str| Arc::clone(column(part, name));
     let is_payment = kind == "payment";
-    let (amount, occurred_at) = if is_payment {
-        let (finished, started) = (pick("finished_at"), pick("started_at"));
-        let (finished, started) =
-            (finished.as_primitive::<TimestampMicrosecondType>(), started.as_primitive::<TimestampMicrosecondType>());
-        let time = |row| if finished.is_valid(row) { finished.value(row) } else { started.value(row) };
-        (pick("amount"), instants((0..rows.len()).map(|row| Some(time(row)))))
-    } else {
-        let positive = pick("amount");
-        let positive = positive.as_primitive::<Decimal128Type>();
-        (amounts(positive.values().iter().map(|&amount| Some(-Amount(amount)))), pick("requested_at"))
-    };
-    let nothing = || amounts(std::iter::repeat_n(None, rows.len()));
-    let no_text = || texts(std::iter::repeat_n(None::<&str>, rows.len()));
-    let provider = pick("provider");
-    let batch = OPEN_ITEMS.batch([
-        ("side", same_word(Some("merchant"), rows.len())),
+    let (amount, occurred_at) =
+        if is_payment { (pick("amount"), finished_or_started(part)) } else { (negated(&pick("amount")), pick("requested_at")) };
+    let items = item_batch([
+        ("side", same_word("merchant", rows)),
         ("id", pick(if is_payment { "attempt_id" } else { "refund_id" })),
-        ("business_date", same_date(expected.night, rows.len())),
-        ("kind", same_word(Some(kind), rows.len())),
-        ("expected_by", expected.dates(&provider)),
-        ("provider", provider),
-        ("account", same_word(None, rows.len())),
+        ("business_date", same_date(expected.night, rows)),
+        ("kind", same_word(kind, rows)),
+        ("expected_by", expected.dates(part)),
+        ("provider", pick("provider")),
+        ("account", nothing(rows)),
         ("order_id", pick("order_id")),
         ("merchant_reference", pick("merchant_reference")),
         ("provider_reference", pick("provider_reference")),
-        ("merchant_refund_reference", if is_payment { no_text() } else { pick("merchant_refund_reference") }),
+        ("merchant_refund_reference", if is_payment { nothing(rows) } else { pick("merchant_refund_reference") }),
         ("currency", pick("currency")),
         ("amount", amount),
         ("status", pick("status")),
         ("occurred_at", occurred_at),
-        ("settled_currency", same_word(None, rows.len())),
-        ("gross", nothing()),
-        ("fee", nothing()),
-        ("first_seen", same_date(expected.night, rows.len())),
+        ("settled_currency", nothing(rows)),
+        ("gross", nothing(rows)),
+        ("fee", nothing(rows)),
+        ("first_seen", same_date(expected.night, rows)),
     ]);
-    (batch, rows)
-}
-
-/// Picks rows of a column; all of them without a copy.
-fn picker<'a>(columns: &'a Columns, rows: &[u32]) -> impl Fn(&str) -> ArrayRef + use<'a> {
-    let all = rows.len() == columns.rows;
-    let indices = if all { UInt32Array::from(Vec::<u32>::new()) } else { UInt32Array::from(rows.to_vec()) };
-    move |name| {
-        let column = columns.column(name);
-        if all { column.clone() } else { take(column, &indices, None).expect("every row number is within the table") }
+    let providers = words_in(part, "provider");
+    let in_job: Vec<bool> = providers.values.iter().map(|provider| expected.by(provider).is_some()).collect();
+    if in_job.iter().all(|&named| named) {
+        return (items, Taken::All(rows));
     }
+    let keep = |row: &u32| providers.code(*row as usize).is_none_or(|code| in_job[code]);
+    let kept: Vec<u32> = (0..count_of_rows(rows)).filter(keep).collect();
+    let items = take_record_batch(&items, &UInt32Array::from(kept.clone())).expect("every place is within the part");
+    (items, Taken::Some(rows, kept))
 }
 
-fn with_carried(own: RecordBatch, carried: &RecordBatch, side: &str) -> RecordBatch {
-    let sides = words_in(carried, "side");
-    let rows: UInt32Array = (0..count_of_rows(carried.num_rows())).filter(|&row| sides.get(row as usize) == side).collect();
-    if rows.is_empty() {
-        return own;
-    }
-    let carried = take_record_batch(carried, &rows).expect("every row number is within the table");
-    end_to_end(&[&own, &carried])
+fn item_batch(columns: [(&str, ArrayRef); 19]) -> RecordBatch {
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)))
+        .expect("every column has a row an item")
 }
 
-fn end_to_end(batches: &[&RecordBatch]) -> RecordBatch {
-    let schema = batches[0].schema();
-    let whole: Vec<&RecordBatch> = batches.iter().copied().filter(|batch| batch.num_rows() > 0).collect();
-    match whole[..] {
-        [] => batches[0].clone(),
-        [only] => only.clone(),
-        _ => {
-            let columns = (0..schema.fields().len()).into_par_iter().with_max_len(1).map(|column| {
-                let arrays: Vec<&dyn Array> = whole.iter().map(|batch| batch.column(column).as_ref()).collect();
-                (schema.field(column).name().as_str(), join(&arrays))
-            });
-            OPEN_ITEMS.batch(columns.collect::<Vec<_>>())
+fn with(part: &RecordBatch, name: &str, array: ArrayRef) -> RecordBatch {
+    let schema = part.schema();
+    let columns = schema.fields().iter().zip(part.columns()).map(|(field, column)| {
+        let column = if field.name() == name { &array } else { column };
+        (field.name().as_str(), Arc::clone(column), true)
+    });
+    RecordBatch::try_from_iter_with_nullable(columns).expect("a column was exchanged for one of its length")
+}
+
+fn finished_or_started(part: &RecordBatch) -> ArrayRef {
+    let (finished, started) = (instants(part, "finished_at"), instants(part, "started_at"));
+    match finished {
+        Instants::Nothing => Arc::clone(column(part, "started_at")),
+        Instants::Plain(finished) if finished.null_count() == 0 => Arc::clone(column(part, "finished_at")),
+        Instants::Plain(_) => {
+            let times = (0..part.num_rows()).map(|row| finished.get(row).or_else(|| started.get(row)));
+            Arc::new(times.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
         }
     }
 }
 
-/// The columns `outcome` and `outcome_reason` of a table, from what matching said of its items. Rows that were not
-/// items are records with providers the job does not name.
-#[must_use]
-pub fn outcome_columns(rows: usize, items: &[u32], outcomes: &[Outcome]) -> [(&'static str, ArrayRef); 2] {
-    let mut of_row: Vec<Option<Outcome>> = vec![None; rows];
-    for (&row, &outcome) in items.iter().zip(outcomes) {
-        of_row[row as usize] = Some(outcome);
+/// Amounts with the other sign.
+fn negated(amounts: &ArrayRef) -> ArrayRef {
+    match amounts.data_type() {
+        DataType::Decimal64(..) => {
+            let array: Decimal64Array = amounts.as_primitive::<Decimal64Type>().unary(|amount: i64| -amount);
+            Arc::new(array.with_data_type(DataType::Decimal64(NARROW_PRECISION, 8)))
+        }
+        _ => {
+            let array: Decimal128Array = amounts.as_primitive::<Decimal128Type>().unary(|amount: i128| -amount);
+            Arc::new(array.with_data_type(DataType::Decimal128(money::PRECISION, 8)))
+        }
     }
+}
+
+/// Amounts in 128 bits.
+fn widened(array: &ArrayRef) -> ArrayRef {
+    let amounts = amounts_of(array);
+    crate::table::build::amounts((0..array.len()).map(|row| amounts.get(row)))
+}
+
+/// The items of one side that the night before left, in parts.
+fn carried_in(carried: &RecordBatch, side: &str) -> impl Iterator<Item = RecordBatch> + use<> {
+    let sides = words_in(carried, "side");
+    let of_side: BooleanArray = (0..carried.num_rows()).map(|row| Some(sides.get(row) == side)).collect();
+    let carried = filter_record_batch(carried, &of_side).expect("there is a flag a row");
+    let rows = carried.num_rows();
+    (0..rows).step_by(PART_ROWS).map(move |start| carried.slice(start, PART_ROWS.min(rows - start)))
+}
+
+/// Where each row of the night's own parts ended; none where its provider is not in the job.
+#[must_use]
+pub fn outcomes_of_rows(taken: &[Taken], outcomes: &[Vec<Outcome>]) -> Vec<Vec<Option<Outcome>>> {
+    let of_part = |(taken, outcomes): (&Taken, &Vec<Outcome>)| match taken {
+        Taken::All(_) => outcomes.iter().copied().map(Some).collect(),
+        Taken::Some(rows, kept) => {
+            let mut of_row = vec![None; *rows];
+            for (&row, &outcome) in kept.iter().zip(outcomes) {
+                of_row[row as usize] = Some(outcome);
+            }
+            of_row
+        }
+    };
+    taken.par_iter().zip(outcomes).map(of_part).collect()
+}
+
+/// The columns `outcome` and `outcome_reason` of a table, by part.
+#[must_use]
+pub fn outcome_columns(outcomes: &[Vec<Option<Outcome>>]) -> [(&'static str, Vec<ArrayRef>); 2] {
     let outcome = |outcome: Option<Outcome>| Some(outcome.map_or("excluded", Outcome::as_str));
     let why = |outcome: Option<Outcome>| outcome.map_or(Some(NOT_IN_JOB), Outcome::reason);
-    [("outcome", said(&of_row, outcome)), ("outcome_reason", said(&of_row, why))]
+    [
+        ("outcome", outcomes.par_iter().map(|part| said(part, outcome)).collect()),
+        ("outcome_reason", outcomes.par_iter().map(|part| said(part, why)).collect()),
+    ]
 }
 
 /// A word per outcome. There are few outcomes, so each is put into words once.
-fn said(of_row: &[Option<Outcome>], word: impl Fn(Option<Outcome>) -> Option<&'static str>) -> ArrayRef {
-    let mut known: Vec<(Option<Outcome>, Option<i32>)> = Vec::new();
+fn said(outcomes: &[Option<Outcome>], word: impl Fn(Option<Outcome>) -> Option<&'static str>) -> ArrayRef {
+    let mut known: Vec<(Option<Outcome>, Option<u16>)> = Vec::new();
     let mut values: Vec<&'static str> = Vec::new();
-    let codes: Int32Array = of_row
+    let codes: UInt16Array = outcomes
         .iter()
         .map(|outcome| {
             if let Some((_, code)) = known.iter().find(|(known, _)| known == outcome) {
@@ -225,24 +280,15 @@ fn said(of_row: &[Option<Outcome>], word: impl Fn(Option<Outcome>) -> Option<&'s
                     values.push(word);
                     values.len() - 1
                 });
-                i32::try_from(at).expect("few outcomes")
+                u16::try_from(at).expect("few outcomes")
             });
             known.push((*outcome, code));
             code
         })
         .collect();
-    if values.is_empty() {
-        return same_word(None, of_row.len());
+    match values[..] {
+        [] => nothing(outcomes.len()),
+        [only] if codes.null_count() == 0 => same_word(only, outcomes.len()),
+        _ => Arc::new(DictionaryArray::<UInt16Type>::new(codes, Arc::new(StringArray::from(values)))),
     }
-    Arc::new(DictionaryArray::<Int32Type>::new(codes, Arc::new(StringArray::from(values))))
-}
-
-/// Whether each attempt's payment was found at its provider.
-#[must_use]
-pub fn settled(rows: usize, items: &[u32], outcomes: &[Outcome]) -> arrow::array::BooleanArray {
-    let mut settled = vec![false; rows];
-    for (&row, outcome) in items.iter().zip(outcomes) {
-        settled[row as usize] = outcome.is_settled();
-    }
-    settled.into()
 }

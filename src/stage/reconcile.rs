@@ -7,18 +7,23 @@
 //! ```
 //!
 //! Two tables and rules in, four tables and one outcome a row out. No I/O, no clock; the answer does not depend on
-//! the order of rows or the number of threads.
+//! the order of rows, their split into parts or the number of threads.
 
 mod breaks;
 mod candidates;
+mod contracts;
 mod items;
 mod judge;
 pub mod keyed;
 mod laws;
 mod matches;
+mod open_items;
+mod order;
 mod outcome;
 mod passes;
+mod progress;
 mod rollforward;
+mod vocabulary;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -27,21 +32,29 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::money::{Amount, Rounding};
 use crate::table::build::day_number;
+use crate::table::part::{NO_ROW, place, row_id};
+use crate::table::sheet::Sheet;
 use candidates::Aside;
+use contracts::Contracts;
 use items::{Items, Kind, Side};
-use judge::{Break, judge};
-use keyed::index;
+use judge::{Break, Judge, Verdict};
+use keyed::{Keys, Verify};
+use order::Order;
 pub use outcome::{BreakType, Exclusion, Outcome};
 use passes::{PASSES, Pass};
 pub use passes::{PassRule, pass_rules};
+use progress::Progress;
+use vocabulary::Vocabulary;
 
-/// The two sides: tables shaped as `open_items`, each with what was carried in and the night's own items.
+/// The two sides: parts shaped as `open_items`, each side with what was carried in and the night's own items.
+///
+/// A part has at most [`crate::table::part::PART_ROWS`] rows, its columns in the types of [`crate::table::part`].
 #[derive(Clone, Copy, Debug)]
 pub struct Sides<'a> {
     /// What the providers state.
-    pub provider: &'a RecordBatch,
+    pub provider: &'a [RecordBatch],
     /// What the merchant recorded.
-    pub merchant: &'a RecordBatch,
+    pub merchant: &'a [RecordBatch],
 }
 
 /// What the comparison goes by.
@@ -87,29 +100,33 @@ pub struct Tolerance {
 #[derive(Clone, Debug)]
 pub struct Reconciled {
     /// Table `matches`: pairs that agree.
-    pub matches: RecordBatch,
+    pub matches: Sheet,
     /// Table `breaks`: waiting, open and cleared tonight.
     pub breaks: RecordBatch,
     /// Table `open_items`: what enters the next night.
     pub open_items: RecordBatch,
     /// Table `rollforward`.
     pub rollforward: RecordBatch,
-    /// Where each row of the provider's side ended.
-    pub provider_outcomes: Vec<Outcome>,
-    /// Where each row of the merchant's side ended.
-    pub merchant_outcomes: Vec<Outcome>,
+    /// Where each row of the provider's side ended, by part.
+    pub provider_outcomes: Vec<Vec<Outcome>>,
+    /// Where each row of the merchant's side ended, by part.
+    pub merchant_outcomes: Vec<Vec<Outcome>>,
 }
 
 /// Compares the two sides. `carried_breaks` is the table `breaks` of the night before.
 pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> Result<Reconciled> {
-    let provider = Items::of(Side::Provider, sides.provider)?;
-    let merchant = Items::of(Side::Merchant, sides.merchant)?;
-    laws::each_id_once(&provider)?;
-    laws::each_id_once(&merchant)?;
+    let mut vocabulary = Vocabulary::default();
+    let provider = Items::of(Side::Provider, sides.provider, &mut vocabulary)?;
+    let merchant = Items::of(Side::Merchant, sides.merchant, &mut vocabulary)?;
+    let contracts = Contracts::of(&rules.rate_cards, &provider.settled_currencies(), &mut vocabulary);
+    let order = Order::of(&merchant);
+    let (entries, records) = rayon::join(|| laws::each_id_once(&provider), || laws::each_record_once(&merchant, &order));
+    entries.and(records)?;
 
-    let mut night = Night::new(&provider, &merchant, rules);
-    for pass in &PASSES {
-        night.run(pass)?;
+    let judge = Judge::new(&provider, &merchant, &contracts, rules);
+    let mut night = Night::new(&judge);
+    for (number, pass) in (0..).zip(&PASSES) {
+        night.run(number, pass)?;
     }
     night.leave_entries()?;
     night.leave_records()?;
@@ -117,98 +134,149 @@ pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> R
     let rolled = breaks::roll(&night, carried_breaks)?;
     let breaks = rolled.table(&night);
     let reconciled = Reconciled {
-        matches: matches::table(&night),
+        matches: matches::sheet(&night, &order),
         rollforward: rollforward::table(&rolled, &breaks, rules.night)?,
         breaks,
-        open_items: matches::open_items(&night),
-        provider_outcomes: ended(&provider, &night.entries)?,
-        merchant_outcomes: ended(&merchant, &night.records)?,
+        open_items: open_items::table(&night),
+        provider_outcomes: night.entries.outcomes()?,
+        merchant_outcomes: night.records.outcomes()?,
     };
-    laws::check(&night, &reconciled)?;
+    laws::check(&night, &reconciled, &vocabulary)?;
     Ok(reconciled)
 }
 
-/// A pair that agrees, and the pass that found it.
-struct Match {
-    entry: u32,
-    record: u32,
-    pass: &'static Pass,
+/// How a record met its entry.
+#[derive(Clone, Copy, Default)]
+struct How {
+    /// The number of the pass.
+    pass: u8,
+    /// Whether their amounts differ, by no more than they may.
+    tolerated: bool,
 }
 
 /// The comparison so far.
 struct Night<'a> {
     provider: &'a Items<'a>,
     merchant: &'a Items<'a>,
+    judge: &'a Judge<'a>,
     rules: &'a Rules,
     /// Day number of the night.
     day: i32,
-    /// Where each row of the provider's side ended; none while it is open.
-    entries: Vec<Option<Outcome>>,
-    /// Where each row of the merchant's side ended; none while it is open.
-    records: Vec<Option<Outcome>>,
-    matches: Vec<Match>,
+    entries: Progress<'a>,
+    records: Progress<'a>,
+    /// The entry each record met, by part of the merchant's side; [`NO_ROW`] if none.
+    met: Vec<Vec<u32>>,
+    /// How they met.
+    how: Vec<Vec<How>>,
     breaks: Vec<Break<'a>>,
-    /// Rows of the provider's side that enter the next night.
-    entries_carried: Vec<u32>,
-    /// Rows of the merchant's side that enter the next night.
-    records_carried: Vec<u32>,
 }
 
 impl<'a> Night<'a> {
-    fn new(provider: &'a Items<'a>, merchant: &'a Items<'a>, rules: &'a Rules) -> Self {
+    fn new(judge: &'a Judge<'a>) -> Self {
+        let Judge { provider, merchant, rules, .. } = *judge;
         Self {
             provider,
             merchant,
+            judge,
             rules,
             day: day_number(rules.night),
-            entries: vec![None; provider.rows().len()],
-            records: vec![None; merchant.rows().len()],
-            matches: Vec::new(),
+            entries: Progress::new(provider),
+            records: Progress::new(merchant),
+            met: merchant.parts.iter().map(|part| vec![NO_ROW; part.rows()]).collect(),
+            how: merchant.parts.iter().map(|part| vec![How::default(); part.rows()]).collect(),
             breaks: Vec::new(),
-            entries_carried: Vec::new(),
-            records_carried: Vec::new(),
         }
     }
 
     /// Lets a pass take what is open, and judges its pairs.
-    fn run(&mut self, pass: &'static Pass) -> Result<()> {
-        let entry_open = |row| self.entries[index(row)].is_none();
-        let record_open = |row| self.records[index(row)].is_none();
-        let claims = pass.claims(self.provider, self.merchant, entry_open, record_open);
-
-        // In the order of the entries, so that judging reads both sides mostly forward.
-        let mut pairs: Vec<(u32, u32)> = claims.iter().flat_map(|claims| &claims.pairs).copied().collect();
-        pairs.par_sort_unstable();
-        let verdicts: Vec<Option<Box<Break>>> = pairs
-            .par_iter()
-            .map(|&(entry, record)| judge(self.provider, self.merchant, entry, record, self.rules).map(Box::new))
-            .collect();
-
-        self.matches.reserve(pairs.len());
-        for ((entry, record), verdict) in pairs.into_iter().zip(verdicts) {
-            let outcome = verdict.as_ref().map_or(Outcome::Match, |verdict| Outcome::Break(verdict.kind));
-            self.end_entry(entry, outcome)?;
-            self.end_record(record, outcome)?;
-            match verdict {
-                Some(verdict) => self.breaks.push(*verdict),
-                None => self.matches.push(Match { entry, record, pass }),
+    fn run(&mut self, number: u8, pass: &Pass) -> Result<()> {
+        let claims = pass.claims(self.provider, self.entries.open(pass.kind), self.merchant, self.records.open(pass.kind));
+        let mut asides = Vec::new();
+        for claims in claims {
+            for (entry, record) in claims.pairs {
+                self.meet(entry, record, number)?;
+            }
+            asides.push((claims.entries_aside, claims.records_aside));
+        }
+        self.judge(pass)?;
+        for (entries, records) in asides {
+            for (entry, aside) in entries {
+                let outcome = self.set_aside(self.provider, entry, aside);
+                self.entries.end(entry, outcome)?;
+            }
+            for (record, aside) in records {
+                let outcome = self.set_aside(self.merchant, record, aside);
+                self.records.end(record, outcome)?;
             }
         }
-        for claims in claims {
-            for (entry, aside) in claims.entries_aside {
-                let outcome = self.set_aside(self.provider, entry, aside);
-                self.end_entry(entry, outcome)?;
+        self.entries.close(pass.kind);
+        self.records.close(pass.kind);
+        Ok(())
+    }
+
+    /// Law 3, of a record: it meets one entry. Those of entries and of all outcomes are in [`Progress::end`].
+    fn meet(&mut self, entry: u32, record: u32, pass: u8) -> Result<()> {
+        let (part, row) = place(record);
+        if self.met[part][row] != NO_ROW {
+            return Err(Error::law(format!("merchant item {} meets two entries", self.merchant.id(record))));
+        }
+        self.met[part][row] = entry;
+        self.how[part][row].pass = pass;
+        Ok(())
+    }
+
+    /// The entry a record met, and how.
+    #[inline]
+    fn met(&self, record: u32) -> (u32, How) {
+        let (part, row) = place(record);
+        (self.met[part][row], self.how[part][row])
+    }
+
+    /// Judges the pairs of a pass that met: in the order of the records, so that their side is read forward.
+    fn judge(&mut self, pass: &Pass) -> Result<()> {
+        let judge = self.judge;
+        let keys = [self.provider, self.merchant].map(|items| Keys::of(items.batches, pass.keys));
+        let verify = Verify::new(&keys[0], &keys[1]);
+        let (open, ended) = self.records.open_and_ended(pass.kind);
+        let parts = open.par_iter().zip(ended).zip(&mut self.met).zip(&mut self.how).enumerate();
+        let judged = parts.map(|(part, (((rows, ended), met), how))| {
+            let mut candidates = Vec::with_capacity(rows.len());
+            rows.for_each(|row| {
+                let entry = std::mem::replace(&mut met[row], NO_ROW);
+                if entry != NO_ROW {
+                    candidates.push((entry, row_id(part, row)));
+                }
+            });
+            let mut pairs = Vec::with_capacity(candidates.len());
+            verify.same(&candidates, |pair| pairs.push(pair));
+            let mut found = Vec::new();
+            judge.verdicts(&pairs, |(entry, record), verdict| {
+                let (_, row) = place(record);
+                met[row] = entry;
+                ended[row] = Some(Outcome::Match);
+                match verdict {
+                    Verdict::Same => {}
+                    Verdict::WithinTolerance => how[row].tolerated = true,
+                    Verdict::Break(of_pair) => {
+                        ended[row] = Some(Outcome::Break(of_pair.kind));
+                        found.push(of_pair);
+                    }
+                }
+            });
+            (pairs, found)
+        });
+        for (part, (pairs, found)) in judged.collect::<Vec<_>>().into_iter().enumerate() {
+            for (entry, record) in pairs {
+                let outcome = self.records.ended[part][place(record).1].expect("it was judged");
+                self.entries.end(entry, outcome)?;
             }
-            for (record, aside) in claims.records_aside {
-                let outcome = self.set_aside(self.merchant, record, aside);
-                self.end_record(record, outcome)?;
-            }
+            self.breaks.extend(found);
         }
         Ok(())
     }
 
     /// Where a row ends that its group left without a pair.
-    fn set_aside(&mut self, items: &Items<'a>, row: u32, aside: Aside) -> Outcome {
+    fn set_aside(&mut self, items: &'a Items<'a>, row: u32, aside: Aside) -> Outcome {
         match aside {
             Aside::Superseded => Outcome::Excluded(Exclusion::Superseded),
             Aside::Break(kind, detail) => {
@@ -220,10 +288,7 @@ impl<'a> Night<'a> {
 
     /// Entries no pass took: what misses a record waits for it, a chargeback is a break at once.
     fn leave_entries(&mut self) -> Result<()> {
-        for row in self.provider.rows() {
-            if self.entries[index(row)].is_some() {
-                continue;
-            }
+        for row in self.entries.left() {
             let outcome = match self.provider.kind(row) {
                 Kind::Payment => self.miss(self.provider, row, BreakType::MissingInMerchant),
                 Kind::Refund => self.miss(self.provider, row, BreakType::RefundMissingInMerchant),
@@ -231,7 +296,7 @@ impl<'a> Night<'a> {
                 Kind::ChargebackReversal => self.break_at_once(row, BreakType::ChargebackReversed),
                 Kind::Other => Outcome::Excluded(Exclusion::NotOfAnOrder),
             };
-            self.end_entry(row, outcome)?;
+            self.entries.end(row, outcome)?;
         }
         Ok(())
     }
@@ -239,31 +304,28 @@ impl<'a> Night<'a> {
     /// Records no pass took: what claims money waits for its entry; what does not is watched for as long, because
     /// an entry would prove it wrong.
     fn leave_records(&mut self) -> Result<()> {
-        for row in self.merchant.rows() {
-            if self.records[index(row)].is_some() {
-                continue;
-            }
+        for row in self.records.left() {
             let outcome = match (self.merchant.claims_money(row), self.merchant.kind(row)) {
                 (true, Kind::Refund) => self.miss(self.merchant, row, BreakType::RefundMissingInProvider),
                 (true, _) => self.miss(self.merchant, row, BreakType::MissingInProvider),
                 (false, _) if self.merchant.is_waiting(row, self.day) => {
-                    self.records_carried.push(row);
+                    self.records.carried.push(row);
                     Outcome::Waiting(None)
                 }
                 (false, _) => Outcome::Excluded(Exclusion::NotPaid),
             };
-            self.end_record(row, outcome)?;
+            self.records.end(row, outcome)?;
         }
         Ok(())
     }
 
     /// A row without its counterpart: carried for as long, a break once it is late.
-    fn miss(&mut self, items: &Items<'a>, row: u32, kind: BreakType) -> Outcome {
+    fn miss(&mut self, items: &'a Items<'a>, row: u32, kind: BreakType) -> Outcome {
         let waiting = items.is_waiting(row, self.day);
         self.breaks.push(Break { waiting, ..alone(items, row, kind) });
         match items.side {
-            Side::Provider => self.entries_carried.push(row),
-            Side::Merchant => self.records_carried.push(row),
+            Side::Provider => self.entries.carried.push(row),
+            Side::Merchant => self.records.carried.push(row),
         }
         if waiting { Outcome::Waiting(Some(kind)) } else { Outcome::Break(kind) }
     }
@@ -272,29 +334,6 @@ impl<'a> Night<'a> {
         self.breaks.push(alone(self.provider, entry, kind));
         Outcome::Break(kind)
     }
-
-    fn end_entry(&mut self, row: u32, outcome: Outcome) -> Result<()> {
-        end(self.provider, &mut self.entries, row, outcome)
-    }
-
-    fn end_record(&mut self, row: u32, outcome: Outcome) -> Result<()> {
-        end(self.merchant, &mut self.records, row, outcome)
-    }
-}
-
-/// Law 3: a row ends once.
-fn end(items: &Items, outcomes: &mut [Option<Outcome>], row: u32, outcome: Outcome) -> Result<()> {
-    match outcomes[index(row)].replace(outcome) {
-        None => Ok(()),
-        Some(before) => Err(Error::law(format!("{} item {} ends twice", items.side.as_str(), items.id(row)))
-            .found(format!("{before:?}, then {outcome:?}"))),
-    }
-}
-
-/// Law 1: every row has ended.
-fn ended(items: &Items, outcomes: &[Option<Outcome>]) -> Result<Vec<Outcome>> {
-    let missing = |row| Error::law(format!("{} item {} ends nowhere", items.side.as_str(), items.id(row)));
-    items.rows().map(|row| outcomes[index(row)].ok_or_else(|| missing(row))).collect()
 }
 
 /// The break of a row without a pair: the other side states nothing.

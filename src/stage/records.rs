@@ -1,125 +1,181 @@
 //! The merchant's files, read, to `orders`, `attempts` and `refunds`: one order, each identifier once.
 
-use arrow::array::{ArrayRef, AsArray, StringArray};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
-use super::normalize::{Columns, Delivered, gather, keep_rows, take_parts, words_of_files};
+use super::normalize::{Delivered, batch, keep_rows};
 use crate::format::Target;
 use crate::format::read::{Part, Reject};
 use crate::mask::masked;
-use crate::table::build::{same_date, same_word};
-use crate::table::read::count_of_rows;
+use crate::table::build::words;
+use crate::table::part::{nothing, place, row_id};
+use crate::table::read::{column, count_of_rows, words as words_of};
+use crate::table::rows::Rows;
+use crate::table::sheet::Pick;
 
 /// All records of one table of a night, ordered by their identifier: every column but the outcome.
 ///
 /// A second row of the same identifier is taken out of `delivered` and becomes a reject: of two that differ the one
 /// whose bytes come first in a fixed order stays, wherever they stood.
 #[must_use]
-pub fn records(delivered: &mut [Delivered], target: Target, night: NaiveDate) -> Columns {
+pub fn records(delivered: &mut [Delivered], target: Target, night: NaiveDate) -> Rows {
     let key = target.table().key[0];
-    let mut order = ordered(delivered, key);
-    if reject_repeated(delivered, key, &order) {
-        order = ordered(delivered, key);
+    let mut order = Pick::All;
+    if !Keys::of(delivered, key).are_in_order() {
+        let mut rows = sorted(delivered, key);
+        if reject_repeated(delivered, key, &rows) {
+            rows = sorted(delivered, key);
+        }
+        order = Pick::in_order(rows);
     }
-    let file_ids = words_of_files(delivered, &order, |file| file.file_id.to_owned());
-    let parts = take_parts(delivered);
-    let mut columns = if parts.is_empty() { empty(target) } else { gather(parts, &order) };
-    columns.push(("file_id", file_ids));
-    columns.push(("business_date", same_date(night, order.len())));
-    Columns { columns, rows: order.len() }
+    let mut parts = Vec::new();
+    for file in delivered {
+        file.rows = file.decoded.parts.iter().map(|part| part.lines.len()).sum();
+        let read = std::mem::take(&mut file.decoded.parts);
+        parts.extend(read.into_iter().map(|part| batch([], part, file.file_id, night)));
+    }
+    Rows { parts, order }
 }
 
 /// One attempt for each order: what a merchant who records no attempts says of them.
 #[must_use]
-pub fn attempts_of_orders(orders: &Columns) -> Columns {
-    let rows = orders.rows;
-    let statuses = crate::table::read::words_of(orders.column("status"));
-    let status = (0..rows).map(|row| {
-        Some(match statuses.get(row) {
-            "paid" => "succeeded",
-            "created" => "initiated",
-            other => other,
-        })
+pub fn attempts_of_orders(orders: &Rows) -> Rows {
+    let parts = orders.parts.iter().map(|orders| {
+        let rows = orders.num_rows();
+        let same = |name: &'static str| (name, Arc::clone(column(orders, name)));
+        let as_order = |name: &'static str, of: &str| (name, Arc::clone(column(orders, of)));
+        let statuses = words_of(orders, "status");
+        let status = (0..rows).map(|row| {
+            Some(match statuses.get(row) {
+                "paid" => "succeeded",
+                "created" => "initiated",
+                other => other,
+            })
+        });
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
+            as_order("attempt_id", "order_id"),
+            as_order("merchant_reference", "order_id"),
+            as_order("started_at", "created_at"),
+            ("status", words(status)),
+        ];
+        columns.extend(["order_id", "business_date", "amount", "currency", "file_id", "line"].map(same));
+        let unknown = [
+            "finished_at",
+            "provider_reference",
+            "provider",
+            "method",
+            "wallet",
+            "card_brand",
+            "card_funding",
+            "stage",
+            "failure_code",
+        ];
+        columns.extend(unknown.map(|name| (name, nothing(rows))));
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)))
+            .expect("every column has a row an order")
     });
-    let none: ArrayRef = std::sync::Arc::new(StringArray::new_null(rows));
-    let no_word = || same_word(None, rows);
-    let mut columns = vec![
-        ("attempt_id", orders.column("order_id").clone()),
-        ("merchant_reference", orders.column("order_id").clone()),
-        ("started_at", orders.column("created_at").clone()),
-        ("finished_at", crate::table::build::instants(std::iter::repeat_n(None, rows))),
-        ("status", crate::table::build::words(status)),
-        ("provider_reference", none),
-    ];
-    columns.extend(
-        ["provider", "method", "wallet", "card_brand", "card_funding", "stage", "failure_code"].map(|name| (name, no_word())),
-    );
-    columns.extend(
-        ["order_id", "business_date", "amount", "currency", "file_id", "line"].map(|name| (name, orders.column(name).clone())),
-    );
-    Columns { columns, rows }
+    Rows { parts: parts.collect(), order: orders.order.clone() }
 }
 
-fn empty(target: Target) -> Vec<(&'static str, ArrayRef)> {
-    let table = target.table().empty();
-    let stages = ["business_date", "outcome", "outcome_reason", "file_id"];
-    let columns = target.table().columns.iter().zip(table.columns());
-    columns.filter(|(column, _)| !stages.contains(&column.name)).map(|(column, array)| (column.name, array.clone())).collect()
-}
+/// The identifiers of every part, with the hashes of the rows' bytes.
+struct Keys<'a>(Vec<(&'a StringArray, &'a [u64])>);
 
-/// Every (part, row), ordered by identifier, then by content.
-fn ordered(delivered: &[Delivered], key: &str) -> Vec<(u32, u32)> {
-    let parts: Vec<(&Part, &StringArray)> =
-        delivered.iter().flat_map(|file| &file.decoded.parts).map(|part| (part, key_column(part, key))).collect();
-    let mut order = Vec::new();
-    for (number, (part, _)) in parts.iter().enumerate() {
-        let number = u32::try_from(number).expect("few parts");
-        order.extend((0..count_of_rows(part.lines.len())).map(|row| (number, row)));
+impl<'a> Keys<'a> {
+    fn of(delivered: &'a [Delivered], key: &str) -> Self {
+        let parts = delivered.iter().flat_map(|file| &file.decoded.parts);
+        Self(parts.map(|part| (key_column(part, key), &part.contents[..])).collect())
     }
-    let of = |&(part, row): &(u32, u32)| {
-        let (part, keys) = parts[part as usize];
-        (keys.value(row as usize), part.contents[row as usize])
-    };
-    // Files are mostly written in order: looking costs less than sorting.
-    if !order.is_sorted_by(|a, b| of(a) <= of(b)) {
-        order.par_sort_unstable_by(|a, b| of(a).cmp(&of(b)).then(a.cmp(b)));
+
+    fn get(&self, row: u32) -> &'a str {
+        let (part, row) = place(row);
+        self.0[part].0.value(row)
     }
-    order
+
+    fn content(&self, row: u32) -> u64 {
+        let (part, row) = place(row);
+        self.0[part].1[row]
+    }
+
+    /// Whether all rows stand in order as they are, each identifier once. Files are mostly written so, and looking
+    /// costs less than sorting.
+    fn are_in_order(&self) -> bool {
+        let rises = |ids: &StringArray| (1..ids.len()).all(|row| ids.value(row - 1) < ids.value(row));
+        let stated: Vec<&StringArray> = self.0.iter().map(|(ids, _)| *ids).filter(|ids| !ids.is_empty()).collect();
+        stated.windows(2).all(|pair| pair[0].value(pair[0].len() - 1) < pair[1].value(0))
+            && stated.par_iter().all(|ids| rises(ids))
+    }
+
+    /// What all identifiers begin with, in bytes.
+    fn common_prefix(&self) -> usize {
+        let stated = || self.0.iter().flat_map(|(ids, _)| ids.iter().flatten());
+        let Some(first) = stated().next() else { return 0 };
+        stated().fold(first.len(), |common, id| {
+            let same = first.bytes().zip(id.bytes()).take(common);
+            same.take_while(|(one, other)| one == other).count()
+        })
+    }
 }
 
 fn key_column<'a>(part: &'a Part, key: &str) -> &'a StringArray {
     part.columns.iter().find(|(name, _)| *name == key).expect("a record has its identifier").1.as_string::<i32>()
 }
 
-/// Turns every row that repeats the identifier of the one before it into a reject; says whether there was one.
-fn reject_repeated(delivered: &mut [Delivered], key: &str, order: &[(u32, u32)]) -> bool {
-    let parts: Vec<&Part> = delivered.iter().flat_map(|file| &file.decoded.parts).collect();
-    let id = |&(part, row): &(u32, u32)| key_column(parts[part as usize], key).value(row as usize);
-    let repeated: Vec<(u32, u32, String)> = order
-        .windows(2)
-        .filter(|pair| id(&pair[0]) == id(&pair[1]))
-        .map(|pair| (pair[1].0, pair[1].1, id(&pair[1]).to_owned()))
+/// Every row, by identifier, then by content.
+fn sorted(delivered: &[Delivered], key: &str) -> Vec<u32> {
+    let keys = Keys::of(delivered, key);
+    // Most identifiers share their first letters: eight bytes behind those decide almost every comparison.
+    let skip = keys.common_prefix();
+    let behind = |id: &str| {
+        let mut eight = [0; 8];
+        let rest = &id.as_bytes()[skip..];
+        let length = rest.len().min(8);
+        eight[..length].copy_from_slice(&rest[..length]);
+        u64::from_be_bytes(eight)
+    };
+    let parts = keys.0.par_iter().enumerate();
+    let mut rows: Vec<(u64, u32)> = parts
+        .flat_map_iter(|(part, (ids, _))| (0..ids.len()).map(move |row| (behind(ids.value(row)), row_id(part, row))))
         .collect();
+    let compare = |a: &(u64, u32), b: &(u64, u32)| -> Ordering {
+        let by_text = || (keys.get(a.1), keys.content(a.1)).cmp(&(keys.get(b.1), keys.content(b.1)));
+        a.0.cmp(&b.0).then_with(by_text).then(a.1.cmp(&b.1))
+    };
+    rows.par_sort_unstable_by(compare);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Turns every row that repeats the identifier of the one before it into a reject; says whether there was one.
+fn reject_repeated(delivered: &mut [Delivered], key: &str, order: &[u32]) -> bool {
+    let keys = Keys::of(delivered, key);
+    let mut repeated: BTreeMap<usize, BTreeMap<usize, String>> = BTreeMap::new();
+    for pair in order.windows(2).filter(|pair| keys.get(pair[0]) == keys.get(pair[1])) {
+        let (part, row) = place(pair[1]);
+        repeated.entry(part).or_default().insert(row, keys.get(pair[1]).to_owned());
+    }
     if repeated.is_empty() {
         return false;
     }
     let mut number = 0;
     for file in delivered {
         for part in &mut file.decoded.parts {
-            let here: Vec<&(u32, u32, String)> = repeated.iter().filter(|(part, ..)| *part == number).collect();
+            let gone = repeated.remove(&number).unwrap_or_default();
             number += 1;
-            if here.is_empty() {
+            if gone.is_empty() {
                 continue;
             }
-            let gone: std::collections::BTreeSet<u32> = here.iter().map(|(_, row, _)| *row).collect();
-            file.decoded.rejects.extend(here.iter().map(|(_, row, id)| Reject {
-                line: u64::try_from(part.lines[*row as usize]).expect("lines are counted from one"),
+            file.decoded.rejects.extend(gone.iter().map(|(row, id)| Reject {
+                line: u64::from(part.lines[*row]),
                 column: key.to_owned(),
                 value: masked(id),
                 reason: "is stated by another line already".to_owned(),
             }));
-            let keep: Vec<u32> = (0..count_of_rows(part.lines.len())).filter(|row| !gone.contains(row)).collect();
+            let keep: Vec<u32> =
+                (0..count_of_rows(part.lines.len())).filter(|row| !gone.contains_key(&(*row as usize))).collect();
             keep_rows(part, &keep);
         }
         file.decoded.rejects.sort_by_key(|reject| reject.line);

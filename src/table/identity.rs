@@ -60,6 +60,12 @@ impl Identity {
         Self(number)
     }
 
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u128 {
+        self.0
+    }
+
     /// Reads a published identity; none if `text` is not one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

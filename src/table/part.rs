@@ -16,7 +16,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Decimal64Array, Decimal128Array, DictionaryArray, FixedSizeBinaryArray, Int64Array,
@@ -27,6 +27,9 @@ use arrow::datatypes::{
     DataType, Date32Type, Decimal64Type, Decimal128Type, Int64Type, TimestampMicrosecondType, UInt16Type, UInt32Type,
 };
 
+use chrono::NaiveDate;
+
+use super::build::day_number;
 use super::identity::Identity;
 use super::read::column;
 use crate::money::Amount;
@@ -49,9 +52,10 @@ pub fn row_id(part: usize, row: usize) -> u32 {
 }
 
 /// The part of a row, and its place there.
+#[inline]
 #[must_use]
 pub fn place(row: u32) -> (usize, usize) {
-    (usize::from((row >> 16) as u16), usize::from(row as u16))
+    ((row >> 16) as usize, (row & 0xffff) as usize)
 }
 
 /// The names of all rows of `parts`, in order.
@@ -70,6 +74,7 @@ pub enum Texts<'a> {
 
 impl<'a> Texts<'a> {
     /// The text of a row, if it has one.
+    #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&'a str> {
         match self {
@@ -79,6 +84,7 @@ impl<'a> Texts<'a> {
     }
 
     /// The text of a row, if it has one that is not empty.
+    #[inline]
     #[must_use]
     pub fn stated(&self, row: usize) -> Option<&'a str> {
         self.get(row).filter(|text| !text.is_empty())
@@ -152,6 +158,7 @@ pub enum Ids<'a> {
 
 impl<'a> Ids<'a> {
     /// What a row is called.
+    #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> Id<'a> {
         match self {
@@ -172,6 +179,7 @@ pub fn ids<'a>(batch: &'a RecordBatch, name: &str) -> Ids<'a> {
 }
 
 /// The identity in sixteen bytes.
+#[inline]
 #[must_use]
 pub fn identity(bytes: &[u8]) -> Identity {
     Identity::from_number(u128::from_be_bytes(bytes.try_into().expect("an identity has sixteen bytes")))
@@ -198,6 +206,7 @@ pub enum Amounts<'a> {
 
 impl Amounts<'_> {
     /// The amount of a row, if it has one.
+    #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> Option<Amount> {
         match self {
@@ -235,6 +244,7 @@ pub enum Instants<'a> {
 
 impl Instants<'_> {
     /// The instant of a row, if it has one.
+    #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> Option<i64> {
         match self {
@@ -271,6 +281,7 @@ pub enum Counts<'a> {
 
 impl Counts<'_> {
     /// The number of a row.
+    #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> i64 {
         match self {
@@ -303,4 +314,17 @@ pub fn same_word(word: &str, rows: usize) -> ArrayRef {
 #[must_use]
 pub fn nothing(rows: usize) -> ArrayRef {
     Arc::new(arrow::array::NullArray::new(rows))
+}
+
+/// A column of one day for `rows` rows of a part. All such columns of a day share their values.
+#[must_use]
+pub fn same_date(date: NaiveDate, rows: usize) -> ArrayRef {
+    static LAST: Mutex<Option<(i32, Date32Array)>> = Mutex::new(None);
+    let day = day_number(date);
+    let mut last = LAST.lock().expect("nothing panics while it holds the days");
+    if last.as_ref().is_none_or(|(of, _)| *of != day) {
+        *last = Some((day, Date32Array::from(vec![day; PART_ROWS])));
+    }
+    let (_, days) = last.as_ref().expect("they were just made");
+    Arc::new(days.slice(0, rows))
 }

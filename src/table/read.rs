@@ -70,6 +70,16 @@ impl<'a> Words<'a> {
         self.codes.len()
     }
 
+    /// Whether every row has a value.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self.codes {
+            Codes::Narrow(codes) => codes.null_count() == 0,
+            Codes::Wide(codes) => codes.null_count() == 0,
+            Codes::Nothing(rows) => rows == 0,
+        }
+    }
+
     /// The value of a row; empty text where the row leaves it empty.
     #[must_use]
     pub fn get(&self, row: usize) -> &'a str {
@@ -77,12 +87,14 @@ impl<'a> Words<'a> {
     }
 
     /// The value of a row, if it has one.
+    #[inline]
     #[must_use]
     pub fn optional(&self, row: usize) -> Option<&'a str> {
         self.code(row).map(|code| self.values.value(code))
     }
 
     /// The code of a row, if it has a value.
+    #[inline]
     #[must_use]
     pub fn code(&self, row: usize) -> Option<usize> {
         match self.codes {

@@ -7,7 +7,7 @@ use super::column::{Table, optional, required};
 pub static MATCHES: Table = Table {
     name: "matches",
     grain: "link between an entry and a record that agree",
-    key: &["match_id", "entry_id"],
+    key: &["kind", "attempt_id", "refund_id", "entry_id"],
     columns: &[
         required("match_id", Text, "Identity of the match; shared by all links of one group."),
         required("business_date", Date, "The night that found it."),

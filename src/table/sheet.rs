@@ -38,6 +38,15 @@ pub enum Pick {
     Rows(Arc<Vec<u32>>),
 }
 
+impl Pick {
+    /// These rows, by name, where nothing is left out: all, if that is the order they stand in.
+    #[must_use]
+    pub fn in_order(rows: Vec<u32>) -> Self {
+        // A row's name is its part and its place, so names that rise are rows as they stand.
+        if rows.is_sorted() { Self::All } else { Self::Rows(Arc::new(rows)) }
+    }
+}
+
 impl Picked {
     /// The values of one array, as they stand.
     #[must_use]
@@ -55,7 +64,7 @@ impl Picked {
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.rows {
-            Pick::All => self.parts.iter().map(|part| part.len()).sum(),
+            Pick::All => self.parts.iter().map(Array::len).sum(),
             Pick::Rows(rows) => rows.len(),
         }
     }
@@ -103,7 +112,7 @@ pub(crate) fn published(part: &ArrayRef, kind: &DataType) -> ArrayRef {
             }
             Arc::new(texts.finish())
         }
-        _ => cast(part, kind).expect("a part holds its column in a type that becomes the table's"),
+        from => cast(part, kind).unwrap_or_else(|error| panic!("a part in {from} becomes {kind}: {error}")),
     }
 }
 

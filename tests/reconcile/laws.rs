@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use proptest::prelude::*;
-use tieout::money::Amount;
+use tieout::money::{Amount, Percentage, Rounding};
 use tieout::stage::reconcile::Outcome;
 use tieout::stage::reconcile::keyed::{self, Keys};
 use tieout::table::identity::{Identity, identity};
+use tieout::table::part::{PART_ROWS, place, row_ids};
 use tieout::table::read;
 
 use super::notation::{Nights, texts};
@@ -74,17 +75,28 @@ proptest! {
         prop_assert_eq!(keyed::repeated(&Keys::of(&left, &["key"])).is_some(), twice.is_some());
     }
 
+    /// A percentage prepared for many amounts is what it is for one.
+    #[test]
+    fn a_percentage_is_the_same_prepared(
+        amount in prop_oneof![-10_000_000_i64..10_000_000, any::<i64>()], step in prop::sample::select(vec![1_i128, 1_000_000, 10_i128.pow(12)]),
+        per_cent in prop_oneof![0_i64..1000, -10_i64.pow(11)..10_i64.pow(11)], digits in 0_u32..9,
+        rounding in prop::sample::select(vec![Rounding::HalfUp, Rounding::HalfEven, Rounding::Up, Rounding::Down]),
+    ) {
+        let (amount, per_cent) = (Amount(i128::from(amount % 10_i64.pow(12)) * step), Amount(i128::from(per_cent)));
+        prop_assert_eq!(Percentage::new(per_cent, digits, rounding).of(amount), amount.percent(per_cent, digits, rounding));
+    }
+
     /// Law 1 and 3, counted anew from what is published.
     #[test]
     fn every_item_ends_once(given in night_of(17)) {
         let said = Nights::default().close(17, &given.join("\n"));
-        let in_matches: Vec<&str> = texts(&said.tables.matches, "entry_id");
+        let in_matches: Vec<&str> = texts(&said.matches, "entry_id");
         prop_assert_eq!(in_matches.iter().collect::<BTreeSet<_>>().len(), in_matches.len());
         let ended = |outcomes: &[(String, Outcome)], word: &str| outcomes.iter().filter(|(_, outcome)| outcome.as_str() == word).count();
         for (name, outcomes) in [("provider", &said.provider), ("merchant", &said.merchant)] {
             let words = ["match", "break", "waiting", "excluded"];
             prop_assert_eq!(words.iter().map(|word| ended(outcomes, word)).sum::<usize>(), outcomes.len());
-            prop_assert_eq!(ended(outcomes, "match"), said.tables.matches.num_rows());
+            prop_assert_eq!(ended(outcomes, "match"), said.matches.num_rows());
             let carried: BTreeSet<(&str, &str)> = open_ids(&said.tables.open_items, name);
             let waiting = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Waiting(_))).count();
             prop_assert!(carried.len() >= waiting);
@@ -142,15 +154,15 @@ proptest! {
         prop_assert_eq!(&before.tables.breaks, &after.tables.breaks);
         prop_assert_eq!(&before.tables.open_items, &after.tables.open_items);
         prop_assert_eq!(&before.tables.rollforward, &after.tables.rollforward);
-        let entries = read::text(&after.tables.matches, "entry_id");
+        let entries = read::text(&after.matches, "entry_id");
         let others: BooleanArray = entries.iter().map(|id| Some(id != Some("e-new"))).collect();
-        prop_assert_eq!(&before.tables.matches, &filter_record_batch(&after.tables.matches, &others).expect("one flag a row"));
-        prop_assert_eq!(before.tables.matches.num_rows() + 1, after.tables.matches.num_rows());
+        prop_assert_eq!(&before.matches, &filter_record_batch(&after.matches, &others).expect("one flag a row"));
+        prop_assert_eq!(before.matches.num_rows() + 1, after.matches.num_rows());
     }
 }
 
 /// A night of items that often meet, in every way: few references, few amounts.
-fn night_of(night: u32) -> impl Strategy<Value = Vec<String>> {
+pub(super) fn night_of(night: u32) -> impl Strategy<Value = Vec<String>> {
     let side = |side: &'static str, kinds: &'static [&'static str], statuses: &'static [&'static str]| {
         let pick = |words: &'static [&'static str]| prop::sample::select(words);
         (
@@ -201,25 +213,46 @@ fn opening_and_closing(rollforward: &RecordBatch) -> (Closing, Closing) {
 
 type Group = (String, Vec<u32>, Vec<u32>);
 
-fn one_column<'k>(keys: impl Iterator<Item = Option<&'k str>>) -> RecordBatch {
+/// Keys in parts, shorter ones first.
+fn one_column<'k>(keys: impl Iterator<Item = Option<&'k str>>) -> Vec<RecordBatch> {
     let keys: StringArray = keys.collect();
-    RecordBatch::try_from_iter_with_nullable([("key", std::sync::Arc::new(keys) as _, true)]).expect("one column")
+    let whole = RecordBatch::try_from_iter_with_nullable([("key", std::sync::Arc::new(keys) as _, true)]).expect("one column");
+    let (mut parts, mut start) = (Vec::new(), 0);
+    while start < whole.num_rows() {
+        let rows = PART_ROWS.min(7 + 3 * start).min(whole.num_rows() - start);
+        parts.push(whole.slice(start, rows));
+        start += rows;
+    }
+    parts
 }
 
-fn keyed_groups(left: &RecordBatch, right: &RecordBatch) -> Vec<Group> {
+fn key(parts: &[RecordBatch], row: u32) -> String {
+    let (part, row) = place(row);
+    read::text(&parts[part], "key").value(row).to_owned()
+}
+
+fn keyed_groups(left: &[RecordBatch], right: &[RecordBatch]) -> Vec<Group> {
     let (left_keys, right_keys) = (Keys::of(left, &["key"]), Keys::of(right, &["key"]));
     let found = keyed::groups(&left_keys, &right_keys, |found: &mut Vec<Group>, left_rows, right_rows| {
-        found.push((read::text(left, "key").value(left_rows[0] as usize).to_owned(), left_rows.to_vec(), right_rows.to_vec()));
+        found.push((key(left, left_rows[0]), left_rows.to_vec(), right_rows.to_vec()));
     });
     let mut found: Vec<Group> = found.into_iter().flatten().collect();
     found.sort();
+    let mut pairs = keyed::pairs(&left_keys, &right_keys);
+    pairs.sort_unstable();
+    let each_with_each = |(_, left, right): &Group| -> Vec<(u32, u32)> {
+        left.iter().flat_map(|&one| right.iter().map(move |&other| (one, other))).collect()
+    };
+    let mut expected: Vec<(u32, u32)> = found.iter().flat_map(each_with_each).collect();
+    expected.sort_unstable();
+    assert_eq!(pairs, expected, "pairs are those of the groups");
     found
 }
 
-fn naive_groups(left: &RecordBatch, right: &RecordBatch) -> Vec<Group> {
-    let rows = |batch: &RecordBatch| {
+fn naive_groups(left: &[RecordBatch], right: &[RecordBatch]) -> Vec<Group> {
+    let rows = |parts: &[RecordBatch]| {
         let mut rows: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        for (row, key) in (0..).zip(read::text(batch, "key")) {
+        for (row, key) in row_ids(parts).zip(parts.iter().flat_map(|part| read::text(part, "key"))) {
             if let Some(key) = key.filter(|key| !key.is_empty()) {
                 rows.entry(key.to_owned()).or_default().push(row);
             }

@@ -13,6 +13,7 @@ use chrono::NaiveDate;
 use tieout::money::{Amount, Rounding};
 use tieout::stage::reconcile::{Outcome, RateCard, Reconciled, Rules, Sides, Tolerance, reconcile};
 use tieout::table::build::{self, day_number};
+use tieout::table::part::ids;
 use tieout::table::read;
 use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
@@ -31,6 +32,8 @@ impl Default for Nights {
 /// What one night said.
 pub(super) struct Said {
     pub(super) tables: Reconciled,
+    /// The table of that name, laid out.
+    pub(super) matches: RecordBatch,
     pub(super) provider: Vec<(String, Outcome)>,
     pub(super) merchant: Vec<(String, Outcome)>,
     first_seen_today: i32,
@@ -39,17 +42,19 @@ pub(super) struct Said {
 impl Nights {
     pub(super) fn close(&mut self, night: u32, given: &str) -> Said {
         let all = concat_batches(&OPEN_ITEMS.schema(), [&items(given), &self.open_items]).expect("one schema");
-        let (provider, merchant) = (side_of(&all, "provider"), side_of(&all, "merchant"));
-        let sides = Sides { provider: &provider, merchant: &merchant };
+        self.close_parts(night, &[side_of(&all, "provider")], &[side_of(&all, "merchant")])
+    }
+
+    /// Closes a night of sides in parts, which hold what was carried in.
+    pub(super) fn close_parts(&mut self, night: u32, provider: &[RecordBatch], merchant: &[RecordBatch]) -> Said {
+        let sides = Sides { provider, merchant };
         let tables = reconcile(sides, &self.breaks, &rules(night)).unwrap_or_else(|error| panic!("{error}"));
         self.open_items = tables.open_items.clone();
         self.breaks = tables.breaks.clone();
-        let named = |side: &RecordBatch, outcomes: &[Outcome]| {
-            texts(side, "id").into_iter().map(str::to_owned).zip(outcomes.iter().copied()).collect()
-        };
         Said {
-            provider: named(&provider, &tables.provider_outcomes),
-            merchant: named(&merchant, &tables.merchant_outcomes),
+            provider: named(provider, &tables.provider_outcomes),
+            merchant: named(merchant, &tables.merchant_outcomes),
+            matches: tables.matches.batch(),
             tables,
             first_seen_today: day_number(day(night)),
         }
@@ -58,7 +63,7 @@ impl Nights {
 
 impl Said {
     pub(super) fn batches(&self) -> [&RecordBatch; 4] {
-        [&self.tables.matches, &self.tables.breaks, &self.tables.open_items, &self.tables.rollforward]
+        [&self.matches, &self.tables.breaks, &self.tables.open_items, &self.tables.rollforward]
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
@@ -69,7 +74,7 @@ impl Said {
                 lines.push(format!("{side} {id} {}{reason}", outcome.as_str()));
             }
         }
-        let matches = &self.tables.matches;
+        let matches = &self.matches;
         for row in 0..matches.num_rows() {
             let word = |name| read::words(matches, name).get(row);
             let record = text(matches, "attempt_id", row).or(text(matches, "refund_id", row)).expect("a match has a record");
@@ -227,6 +232,16 @@ pub(super) fn side_of(items: &RecordBatch, side: &str) -> RecordBatch {
 fn text<'b>(batch: &'b RecordBatch, name: &str, row: usize) -> Option<&'b str> {
     let column = read::text(batch, name);
     column.is_valid(row).then(|| column.value(row))
+}
+
+/// Outcomes with the identifiers of their rows.
+fn named(parts: &[RecordBatch], outcomes: &[Vec<Outcome>]) -> Vec<(String, Outcome)> {
+    let part = |(part, outcomes): (&RecordBatch, &Vec<Outcome>)| {
+        let ids = ids(part, "id");
+        assert_eq!(part.num_rows(), outcomes.len(), "an outcome a row");
+        outcomes.iter().enumerate().map(|(row, &outcome)| (ids.get(row).to_string(), outcome)).collect::<Vec<_>>()
+    };
+    parts.iter().zip(outcomes).flat_map(part).collect()
 }
 
 /// The values of a text column that are there.

@@ -19,7 +19,7 @@ use crate::table::build;
 /// mature orders only, of all mature ones, so the young ones who did not have their time yet bend nothing. The
 /// abandonment rate is the sum of the shares other than paid, pending and `merchant_cancelled`.
 pub(super) fn abandonment(cells: &Cells, facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
-    let sums = by_cut(&cells.orders, &["stage", "mature"], &[rows().alias("orders")])?;
+    let sums = by_cut(&cells.orders, &["stage", "mature"], &[("orders".to_owned(), rows())])?;
     let (stages, mature) = (codes(&sums, "stage"), codes(&sums, "mature"));
     let mut ends: Vec<End> = places(&sums, &facts.vocabularies)
         .zip(counts(&sums, "orders"))
@@ -27,7 +27,7 @@ pub(super) fn abandonment(cells: &Cells, facts: &Facts, rules: &Rules) -> Result
         .map(|(row, (place, orders))| End { place, stage: word(stages.value(row)), mature: mature.value(row) == 1, orders })
         .collect();
     ends.sort_unstable_by_key(|end| (end.place, end.stage, end.mature));
-    let whole = hold(&ends, facts.orders.count)?;
+    let whole = hold(&ends, facts.order_count)?;
 
     let share = |end: &End| end.mature.then(|| proportion(end.orders, whole[&end.place])).flatten();
     Ok(ABANDONMENT.batch([

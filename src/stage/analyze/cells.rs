@@ -1,19 +1,18 @@
-//! Cells: the facts grouped once by all that is asked of them.
-//!
-//! Every order is in one cell, with those alike in hour, dimensions and fate; so is every attempt. A million rows
-//! become some ten thousands, and every table is a sum over cells that never sees a single order again.
+//! The cells as polars groups them: a column for each thing they have in common, in codes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch, UInt32Array};
-use arrow::datatypes::{Int64Type, UInt32Type};
-use arrow::error::ArrowError;
-use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, UnionArgs, col, concat, len, lit, when};
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType as ArrowType, Int64Type, UInt32Type};
+use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, UnionArgs, col, concat, lit, when};
 
-use super::dimension::{NOT_STATED, Vocabulary, dimensions};
-use super::facts::{Facts, Rows};
-use super::pack::pack;
+use super::attempts::GROUPED;
+use super::dimension::{NOT_STATED, OF_ATTEMPT, OF_ORDER, Vocabulary, dimensions};
+use super::facts::Facts;
+use super::fate::Fate;
+use super::keys::{AttemptKey, OrderKey};
+use super::tally::{Cell, Tally};
 use crate::error::{Error, Result};
 use crate::table::frame::{broken, export, import};
 use crate::table::read;
@@ -21,52 +20,87 @@ use crate::table::read;
 /// The column that says how many orders or attempts a cell holds.
 const ROWS: &str = "rows";
 
-/// The facts of a night in cells, every column of the facts under its name.
+/// The facts of a night in frames.
 pub(super) struct Cells {
-    /// Orders: `rows`, with `attempts` and `amount` summed.
+    /// Orders of any hour: their dimensions, `stage`, `ending`, `first`, `settled`, `waiting` and `mature`; `rows`.
     pub(super) orders: DataFrame,
-    /// Attempts: `rows`, with `amount` summed.
+    /// Attempts: their dimensions and those of their orders, `status`, `failure_code`, `recovered`; `rows` and `amount`.
     pub(super) attempts: DataFrame,
 }
 
 impl Cells {
     pub(super) fn of(facts: &Facts) -> Result<Self> {
-        Ok(Self { orders: group(&facts.orders)?, attempts: group(&facts.attempts)? })
+        Ok(Self { orders: orders(facts)?, attempts: attempts(facts)? })
     }
 }
 
-fn group(facts: &Rows) -> Result<DataFrame> {
-    let (packing, keys) = pack(&facts.coded);
-    let names = packing.names();
-    let summed = facts.summed.iter().map(|(name, array)| (*name, Arc::clone(array)));
-    let rows = RecordBatch::try_from_iter(names.iter().map(String::as_str).zip(keys).chain(summed)).map_err(unequal)?;
-    let mut sums = vec![len().cast(DataType::Int64).alias(ROWS)];
-    sums.extend(facts.summed.iter().map(|(name, _)| col(*name).sum()));
-    let plan = import(&rows)?.lazy().group_by(names.iter().map(col).collect::<Vec<_>>()).agg(sums);
-    let cells = export(plan.collect().map_err(broken)?)?;
-
-    let held: i64 = counts(&cells, ROWS).sum();
-    if usize::try_from(held) != Ok(facts.count) {
-        return Err(Error::law("the cells do not hold every row of the facts").expected(facts.count).found(held));
+/// Orders of any hour are alike here: rates and shares are of the whole night.
+fn orders(facts: &Facts) -> Result<DataFrame> {
+    let mut whole = Tally::default();
+    facts.orders.iter().for_each(|cell| whole.add(Cell { key: facts.order_keys.of_any_hour(cell), ..*cell }));
+    let cells = whole.sorted();
+    let keys: Vec<OrderKey> = cells.iter().map(|cell| facts.order_keys.read(cell)).collect();
+    let fates: Vec<Fate> = keys.iter().map(|key| Fate::of(key.fate)).collect();
+    let mut columns = Vec::new();
+    for (column, name) in OF_ATTEMPT.into_iter().enumerate() {
+        columns.push((name, column_of(&keys, |key| facts.of_attempt[key.of_attempt as usize][column])));
     }
-    let sums = [ROWS].into_iter().chain(facts.summed.iter().map(|(name, _)| *name));
-    let sums = sums.map(|name| (name, Arc::clone(read::column(&cells, name))));
-    import(&RecordBatch::try_from_iter(packing.unpack(&cells).into_iter().chain(sums)).map_err(unequal)?)
+    for (column, name) in OF_ORDER.into_iter().enumerate() {
+        columns.push((name, column_of(&keys, |key| facts.of_order[key.of_order as usize][column])));
+    }
+    columns.extend([
+        ("stage", column_of(&fates, |fate| fate.stage.code())),
+        ("ending", column_of(&fates, |fate| fate.ending.code())),
+        ("first", column_of(&fates, |fate| fate.first.code())),
+        ("settled", column_of(&fates, |fate| u32::from(fate.settled))),
+        ("waiting", column_of(&fates, |fate| u32::from(fate.waiting))),
+        ("mature", column_of(&keys, |key| u32::from(key.mature))),
+        (ROWS, counts_of(&cells)),
+    ]);
+    frame(columns)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
-fn unequal(error: ArrowError) -> Error {
-    Error::law(format!("the facts do not line up: {error}"))
+fn attempts(facts: &Facts) -> Result<DataFrame> {
+    let cells = &facts.attempts;
+    let keys: Vec<AttemptKey> = cells.iter().map(|cell| facts.attempt_keys.read(cell)).collect();
+    let mut columns = Vec::new();
+    for (column, name) in GROUPED.into_iter().enumerate() {
+        columns.push((name, column_of(&keys, |key| facts.groups[key.group as usize][column])));
+    }
+    for (column, name) in OF_ORDER.into_iter().enumerate().filter(|(_, name)| !GROUPED.contains(name)) {
+        columns.push((name, column_of(&keys, |key| facts.of_order[key.of_order as usize][column])));
+    }
+    let amounts = Decimal128Array::from_iter_values(cells.iter().map(|cell| cell.amount));
+    let kind = ArrowType::Decimal128(DECIMAL128_MAX_PRECISION, 8);
+    columns.extend([
+        ("recovered", column_of(&keys, |key| u32::from(key.recovered))),
+        (ROWS, counts_of(cells)),
+        ("amount", Arc::new(amounts.with_data_type(kind)) as ArrayRef),
+    ]);
+    frame(columns)
 }
 
-/// How many rows there are where `condition` holds.
+fn column_of<T>(cells: &[T], code: impl Fn(&T) -> u32) -> ArrayRef {
+    Arc::new(UInt32Array::from_iter_values(cells.iter().map(code)))
+}
+
+fn counts_of(cells: &[Cell]) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(cells.iter().map(|cell| i64::from(cell.rows))))
+}
+
+fn frame(columns: Vec<(&'static str, ArrayRef)>) -> Result<DataFrame> {
+    let cells = RecordBatch::try_from_iter(columns);
+    import(&cells.map_err(|error| Error::law(format!("the columns of the cells do not line up: {error}")))?)
+}
+
+/// The rows of a cell if `condition` holds of it.
 pub(super) fn rows_where(condition: Expr) -> Expr {
-    when(condition).then(col(ROWS)).otherwise(lit(0_i64)).sum()
+    when(condition).then(col(ROWS)).otherwise(lit(0_i64))
 }
 
-/// How many rows there are.
+/// The rows of a cell.
 pub(super) fn rows() -> Expr {
-    col(ROWS).sum()
+    col(ROWS)
 }
 
 /// That a flag is set.
@@ -96,8 +130,12 @@ pub(super) struct Place<'a> {
     pub(super) value: &'a str,
 }
 
-/// Sums over the cells for every cut and value, and for every `key` beside them: one plan, collected once.
-pub(super) fn by_cut(cells: &DataFrame, keys: &[&str], sums: &[Expr]) -> Result<RecordBatch> {
+/// Sums over the cells for every cut and value, and for every `key` beside them. What is counted of a cell is worked out
+/// once for all cuts.
+pub(super) fn by_cut(cells: &DataFrame, keys: &[&str], counted: &[(String, Expr)]) -> Result<RecordBatch> {
+    let columns: Vec<Expr> = counted.iter().map(|(name, count)| count.clone().alias(name)).collect();
+    let cells = cells.clone().lazy().with_columns(columns).collect().map_err(broken)?;
+    let sums: Vec<Expr> = counted.iter().map(|(name, _)| col(name).sum()).collect();
     let parts = cuts().zip(0_u32..).map(|(cut, number)| {
         let value = if cut == ALL { code(NOT_STATED) } else { col(cut) };
         cells
@@ -105,7 +143,7 @@ pub(super) fn by_cut(cells: &DataFrame, keys: &[&str], sums: &[Expr]) -> Result<
             .lazy()
             .with_column(value.alias("value"))
             .group_by(["value"].iter().chain(keys).map(|&key| col(key)).collect::<Vec<_>>())
-            .agg(sums)
+            .agg(&sums)
             .with_column(code(number).alias("cut"))
     });
     export(concat(parts.collect::<Vec<_>>(), UnionArgs::default()).and_then(LazyFrame::collect).map_err(broken)?)

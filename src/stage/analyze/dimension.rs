@@ -3,12 +3,13 @@
 //! Rows are grouped by small numbers and words come back last. A code is the rank of its word in order of text,
 //! so sorting by code sorts by text and nothing depends on how the rows or their dictionaries were laid out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::Int32Type;
 
-use crate::table::read::Words;
+use crate::table::read::{self, Words};
 
 /// What an attempt says of itself; an order has it of its first attempt.
 pub(super) const OF_ATTEMPT: [&str; 5] = ["provider", "method", "wallet", "card_brand", "card_funding"];
@@ -23,31 +24,38 @@ pub(super) fn dimensions() -> impl Iterator<Item = &'static str> {
 /// The code of a dimension a row does not state: empty, or empty text.
 pub(super) const NOT_STATED: u32 = 0;
 
-/// The words of one dimension in order of text; the code of a word is its position, counted from one.
+/// The vocabulary of each column, by its name.
+pub(super) type Vocabularies = HashMap<&'static str, Vocabulary>;
+
+/// The vocabularies of the columns `names`. A column both orders and attempts have is of one vocabulary.
+pub(super) fn vocabularies(
+    orders: &[RecordBatch],
+    attempts: &[RecordBatch],
+    names: impl Iterator<Item = &'static str>,
+) -> Vocabularies {
+    names.map(|name| (name, Vocabulary::of(orders.iter().chain(attempts), name))).collect()
+}
+
+/// The words of one column in order of text; the code of a word is its position, counted from one.
 #[derive(Debug, Default)]
 pub(super) struct Vocabulary {
     words: Vec<String>,
 }
 
 impl Vocabulary {
-    /// The words of all of `columns`, so that a code means the same in each.
-    pub(super) fn of(columns: &[Words]) -> Self {
-        let stated = columns.iter().flat_map(|column| column.values.iter().flatten()).filter(|word| !word.is_empty());
-        let mut words: Vec<String> = stated.map(str::to_owned).collect();
+    /// The words of the column `name` of all `parts` that have it, so that a code means the same in each.
+    fn of<'a>(parts: impl Iterator<Item = &'a RecordBatch>, name: &str) -> Self {
+        let columns = parts.filter_map(|part| part.column_by_name(name)).map(|column| read::words_of(column).values);
+        let mut words: Vec<&str> = columns.flat_map(|values| values.iter().flatten()).filter(|word| !word.is_empty()).collect();
         words.sort_unstable();
         words.dedup();
-        Self { words }
+        Self { words: words.into_iter().map(str::to_owned).collect() }
     }
 
-    /// How many codes there are: every code is below.
-    pub(super) fn size(&self) -> usize {
-        self.words.len() + 1
-    }
-
-    /// The code of every row of `column`, one of those the vocabulary was made of.
-    pub(super) fn codes(&self, column: Words) -> Vec<u32> {
+    /// The code of a row of `column`, one of those the vocabulary was made of.
+    pub(super) fn codes(&self, column: Words<'_>) -> impl Fn(usize) -> u32 {
         let code_of: Vec<u32> = column.values.iter().map(|word| self.code(word.unwrap_or_default())).collect();
-        (0..column.codes.len()).map(|row| column.code(row).map_or(NOT_STATED, |own| code_of[own])).collect()
+        move |row| column.code(row).map_or(NOT_STATED, |own| code_of[own])
     }
 
     fn code(&self, word: &str) -> u32 {

@@ -15,17 +15,17 @@ use crate::table::{build, read};
 
 /// One row per provider, code and currency of the attempts that failed; the code decides the category.
 pub(super) fn failure_reasons(cells: &Cells, facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
-    let key = [col("provider"), col("code"), col("currency")];
+    let key = [col("provider"), col("failure_code"), col("currency")];
     let plan = cells.attempts.clone().lazy().filter(is("status", Status::Failed.code())).group_by(key.clone()).agg([
-        rows().alias("attempts"),
+        rows().sum().alias("attempts"),
         col("amount").sum(),
-        rows_where(holds("recovered")).alias("of them recovered"),
+        rows_where(holds("recovered")).sum().alias("of them recovered"),
     ]);
     let sums = export(plan.sort_by_exprs(key, SortMultipleOptions::default()).collect().map_err(broken)?)?;
     hold(&sums, facts)?;
 
-    let (providers, currencies) = (&facts.vocabularies["provider"], &facts.vocabularies["currency"]);
-    let written: Vec<&str> = codes(&sums, "code").values().iter().map(|&code| facts.codes.word(code)).collect();
+    let [providers, currencies, written_in] = ["provider", "currency", "failure_code"].map(|name| &facts.vocabularies[name]);
+    let written: Vec<&str> = codes(&sums, "failure_code").values().iter().map(|&code| written_in.word(code)).collect();
     let meanings: Vec<&Failure> = codes(&sums, "provider")
         .values()
         .iter()
@@ -50,10 +50,9 @@ pub(super) fn failure_reasons(cells: &Cells, facts: &Facts, rules: &Rules) -> Re
 
 /// Every failed attempt has one reason.
 fn hold(sums: &RecordBatch, facts: &Facts) -> Result<()> {
-    let failed = facts.attempts.codes("status").iter().filter(|&&status| status == Status::Failed.code()).count();
     let reasons: i64 = counts(sums, "attempts").sum();
-    if usize::try_from(reasons) == Ok(failed) {
+    if usize::try_from(reasons) == Ok(facts.failed) {
         return Ok(());
     }
-    Err(Error::law("the failure reasons do not hold every attempt that failed").expected(failed).found(reasons))
+    Err(Error::law("the failure reasons do not hold every attempt that failed").expected(facts.failed).found(reasons))
 }

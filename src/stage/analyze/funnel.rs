@@ -1,20 +1,18 @@
 //! The funnel: what became of the orders of each hour. Additive: any of its dimensions may be summed away.
 
-use std::sync::Arc;
-
 use arrow::array::{ArrayRef, RecordBatch};
-use polars::prelude::{Expr, IntoLazy, NULL, SortMultipleOptions, col, lit, when};
 
 use super::Rules;
-use super::cells::{Cells, codes, counts, holds, is, rows, rows_where};
-use super::dimension::dimensions;
-use super::facts::{Facts, begins};
+use super::dimension::{OF_ATTEMPT, OF_ORDER};
+use super::facts::Facts;
+use super::fate::Fate;
+use super::keys::{OrderKey, OrderKeys};
+use super::tally::Cell;
 use super::words::{Ending, First};
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::analysis::FUNNEL;
-use crate::table::frame::{broken, export};
-use crate::table::{build, read};
+use crate::table::build;
 
 /// One row per hour and combination of dimensions. An order is of the hour (UTC) it was created in, and has the
 /// dimensions of its first attempt.
@@ -22,68 +20,109 @@ use crate::table::{build, read};
 /// Every order is exactly one of succeeded, failed, pending, cancelled and abandoned. `succeeded ÷ created` is
 /// `checkout_conversion` (peers: definition 7; Hyperswitch's overall conversion rate), `recovered` ÷ orders that
 /// failed first is `retry_recovery_rate` (9).
-pub(super) fn funnel(cells: &Cells, facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
-    let key: Vec<Expr> = ["hour"].into_iter().chain(dimensions()).map(col).collect();
-    let plan = cells.orders.clone().lazy().group_by(&key).agg([
-        rows().alias("created"),
-        rows_where(is("first", First::None.code()).not()).alias("attempted"),
-        rows_where(is("ending", Ending::Succeeded.code())).alias("succeeded"),
-        rows_where(is("ending", Ending::Failed.code())).alias("failed"),
-        rows_where(is("ending", Ending::Pending.code())).alias("pending"),
-        rows_where(is("ending", Ending::Abandoned.code())).alias("abandoned"),
-        rows_where(is("ending", Ending::Cancelled.code())).alias("cancelled"),
-        rows_where(holds("recovered")).alias("recovered"),
-        rows_where(holds("settled")).alias("settled"),
-        col("attempts").sum(),
-        col("amount").sum().alias("created_amount"),
-        amount_where(is("ending", Ending::Succeeded.code())).alias("succeeded_amount"),
-        amount_where(holds("settled")).alias("settled_amount"),
-    ]);
-    let sums = export(plan.sort_by_exprs(key, SortMultipleOptions::default()).collect().map_err(broken)?)?;
-    adds_up(&sums, facts)?;
+pub(super) fn funnel(facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
+    // Cells are in order of hour and dimensions, so those of a row of the funnel stand together.
+    let keys = &facts.order_keys;
+    let together = facts.orders.chunk_by(|one, other| keys.place(one) == keys.place(other));
+    let rows: Vec<Row> = together.map(|cells| Row::of(cells, keys)).collect();
+    adds_up(&rows, facts)?;
 
+    let counts = |of: fn(&Row) -> i64| build::counts(rows.iter().map(of));
+    let amounts = |of: fn(&Row) -> i128| build::amounts(rows.iter().map(|row| Some(Amount(of(row)))));
     let mut columns: Vec<(&str, ArrayRef)> = vec![
-        ("business_date", build::same_date(rules.night, sums.num_rows())),
-        ("hour", build::instants(codes(&sums, "hour").values().iter().map(|&hour| Some(begins(facts, hour))))),
+        ("business_date", build::same_date(rules.night, rows.len())),
+        ("hour", build::instants(rows.iter().map(|row| Some(row.key.begins())))),
+        ("created", counts(|row| row.created)),
+        ("attempted", counts(|row| row.attempted)),
+        ("recovered", counts(|row| row.recovered)),
+        ("settled", counts(|row| row.settled)),
+        ("attempts", counts(|row| row.attempts)),
+        ("created_amount", amounts(|row| row.created_amount)),
+        ("succeeded_amount", amounts(|row| row.succeeded_amount)),
+        ("settled_amount", amounts(|row| row.settled_amount)),
     ];
-    for name in dimensions() {
-        columns.push((name, facts.vocabularies[name].column(codes(&sums, name).values())));
+    for ending in Ending::ALL {
+        columns.push((ending.word(), build::counts(rows.iter().map(|row| row.ended[*ending as usize]))));
     }
-    for name in COUNTS.into_iter().chain(["attempted", "recovered", "settled", "attempts"]) {
-        columns.push((name, Arc::clone(read::column(&sums, name))));
+    let mut words = |name: &'static str, code: &dyn Fn(&OrderKey) -> u32| {
+        let codes: Vec<u32> = rows.iter().map(|row| code(&row.key)).collect();
+        columns.push((name, facts.vocabularies[name].column(&codes)));
+    };
+    for (column, name) in OF_ATTEMPT.into_iter().enumerate() {
+        words(name, &|key| facts.of_attempt[key.of_attempt as usize][column]);
     }
-    for name in ["created_amount", "succeeded_amount", "settled_amount"] {
-        columns.push((name, build::amounts(amounts(&sums, name))));
+    for (column, name) in OF_ORDER.into_iter().enumerate() {
+        words(name, &|key| facts.of_order[key.of_order as usize][column]);
     }
     Ok(FUNNEL.batch(columns))
 }
 
-fn amount_where(condition: Expr) -> Expr {
-    when(condition).then(col("amount")).otherwise(lit(NULL)).sum()
+/// A row of the funnel.
+struct Row {
+    key: OrderKey,
+    created: i64,
+    attempted: i64,
+    /// By ending.
+    ended: [i64; Ending::ALL.len()],
+    recovered: i64,
+    settled: i64,
+    attempts: i64,
+    created_amount: i128,
+    succeeded_amount: i128,
+    settled_amount: i128,
 }
 
-fn amounts<'a>(sums: &'a RecordBatch, name: &str) -> impl Iterator<Item = Option<Amount>> + use<'a> {
-    let column = read::amounts(sums, name);
-    (0..sums.num_rows()).map(|row| Some(read::amount(column, row).unwrap_or_default()))
+impl Row {
+    /// The cells summed, which have hour and dimensions in common.
+    fn of(cells: &[Cell], keys: &OrderKeys) -> Self {
+        let mut row = Self {
+            key: keys.read(&cells[0]),
+            created: 0,
+            attempted: 0,
+            ended: [0; Ending::ALL.len()],
+            recovered: 0,
+            settled: 0,
+            attempts: 0,
+            created_amount: 0,
+            succeeded_amount: 0,
+            settled_amount: 0,
+        };
+        for cell in cells {
+            let fate = Fate::of(keys.read(cell).fate);
+            let orders = i64::from(cell.rows);
+            let orders_if = |holds: bool| if holds { orders } else { 0 };
+            let amount_if = |holds: bool| if holds { cell.amount } else { 0 };
+            row.created += orders;
+            row.attempted += orders_if(fate.first != First::None);
+            row.ended[fate.ending as usize] += orders;
+            row.recovered += orders_if(fate.recovered);
+            row.settled += orders_if(fate.settled);
+            row.attempts += i64::from(cell.attempts);
+            row.created_amount += cell.amount;
+            row.succeeded_amount += amount_if(fate.ending == Ending::Succeeded);
+            row.settled_amount += amount_if(fate.settled);
+        }
+        row
+    }
 }
-
-/// The orders created, and what they can end as.
-const COUNTS: [&str; 6] = ["created", "succeeded", "failed", "pending", "abandoned", "cancelled"];
 
 /// Every row adds up, and all rows hold every order with its amount.
-fn adds_up(sums: &RecordBatch, facts: &Facts) -> Result<()> {
-    let [created, ends @ ..] = COUNTS.map(|name| counts(sums, name).collect::<Vec<_>>());
-    for (row, &created) in created.iter().enumerate() {
-        let ended: i64 = ends.iter().map(|end| end[row]).sum();
-        if ended != created {
-            return Err(Error::law("an order of the funnel ended twice, or not at all").expected(created).found(ended));
+fn adds_up(rows: &[Row], facts: &Facts) -> Result<()> {
+    for row in rows {
+        let ended: i64 = row.ended.iter().sum();
+        if ended != row.created {
+            return Err(Error::law("an order of the funnel ended twice, or not at all").expected(row.created).found(ended));
         }
     }
-    let orders = facts.orders.amounts();
-    let of_orders: Amount = (0..facts.orders.count).filter_map(|row| read::amount(orders, row)).sum();
-    let of_funnel: Amount = amounts(sums, "created_amount").flatten().sum();
-    if of_orders != of_funnel {
-        return Err(Error::law("the funnel does not hold the amounts of the orders").expected(of_orders).found(of_funnel));
+    let created: i64 = rows.iter().map(|row| row.created).sum();
+    if usize::try_from(created) != Ok(facts.order_count) {
+        return Err(Error::law("the funnel does not hold every order").expected(facts.order_count).found(created));
+    }
+    let of_funnel: Amount = rows.iter().map(|row| Amount(row.created_amount)).sum();
+    if of_funnel != facts.order_amount {
+        return Err(Error::law("the funnel does not hold the amounts of the orders")
+            .expected(facts.order_amount)
+            .found(of_funnel));
     }
     Ok(())
 }

@@ -1,77 +1,44 @@
-//! Many codes in few numbers: what makes grouping by seventeen columns as cheap as by one.
+//! Several small numbers in one of 64 bits: what makes grouping by all of them as cheap as by one.
 
-use std::sync::Arc;
+use crate::error::{Error, Result};
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::datatypes::Int64Type;
-use rayon::prelude::*;
-
-use crate::table::{build, read};
-
-/// A column of codes, each below `size`.
-pub(super) struct Coded {
-    pub(super) name: &'static str,
-    pub(super) codes: Vec<u32>,
-    pub(super) size: usize,
+/// How `N` numbers are packed, the first the most significant: packed numbers order as lists of them do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packing<const N: usize> {
+    /// Per number the bits it has, and those below it.
+    bits: [(u32, u32); N],
 }
 
-impl Coded {
-    fn radix(&self) -> i64 {
-        build::count(self.size)
-    }
-}
-
-/// How columns of codes were packed: per key its columns with their sizes, first the least significant.
-///
-/// A key is a number in mixed radix. A column that does not fit below 2^63 with those before it begins a new key.
-pub(super) struct Packing {
-    keys: Vec<Vec<(&'static str, i64)>>,
-}
-
-/// The columns as few columns of keys, and how to take those apart again.
-pub(super) fn pack(columns: &[Coded]) -> (Packing, Vec<ArrayRef>) {
-    let mut groups: Vec<Vec<&Coded>> = Vec::new();
-    let mut room = 0;
-    for column in columns {
-        let size = column.radix();
-        if room < size {
-            groups.push(Vec::new());
-            room = i64::MAX;
+impl<const N: usize> Packing<N> {
+    /// Of numbers that are each below a size.
+    pub(super) fn of(sizes: [u64; N]) -> Result<Self> {
+        let mut below = 0;
+        let mut bits = [(0, 0); N];
+        for (bits, size) in bits.iter_mut().zip(sizes).rev() {
+            let own = u64::BITS - size.saturating_sub(1).leading_zeros();
+            *bits = (own, below);
+            below += own;
         }
-        room /= size;
-        groups.last_mut().expect("the first column begins a group").push(column);
-    }
-    let keys = groups.iter().map(|group| Arc::new(key(group)) as ArrayRef).collect();
-    let layout = |group: &Vec<&Coded>| group.iter().map(|column| (column.name, column.radix())).collect();
-    (Packing { keys: groups.iter().map(layout).collect() }, keys)
-}
-
-fn key(group: &[&Coded]) -> Int64Array {
-    let value = |row: usize| group.iter().rev().fold(0, |key, column| key * column.radix() + i64::from(column.codes[row]));
-    let rows = group.first().map_or(0, |column| column.codes.len());
-    Int64Array::from((0..rows).into_par_iter().with_min_len(1 << 14).map(value).collect::<Vec<i64>>())
-}
-
-impl Packing {
-    /// The names of the columns of keys.
-    pub(super) fn names(&self) -> Vec<String> {
-        (0..self.keys.len()).map(|number| format!("key {number}")).collect()
-    }
-
-    /// The columns of codes behind the columns of keys.
-    pub(super) fn unpack(&self, keys: &RecordBatch) -> Vec<(&'static str, ArrayRef)> {
-        let mut columns = Vec::new();
-        for (name, layout) in self.names().iter().zip(&self.keys) {
-            let mut rest = read::column(keys, name).as_primitive::<Int64Type>().values().to_vec();
-            for &(column, size) in layout {
-                let take = |key: &mut i64| {
-                    let code = u32::try_from(*key % size).expect("a code is below its size");
-                    *key /= size;
-                    code
-                };
-                columns.push((column, Arc::new(rest.iter_mut().map(take).collect::<UInt32Array>()) as ArrayRef));
-            }
+        if below >= u64::BITS {
+            return Err(Error::data("the records of the night differ in more ways than can be told apart")
+                .expected("dimensions of few values, such as a channel or a country")
+                .found(format!("{sizes:?} values")));
         }
-        columns
+        Ok(Self { bits })
+    }
+
+    /// The numbers as one.
+    pub(super) fn pack(&self, numbers: [u64; N]) -> u64 {
+        self.bits.iter().zip(numbers).fold(0, |packed, ((_, below), number)| packed | number << below)
+    }
+
+    /// The numbers again.
+    pub(super) fn unpack(&self, packed: u64) -> [u64; N] {
+        self.bits.map(|(own, below)| packed >> below & ((1 << own) - 1))
+    }
+
+    /// The first `count` numbers alone, still in order.
+    pub(super) fn first(&self, packed: u64, count: usize) -> u64 {
+        packed >> self.bits[count - 1].1
     }
 }

@@ -19,8 +19,8 @@ pub(super) fn success_rates(cells: &Cells, facts: &Facts, rules: &Rules) -> Resu
     let of_attempts = [attempt_success_raw()];
     let of_orders = [first_attempt_rate(), order_success_rate(), settled_success_rate()];
     // An attempt has ended or is pending; an order must also have had its time.
-    let attempts = by_cut(&cells.attempts, &[], &sums(&of_attempts, rows_where(lit(false))))?;
-    let orders = by_cut(&cells.orders, &[], &sums(&of_orders, rows_where(holds("mature").not())))?;
+    let attempts = by_cut(&cells.attempts, &[], &counted(&of_attempts, rows_where(lit(false))))?;
+    let orders = by_cut(&cells.orders, &[], &counted(&of_orders, rows_where(holds("mature").not())))?;
     let mut rates = tallies(&attempts, &of_attempts, facts);
     rates.extend(tallies(&orders, &of_orders, facts));
     rates.sort_unstable_by_key(|&(metric, place, _)| (metric, place));
@@ -133,14 +133,14 @@ impl Tally {
     }
 }
 
-fn sums(metrics: &[Metric], young: Expr) -> Vec<Expr> {
-    let mut sums = vec![rows().alias("total"), young.alias("young")];
+fn counted(metrics: &[Metric], young: Expr) -> Vec<(String, Expr)> {
+    let mut counted = vec![("total".to_owned(), rows()), ("young".to_owned(), young)];
     for Metric { name, succeeded, pending, excluded } in metrics {
-        sums.push(rows_where(succeeded.clone()).alias(format!("{name} succeeded")));
-        sums.push(rows_where(pending.clone()).alias(format!("{name} pending")));
-        sums.push(rows_where(excluded.clone()).alias(format!("{name} excluded")));
+        for (part, condition) in [("succeeded", succeeded), ("pending", pending), ("excluded", excluded)] {
+            counted.push((format!("{name} {part}"), rows_where(condition.clone())));
+        }
     }
-    sums
+    counted
 }
 
 type Rate<'a> = (&'static str, Place<'a>, Tally);

@@ -1,6 +1,7 @@
 //! The closed lists analysis reads and writes.
 
 use super::closed_list::closed_list;
+use crate::error::{Error, Result};
 
 closed_list! {
     /// The statuses of an attempt.
@@ -115,4 +116,25 @@ closed_list! {
         /// Sent, and not paid in time.
         ExpiredUnpaid = "expired_unpaid",
     }
+}
+
+/// The one of a closed list that `word` of `column` names; a row must have one.
+pub(super) fn required<T: Copy>(column: &str, word: &str, all: &[T], written: fn(T) -> &'static str) -> Result<T> {
+    listed(column, word, all, written)?.ok_or_else(|| unknown(column, "nothing", all, written))
+}
+
+/// The one of a closed list that `word` of `column` names; none where it is empty.
+pub(super) fn listed<T: Copy>(column: &str, word: &str, all: &[T], written: fn(T) -> &'static str) -> Result<Option<T>> {
+    if word.is_empty() {
+        return Ok(None);
+    }
+    let known = all.iter().copied().find(|&one| written(one) == word);
+    known.map(Some).ok_or_else(|| unknown(column, word, all, written))
+}
+
+fn unknown<T: Copy>(column: &str, found: &str, all: &[T], written: fn(T) -> &'static str) -> Error {
+    Error::data(format!("a record of the merchant has a {column} that is not in the list"))
+        .column(column)
+        .expected(all.iter().map(|&one| written(one)).collect::<Vec<_>>().join(", "))
+        .found(found)
 }

@@ -1,19 +1,20 @@
 //! The table `breaks`: what this night found, and what the nights before left, each break once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch, StringBuilder};
 use rayon::prelude::*;
 
 use super::Night;
 use super::items::{Items, Side};
 use super::judge::Break;
-use super::matches::identities;
 use super::outcome::BreakType;
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::build::{self, day_number};
 use crate::table::identity::Identity;
+use crate::table::part::Id;
 use crate::table::read;
 use crate::table::reconciliation::BREAKS;
 
@@ -79,7 +80,7 @@ pub(super) fn roll<'n>(night: &'n Night, carried: &'n RecordBatch) -> Result<Rol
     }
 
     let waits_for = WaitsFor::of(carried);
-    let mut gone = HashSet::new();
+    let mut gone = BTreeSet::new();
     for (id, (row, state)) in before {
         let item = waits_for.item(row);
         gone.extend(item);
@@ -112,9 +113,9 @@ fn going_on(carried: &RecordBatch) -> Result<HashMap<Identity, (usize, State)>> 
 
 /// The same every night the break is known: its type and the items it is about.
 fn identity(night: &Night, found: &Break) -> Identity {
-    let entry = found.entry.map_or("", |row| night.provider.id(row));
-    let (kind, record) = found.record.map_or(("", ""), |row| (night.merchant.kind_word(row), night.merchant.id(row)));
-    Identity::of(&["break", found.kind.as_str(), entry, kind, record])
+    let entry = found.entry.map_or(Id::Text(""), |row| night.provider.id(row));
+    let (kind, record) = found.record.map_or(("", Id::Text("")), |row| (night.merchant.kind_word(row), night.merchant.id(row)));
+    entry.with_text(|entry| record.with_text(|record| Identity::of(&["break", found.kind.as_str(), entry, kind, record])))
 }
 
 /// Reads which open item a carried break waits for.
@@ -132,17 +133,18 @@ impl<'n> WaitsFor<'n> {
     }
 
     /// The one item of a missing break. A pair may be judged missing too, but waits for nothing.
-    fn item(&self, row: usize) -> Option<(Side, &'n str)> {
+    fn item(&self, row: usize) -> Option<(Side, Id<'n>)> {
         if !BreakType::is_missing(self.kinds.get(row)) {
             return None;
         }
-        let mut items = self.items.iter().filter(|(_, ids)| ids.is_valid(row)).map(|&(side, ids)| (side, ids.value(row)));
+        let mut items =
+            self.items.iter().filter(|(_, ids)| ids.is_valid(row)).map(|&(side, ids)| (side, Id::Text(ids.value(row))));
         items.next().filter(|_| items.next().is_none())
     }
 }
 
 /// A break is cleared because its item met something tonight, so the item must have come in.
-fn carried_in<'n>(night: &'n Night<'n>, mut gone: HashSet<(Side, &'n str)>) -> Result<()> {
+fn carried_in<'n>(night: &'n Night<'n>, mut gone: BTreeSet<(Side, Id<'n>)>) -> Result<()> {
     for items in [night.provider, night.merchant] {
         for row in items.rows() {
             if gone.is_empty() {
@@ -153,7 +155,7 @@ fn carried_in<'n>(night: &'n Night<'n>, mut gone: HashSet<(Side, &'n str)>) -> R
             }
         }
     }
-    match gone.iter().min() {
+    match gone.first() {
         None => Ok(()),
         Some((side, id)) => Err(Error::law(format!("{} item {id} is missing among the items carried in", side.as_str()))
             .expected("every open item of the night before")),
@@ -173,7 +175,7 @@ impl Rolled<'_> {
         let at_stake = rows.iter().zip(&differences).map(|(row, &difference)| self.at_stake(row, difference));
         let severities = rows.iter().zip(ages()).zip(at_stake).map(|((row, age), stake)| severity(row.state, stake, age));
         BREAKS.batch([
-            ("break_id", identities(rows.iter().map(|row| row.id), rows.len())),
+            ("break_id", build::texts(rows.iter().map(|row| Some(row.id.to_string())))),
             ("business_date", build::same_date(night.rules.night, rows.len())),
             ("break_type", read.word("break_type", |found| Some(found.kind.as_str()))),
             ("state", build::words(rows.iter().map(|row| Some(row.state.as_str())))),
@@ -182,9 +184,9 @@ impl Rolled<'_> {
             ("merchant_reference", read.text("merchant_reference", |found| read.either_record(found, Items::merchant_reference))),
             ("provider_reference", read.text("provider_reference", |found| read.either(found, Items::provider_reference))),
             ("order_id", read.text("order_id", |found| read.either_record(found, Items::order_id))),
-            ("attempt_id", read.text("attempt_id", |found| read.record(found, "payment"))),
-            ("refund_id", read.text("refund_id", |found| read.record(found, "refund"))),
-            ("entry_id", read.text("entry_id", |found| found.entry.map(|row| night.provider.id(row)))),
+            ("attempt_id", read.id("attempt_id", |found| read.record(found, "payment"))),
+            ("refund_id", read.id("refund_id", |found| read.record(found, "refund"))),
+            ("entry_id", read.id("entry_id", |found| found.entry.map(|row| night.provider.id(row)))),
             ("currency", read.word("currency", |found| Some(found.currency))),
             ("merchant_amount", read.amount("merchant_amount", |found| found.merchant_amount)),
             ("provider_amount", read.amount("provider_amount", |found| found.provider_amount)),
@@ -241,6 +243,22 @@ impl<'n> Columns<'n> {
         }))
     }
 
+    fn id(&self, name: &str, found: impl Fn(&'n Break<'n>) -> Option<Id<'n>>) -> ArrayRef {
+        let before = read::text(self.rolled.carried, name);
+        let mut texts = StringBuilder::new();
+        for row in &self.rolled.rows {
+            let id = match row.source {
+                Source::New(new) => found(new),
+                Source::Carried(row) => before.is_valid(row).then(|| Id::Text(before.value(row))),
+            };
+            match id {
+                Some(id) => id.with_text(|text| texts.append_value(text)),
+                None => texts.append_null(),
+            }
+        }
+        Arc::new(texts.finish())
+    }
+
     fn word(&self, name: &str, found: impl Fn(&'n Break<'n>) -> Option<&'n str>) -> ArrayRef {
         let before = read::words(self.rolled.carried, name);
         build::words(self.rolled.rows.iter().map(|row| match row.source {
@@ -267,7 +285,7 @@ impl<'n> Columns<'n> {
     }
 
     /// The record's identifier, if it is of `kind`.
-    fn record(&self, found: &Break, kind: &str) -> Option<&'n str> {
+    fn record(&self, found: &Break, kind: &str) -> Option<Id<'n>> {
         let record = found.record.filter(|&row| self.night.merchant.kind_word(row) == kind)?;
         Some(self.night.merchant.id(record))
     }

@@ -2,6 +2,7 @@
 
 use super::items::{Items, Thing};
 use super::outcome::BreakType;
+use crate::table::part::Id;
 
 /// Most identifiers one `detail` names.
 const NAMED: usize = 20;
@@ -9,7 +10,7 @@ const NAMED: usize = 20;
 /// What a pass takes: pairs to judge, and rows that end without a pair.
 #[derive(Default)]
 pub(super) struct Claims {
-    /// Entry and record.
+    /// Entry and record: of one key if they are of a group, or else with one hash.
     pub(super) pairs: Vec<(u32, u32)>,
     pub(super) entries_aside: Vec<(u32, Aside)>,
     pub(super) records_aside: Vec<(u32, Aside)>,
@@ -130,11 +131,12 @@ fn by_id(items: &Items, rows: &[u32]) -> Vec<u32> {
 }
 
 /// Identifiers as text, ordered, and how many more there are.
-fn named<'a>(ids: impl Iterator<Item = &'a str>) -> String {
-    let mut ids: Vec<&str> = ids.collect();
+fn named<'a>(ids: impl Iterator<Item = Id<'a>>) -> String {
+    let mut ids: Vec<Id> = ids.collect();
     ids.sort_unstable();
     let more = ids.len().saturating_sub(NAMED);
     ids.truncate(NAMED);
-    let names = ids.join(", ");
+    let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let names = names.join(", ");
     if more == 0 { names } else { format!("{names} and {more} more") }
 }

@@ -1,12 +1,50 @@
-//! One side of the comparison: its items, read by row.
+//! One side of the comparison: its items, read by name of row.
 
-use arrow::array::{Array, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use std::collections::BTreeSet;
 
-use super::keyed::index;
+use arrow::array::{Array, Date32Array, RecordBatch};
+use rayon::prelude::*;
+
+use super::keyed::Rows;
+use super::laws::Tally;
+use super::rollforward::Sum;
+use super::vocabulary::{Numbered, Vocabulary};
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::entries::KINDS;
-use crate::table::read::{self, Words};
+use crate::table::part::{self, Amounts, Id, Ids, Instants, Texts, place, row_id, row_ids};
+use crate::table::read::{self, Codes, Words};
+
+/// The items of one side, part by part.
+pub(super) struct Items<'a> {
+    pub(super) side: Side,
+    /// As they were handed over.
+    pub(super) batches: &'a [RecordBatch],
+    pub(super) parts: Vec<Part<'a>>,
+}
+
+/// The columns of one part.
+pub(super) struct Part<'a> {
+    rows: usize,
+    kind: Words<'a>,
+    kinds: Vec<Option<Kind>>,
+    id: Ids<'a>,
+    provider: Numbered<'a>,
+    account: Numbered<'a>,
+    order_id: Texts<'a>,
+    merchant_reference: Texts<'a>,
+    provider_reference: Texts<'a>,
+    currency: Numbered<'a>,
+    amount: Amounts<'a>,
+    status: Words<'a>,
+    statuses: Vec<Status>,
+    occurred_at: Instants<'a>,
+    settled_currency: Numbered<'a>,
+    gross: Amounts<'a>,
+    fee: Amounts<'a>,
+    first_seen: &'a Date32Array,
+    expected_by: &'a Date32Array,
+}
 
 /// Which of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,27 +86,22 @@ impl Kind {
     }
 }
 
-/// The items of one side. A row is named by its number in 32 bits, as the kernel does.
-pub(super) struct Items<'a> {
-    pub(super) side: Side,
-    pub(super) batch: &'a RecordBatch,
-    kinds: Vec<Option<Kind>>,
-    kind: Words<'a>,
-    id: &'a StringArray,
-    provider: Words<'a>,
-    account: Words<'a>,
-    order_id: &'a StringArray,
-    merchant_reference: &'a StringArray,
-    provider_reference: &'a StringArray,
-    currency: Words<'a>,
-    amount: &'a Decimal128Array,
-    status: Words<'a>,
-    occurred_at: &'a TimestampMicrosecondArray,
-    settled_currency: Words<'a>,
-    gross: &'a Decimal128Array,
-    fee: &'a Decimal128Array,
-    first_seen: &'a Date32Array,
-    expected_by: &'a Date32Array,
+/// What an item's side says of it, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Succeeded,
+    Pending,
+    Other,
+}
+
+impl Status {
+    fn parse(word: &str) -> Self {
+        match word {
+            "succeeded" => Self::Succeeded,
+            "pending" => Self::Pending,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// What makes two items of one side copies of each other, and lets an item agree with one of the other side.
@@ -79,93 +112,114 @@ pub(super) struct Thing<'a> {
     pub(super) amount: Amount,
 }
 
+/// What a provider charged for a payment.
+#[derive(Clone, Copy)]
+pub(super) struct Charge {
+    /// Provider, account and settled currency, as numbers of the vocabulary.
+    pub(super) contract: [u32; 3],
+    pub(super) gross: Amount,
+    pub(super) fee: Amount,
+}
+
 impl<'a> Items<'a> {
     /// Reads a side, and refuses what can have no place on it.
-    pub(super) fn of(side: Side, batch: &'a RecordBatch) -> Result<Self> {
-        let kind = read::words(batch, "kind");
-        let items = Self {
-            side,
-            batch,
-            kinds: kind.values.iter().map(|word| Kind::parse(word.unwrap_or_default())).collect(),
-            kind,
-            id: read::text(batch, "id"),
-            provider: read::words(batch, "provider"),
-            account: read::words(batch, "account"),
-            order_id: read::text(batch, "order_id"),
-            merchant_reference: read::text(batch, "merchant_reference"),
-            provider_reference: read::text(batch, "provider_reference"),
-            currency: read::words(batch, "currency"),
-            amount: read::amounts(batch, "amount"),
-            status: read::words(batch, "status"),
-            occurred_at: read::instants(batch, "occurred_at"),
-            settled_currency: read::words(batch, "settled_currency"),
-            gross: read::amounts(batch, "gross"),
-            fee: read::amounts(batch, "fee"),
-            first_seen: read::dates(batch, "first_seen"),
-            expected_by: read::dates(batch, "expected_by"),
-        };
-        items.rows().try_for_each(|row| items.check(row))?;
+    pub(super) fn of(side: Side, batches: &'a [RecordBatch], vocabulary: &mut Vocabulary<'a>) -> Result<Self> {
+        let parts = batches.iter().map(|batch| Part::of(batch, vocabulary)).collect();
+        let items = Self { side, batches, parts };
+        items.parts.par_iter().enumerate().try_for_each(|(number, part)| match part.without_place(side) {
+            None => Ok(()),
+            Some(row) => Err(items.has_no_place(row_id(number, row))),
+        })?;
         Ok(items)
     }
 
-    fn check(&self, row: u32) -> Result<()> {
-        let kind = self.kind.code(index(row)).and_then(|code| self.kinds[code]);
-        let has_place = match (self.side, kind) {
-            (Side::Provider, Some(_)) => self.provider(row).is_some() && self.account(row).is_some(),
-            (Side::Merchant, Some(kind)) => matches!(kind, Kind::Payment | Kind::Refund),
-            (_, None) => false,
-        };
-        if has_place {
-            return Ok(());
-        }
-        Err(Error::law(format!("{} item {} has no place in the comparison", self.side.as_str(), self.id(row)))
+    fn has_no_place(&self, row: u32) -> Error {
+        Error::law(format!("{} item {} has no place in the comparison", self.side.as_str(), self.id(row)))
             .expected("a kind of entry with provider and account, or the merchant's payment or refund")
-            .found(self.kind.get(index(row))))
+            .found(self.kind_word(row))
     }
 
-    pub(super) fn rows(&self) -> std::ops::Range<u32> {
-        0..u32::try_from(self.batch.num_rows()).expect("a side has fewer rows than 32 bits count")
+    /// The items of the kinds for which `is` is true, by part.
+    pub(super) fn of_kind(&self, is: impl Fn(Kind) -> bool + Sync) -> Vec<Rows> {
+        self.parts.par_iter().map(|part| part.of_kind(&is)).collect()
     }
 
+    /// The names of all rows, in order.
+    pub(super) fn rows(&self) -> impl Iterator<Item = u32> {
+        row_ids(self.batches)
+    }
+
+    /// Every currency that settles an item, or could.
+    pub(super) fn settled_currencies(&self) -> BTreeSet<&'a str> {
+        self.parts.iter().flat_map(|part| part.settled_currency.words.values).flatten().collect()
+    }
+
+    #[inline]
+    fn at(&self, row: u32) -> (&Part<'a>, usize) {
+        let (part, row) = place(row);
+        (&self.parts[part], row)
+    }
+
+    #[inline]
     pub(super) fn kind(&self, row: u32) -> Kind {
-        let code = self.kind.code(index(row)).expect("kind is never empty");
-        self.kinds[code].expect("checked when the side was read")
+        let (part, row) = self.at(row);
+        part.kind(row)
     }
 
     pub(super) fn kind_word(&self, row: u32) -> &'a str {
-        self.kind.get(index(row))
+        let (part, row) = self.at(row);
+        part.kind.get(row)
     }
 
-    pub(super) fn id(&self, row: u32) -> &'a str {
-        self.id.value(index(row))
+    #[inline]
+    pub(super) fn id(&self, row: u32) -> Id<'a> {
+        let (part, row) = self.at(row);
+        part.id.get(row)
     }
 
     pub(super) fn provider(&self, row: u32) -> Option<&'a str> {
-        self.provider.optional(index(row))
+        let (part, row) = self.at(row);
+        part.provider.words.optional(row)
     }
 
     pub(super) fn account(&self, row: u32) -> Option<&'a str> {
-        self.account.optional(index(row))
+        let (part, row) = self.at(row);
+        part.account.words.optional(row)
     }
 
     pub(super) fn order_id(&self, row: u32) -> Option<&'a str> {
-        text(self.order_id, row)
+        let (part, row) = self.at(row);
+        part.order_id.stated(row)
     }
 
+    #[inline]
     pub(super) fn merchant_reference(&self, row: u32) -> Option<&'a str> {
-        text(self.merchant_reference, row)
+        let (part, row) = self.at(row);
+        part.merchant_reference.stated(row)
     }
 
+    #[inline]
     pub(super) fn provider_reference(&self, row: u32) -> Option<&'a str> {
-        text(self.provider_reference, row)
+        let (part, row) = self.at(row);
+        part.provider_reference.stated(row)
     }
 
     pub(super) fn currency(&self, row: u32) -> &'a str {
-        self.currency.get(index(row))
+        let (part, row) = self.at(row);
+        part.currency.words.get(row)
     }
 
+    /// The number of the currency in the vocabulary.
+    #[inline]
+    pub(super) fn currency_number(&self, row: u32) -> Option<u32> {
+        let (part, row) = self.at(row);
+        part.currency.number(row)
+    }
+
+    #[inline]
     pub(super) fn amount(&self, row: u32) -> Amount {
-        Amount(self.amount.value(index(row)))
+        let (part, row) = self.at(row);
+        part.amount.get(row).expect("amount is never empty")
     }
 
     pub(super) fn thing(&self, row: u32) -> Thing<'a> {
@@ -173,51 +227,163 @@ impl<'a> Items<'a> {
     }
 
     pub(super) fn status(&self, row: u32) -> &'a str {
-        self.status.get(index(row))
+        let (part, row) = self.at(row);
+        part.status.get(row)
     }
 
     pub(super) fn succeeded(&self, row: u32) -> bool {
-        self.status(row) == "succeeded"
+        let (part, row) = self.at(row);
+        part.status(row) == Status::Succeeded
     }
 
     /// Whether the record claims that money moves: a payment that succeeded, a refund that is at least on its way.
+    #[inline]
     pub(super) fn claims_money(&self, row: u32) -> bool {
-        match self.status(row) {
-            "succeeded" => true,
-            "pending" => self.kind(row) == Kind::Refund,
-            _ => false,
+        let (part, row) = self.at(row);
+        match part.status(row) {
+            Status::Succeeded => true,
+            Status::Pending => part.kind(row) == Kind::Refund,
+            Status::Other => false,
         }
     }
 
     /// Microseconds since 1970-01-01 UTC.
     pub(super) fn occurred_at(&self, row: u32) -> i64 {
-        self.occurred_at.value(index(row))
+        let (part, row) = self.at(row);
+        part.occurred_at.get(row).expect("occurred_at is never empty")
+    }
+
+    pub(super) fn charge(&self, row: u32) -> Option<Charge> {
+        let (part, row) = self.at(row);
+        part.charge(row)
     }
 
     pub(super) fn settled_currency(&self, row: u32) -> Option<&'a str> {
-        self.settled_currency.optional(index(row))
-    }
-
-    pub(super) fn gross(&self, row: u32) -> Option<Amount> {
-        read::amount(self.gross, index(row))
-    }
-
-    pub(super) fn fee(&self, row: u32) -> Option<Amount> {
-        read::amount(self.fee, index(row))
+        let (part, row) = self.at(row);
+        part.settled_currency.words.optional(row)
     }
 
     /// Day number of the night that read the item.
+    #[inline]
     pub(super) fn first_seen(&self, row: u32) -> i32 {
-        self.first_seen.value(index(row))
+        let (part, row) = self.at(row);
+        part.first_seen.value(row)
     }
 
     /// Whether its counterpart may still come after the night of day number `night`.
     pub(super) fn is_waiting(&self, row: u32, night: i32) -> bool {
-        night < self.expected_by.value(index(row))
+        let (part, row) = self.at(row);
+        night < part.expected_by.value(row)
     }
 }
 
-fn text(column: &StringArray, row: u32) -> Option<&str> {
-    let row = index(row);
-    column.is_valid(row).then(|| column.value(row)).filter(|text| !text.is_empty())
+impl<'a> Part<'a> {
+    fn of(batch: &'a RecordBatch, vocabulary: &mut Vocabulary<'a>) -> Self {
+        let (kind, status) = (read::words(batch, "kind"), read::words(batch, "status"));
+        let mut numbered = |name| vocabulary.numbered(read::words(batch, name));
+        Self {
+            rows: batch.num_rows(),
+            kinds: kind.values.iter().map(|word| Kind::parse(word.unwrap_or_default())).collect(),
+            kind,
+            id: part::ids(batch, "id"),
+            provider: numbered("provider"),
+            account: numbered("account"),
+            order_id: part::texts(batch, "order_id"),
+            merchant_reference: part::texts(batch, "merchant_reference"),
+            provider_reference: part::texts(batch, "provider_reference"),
+            currency: numbered("currency"),
+            amount: part::amounts(batch, "amount"),
+            statuses: status.values.iter().map(|word| Status::parse(word.unwrap_or_default())).collect(),
+            status,
+            occurred_at: part::instants(batch, "occurred_at"),
+            settled_currency: numbered("settled_currency"),
+            gross: part::amounts(batch, "gross"),
+            fee: part::amounts(batch, "fee"),
+            first_seen: part::dates(batch, "first_seen"),
+            expected_by: part::dates(batch, "expected_by"),
+        }
+    }
+
+    /// How many rows it has.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The first row that has no place on its side.
+    fn without_place(&self, side: Side) -> Option<usize> {
+        let fits = |kind: Option<Kind>| match (side, kind) {
+            (Side::Provider, kind) => kind.is_some(),
+            (Side::Merchant, kind) => matches!(kind, Some(Kind::Payment | Kind::Refund)),
+        };
+        let is_stated =
+            |row| side == Side::Merchant || (self.provider.number(row).is_some() && self.account.number(row).is_some());
+        // The words fit as a rule, and are stated in every row: then no row has to be looked at.
+        let all_stated = side == Side::Merchant || (self.provider.words.is_full() && self.account.words.is_full());
+        if all_stated && self.kind.is_full() && self.kinds.iter().all(|&kind| fits(kind)) {
+            return None;
+        }
+        (0..self.rows).find(|&row| !(fits(self.kind.code(row).and_then(|code| self.kinds[code])) && is_stated(row)))
+    }
+
+    fn of_kind(&self, is: impl Fn(Kind) -> bool) -> Rows {
+        let fits: Vec<bool> = self.kinds.iter().map(|kind| kind.is_some_and(&is)).collect();
+        if fits.iter().all(|&fits| fits) {
+            return Rows::All(self.rows);
+        }
+        if !fits.contains(&true) {
+            return Rows::These(Vec::new());
+        }
+        Rows::All(self.rows).filter(|row| self.kind.code(row).is_some_and(|code| fits[code]))
+    }
+
+    #[inline]
+    fn kind(&self, row: usize) -> Kind {
+        let code = self.kind.code(row).expect("kind is never empty");
+        self.kinds[code].expect("checked when the side was read")
+    }
+
+    /// What the provider charged for a payment, where it says so.
+    #[inline]
+    pub(super) fn charge(&self, row: usize) -> Option<Charge> {
+        if self.kind(row) != Kind::Payment {
+            return None;
+        }
+        let contract = [self.provider.number(row)?, self.account.number(row)?, self.settled_currency.number(row)?];
+        Some(Charge { contract, gross: self.gross.get(row)?, fee: self.fee.get(row)? })
+    }
+
+    /// Adds the amounts of all rows.
+    pub(super) fn tally(&self, tally: &mut Tally) {
+        match (self.amount, self.currency.words.codes) {
+            (Amounts::Narrow(amounts), Codes::Narrow(codes)) if amounts.null_count() == 0 && codes.null_count() == 0 => {
+                // By code first: a part has thousands of rows and few currencies.
+                let mut sums = vec![Sum::default(); self.currency.words.values.len()];
+                for (&amount, &code) in amounts.values().iter().zip(codes.values()) {
+                    let sum = &mut sums[usize::from(code)];
+                    sum.count += 1;
+                    sum.amount.0 += i128::from(amount);
+                }
+                sums.into_iter().enumerate().for_each(|(code, sum)| tally.add_sum(Some(self.currency.numbers[code]), sum));
+            }
+            (amounts, _) => {
+                for row in 0..self.rows {
+                    let amount = amounts.get(row).expect("amount is never empty");
+                    tally.add_sum(self.currency.number(row), Sum { count: 1, amount });
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn status(&self, row: usize) -> Status {
+        self.status.code(row).map_or(Status::Other, |code| self.statuses[code])
+    }
+
+    /// The rows among `rows` that do not say which provider was asked.
+    pub(super) fn without_provider(&self, rows: &Rows) -> Rows {
+        if self.provider.words.is_full() {
+            return Rows::These(Vec::new());
+        }
+        rows.filter(|row| self.provider.words.code(row).is_none())
+    }
 }

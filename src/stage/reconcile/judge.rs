@@ -1,9 +1,14 @@
 //! The verdict on a pair: what it disagrees in, if anything.
 
+use arrow::buffer::BooleanBuffer;
+use rayon::prelude::*;
+
+use super::contracts::Contracts;
 use super::items::{Items, Kind};
 use super::outcome::BreakType;
-use super::{RateCard, Rules, Tolerance};
+use super::{Rules, Tolerance};
 use crate::money::{self, Amount};
+use crate::table::part::place;
 
 /// Something a person must look at: a pair that disagrees, or a row without a pair.
 #[derive(Debug)]
@@ -20,33 +25,87 @@ pub(super) struct Break<'a> {
     pub(super) detail: Option<String>,
 }
 
-/// What entry and record of a pair disagree in: none, or one break with whatever else disagrees in its detail.
-pub(super) fn judge<'a>(
-    provider: &Items<'a>,
-    merchant: &Items<'a>,
-    entry: u32,
-    record: u32,
-    rules: &'a Rules,
-) -> Option<Break<'a>> {
-    let same_currency = provider.currency(entry) == merchant.currency(record);
-    let pair = Pair { provider, merchant, entry, record, same_currency };
-    let findings = [pair.status(), pair.currency(), pair.amount(&rules.tolerances), pair.fee(&rules.rate_cards)];
-    let mut findings = findings.into_iter().flatten();
-    let first = findings.next()?;
-    let others = findings.map(|other| format!("also {}: {}", other.kind.as_str(), other.detail.unwrap_or_default()));
-    let details: Vec<String> = first.detail.clone().into_iter().chain(others).collect();
-    Some(Break { detail: Some(details.join("; ")), ..first })
+/// What is said of a pair.
+pub(super) enum Verdict<'a> {
+    /// It agrees in all.
+    Same,
+    /// Its amounts differ by no more than they may.
+    WithinTolerance,
+    /// It disagrees: one break, with whatever else disagrees in its detail.
+    Break(Break<'a>),
 }
 
-struct Pair<'p, 'a> {
-    provider: &'p Items<'a>,
-    merchant: &'p Items<'a>,
+/// Pairs judged together: a step at a time, so that the memory is asked for many entries at once.
+const BATCH: usize = 256;
+
+/// What pairs are judged by.
+pub(super) struct Judge<'a> {
+    pub(super) provider: &'a Items<'a>,
+    pub(super) merchant: &'a Items<'a>,
+    contracts: &'a Contracts<'a>,
+    pub(super) rules: &'a Rules,
+    /// Whether the fee of an entry is not the contract's, by part and row.
+    wrong_fees: Vec<BooleanBuffer>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(provider: &'a Items<'a>, merchant: &'a Items<'a>, contracts: &'a Contracts<'a>, rules: &'a Rules) -> Self {
+        let wrong_fees = provider.parts.par_iter().map(|part| contracts.wrong_fees(part)).collect();
+        Self { provider, merchant, contracts, rules, wrong_fees }
+    }
+
+    /// The verdict on each pair of entry and record, in order.
+    pub(super) fn verdicts(&self, pairs: &[(u32, u32)], mut each: impl FnMut((u32, u32), Verdict<'a>)) {
+        let Self { provider, merchant, .. } = self;
+        let (mut currencies, mut amounts, mut wrong_fees) = ([None; BATCH], [Amount::ZERO; BATCH], [false; BATCH]);
+        for batch in pairs.chunks(BATCH) {
+            for (currency, &(entry, _)) in currencies.iter_mut().zip(batch) {
+                *currency = provider.currency_number(entry);
+            }
+            for (amount, &(entry, _)) in amounts.iter_mut().zip(batch) {
+                *amount = provider.amount(entry);
+            }
+            for (is_wrong, &(entry, _)) in wrong_fees.iter_mut().zip(batch) {
+                *is_wrong = self.has_wrong_fee(entry);
+            }
+            // Almost every pair agrees.
+            for (((&currency, &amount), &wrong_fee), &(entry, record)) in
+                currencies.iter().zip(&amounts).zip(&wrong_fees).zip(batch)
+            {
+                let same_money = (merchant.currency_number(record), merchant.amount(record)) == (currency, amount);
+                let agrees = same_money && merchant.claims_money(record) && !wrong_fee;
+                each((entry, record), if agrees { Verdict::Same } else { self.verdict(entry, record) });
+            }
+        }
+    }
+
+    fn has_wrong_fee(&self, entry: u32) -> bool {
+        let (part, row) = place(entry);
+        self.wrong_fees[part].value(row)
+    }
+
+    fn verdict(&self, entry: u32, record: u32) -> Verdict<'a> {
+        let Self { provider, merchant, contracts, rules, .. } = *self;
+        let same_currency = provider.currency_number(entry) == merchant.currency_number(record);
+        let pair = Pair { provider, merchant, entry, record, same_currency };
+        let findings = [pair.status(), pair.currency(), pair.amount(&rules.tolerances), pair.fee(contracts)];
+        let mut findings = findings.into_iter().flatten();
+        let Some(first) = findings.next() else { return Verdict::WithinTolerance };
+        let others = findings.map(|other| format!("also {}: {}", other.kind.as_str(), other.detail.unwrap_or_default()));
+        let details: Vec<String> = first.detail.clone().into_iter().chain(others).collect();
+        Verdict::Break(Break { detail: Some(details.join("; ")), ..first })
+    }
+}
+
+struct Pair<'a> {
+    provider: &'a Items<'a>,
+    merchant: &'a Items<'a>,
     entry: u32,
     record: u32,
     same_currency: bool,
 }
 
-impl<'a> Pair<'_, 'a> {
+impl<'a> Pair<'a> {
     /// The provider moved money that the merchant's record does not claim.
     fn status(&self) -> Option<Break<'a>> {
         if self.merchant.claims_money(self.record) {
@@ -78,17 +137,14 @@ impl<'a> Pair<'_, 'a> {
     }
 
     /// A payment's fee against the contract, where there is one.
-    fn fee(&self, cards: &[RateCard]) -> Option<Break<'a>> {
-        if self.provider.kind(self.entry) != Kind::Payment {
+    fn fee(&self, contracts: &Contracts) -> Option<Break<'a>> {
+        let charge = self.provider.charge(self.entry)?;
+        let (card, contracted) = contracts.contracted(charge)?;
+        if charge.fee == contracted {
             return None;
         }
         let currency = self.provider.settled_currency(self.entry)?;
-        let (gross, charged) = (self.provider.gross(self.entry)?, self.provider.fee(self.entry)?);
-        let card = card(cards, self.provider.provider(self.entry)?, self.provider.account(self.entry)?, currency)?;
-        let contracted = gross.percent(card.percent, money::minor_digits(currency), card.rounding) + card.fixed;
-        if charged == contracted {
-            return None;
-        }
+        let (gross, charged) = (charge.gross, charge.fee);
         let detail = format!(
             "contracted {} % of {} plus {} = {}, charged {} {currency}",
             card.percent,
@@ -145,12 +201,4 @@ fn allowed(tolerances: &[Tolerance], currency: &str, amount: Amount) -> Amount {
     let Some(tolerance) = tolerances.iter().find(|tolerance| tolerance.currency == currency) else { return Amount::ZERO };
     let relative = amount.abs().percent(tolerance.percent, money::minor_digits(currency), money::Rounding::Down);
     relative.max(tolerance.absolute)
-}
-
-/// The contract for an account: the one of this currency before the one for any.
-fn card<'r>(cards: &'r [RateCard], provider: &str, account: &str, currency: &str) -> Option<&'r RateCard> {
-    let of_account = || cards.iter().filter(|card| card.provider == provider && card.account == account);
-    of_account()
-        .find(|card| card.currency.as_deref() == Some(currency))
-        .or_else(|| of_account().find(|card| card.currency.is_none()))
 }

@@ -2,36 +2,41 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 
 use super::items::{Items, Side};
-use super::keyed::{self, Keys, index};
+use super::keyed::{self, Keys};
+use super::order::Order;
 use super::outcome::{BreakType, Outcome};
 use super::rollforward::{Described, Key, Sum};
+use super::vocabulary::Vocabulary;
 use super::{Night, Reconciled};
 use crate::error::{Error, Result};
 use crate::money::Amount;
+use crate::table::part::{amounts_of, row_id};
 use crate::table::read;
-
-/// Items by currency: how many, and the sum of their amounts.
-type Tally<'t> = BTreeMap<&'t str, Sum>;
+use crate::table::sheet::{Pick, Sheet};
 
 /// Law 3 begins with the input: an item that comes in twice could be consumed twice.
 pub(super) fn each_id_once(items: &Items) -> Result<()> {
-    // An attempt and a refund of the merchant may share an identifier; entries never do.
-    let key: &[&str] = match items.side {
-        Side::Provider => &["id"],
-        Side::Merchant => &["kind", "id"],
-    };
-    let Some((row, _)) = keyed::repeated(&Keys::of(items.batch, key)) else { return Ok(()) };
+    once(items, &["id"])
+}
+
+/// The same for records: an attempt and a refund may share an identifier; entries never do.
+pub(super) fn each_record_once(items: &Items, order: &Order) -> Result<()> {
+    if order.is_strict() { Ok(()) } else { once(items, &["kind", "id"]) }
+}
+
+fn once(items: &Items, key: &[&str]) -> Result<()> {
+    let Some((row, _)) = keyed::repeated(&Keys::of(items.batches, key)) else { return Ok(()) };
     Err(Error::law(format!("{} {} {} comes in twice", items.side.as_str(), items.kind_word(row), items.id(row))))
 }
 
 /// Laws 1, 3 and 6, on what was made of a night.
-pub(super) fn check(night: &Night, reconciled: &Reconciled) -> Result<()> {
+pub(super) fn check(night: &Night, reconciled: &Reconciled, vocabulary: &Vocabulary) -> Result<()> {
     let (provider, merchant) = rayon::join(
-        || conserved(night.provider, night, reconciled, &reconciled.provider_outcomes, "provider_amount"),
-        || conserved(night.merchant, night, reconciled, &reconciled.merchant_outcomes, "merchant_amount"),
+        || conserved(night.provider, night, reconciled, vocabulary),
+        || conserved(night.merchant, night, reconciled, vocabulary),
     );
     provider.and(merchant)?;
     rolls_forward(&reconciled.breaks, &reconciled.rollforward)
@@ -39,18 +44,23 @@ pub(super) fn check(night: &Night, reconciled: &Reconciled) -> Result<()> {
 
 /// Conservation: what came in on a side is what is in `matches`, `open_items`, the breaks that consumed an item, and
 /// the exclusions, in number and in amount of each currency.
-fn conserved(items: &Items, night: &Night, tables: &Reconciled, outcomes: &[Outcome], matched: &str) -> Result<()> {
-    let mut came_in = Tally::new();
-    let mut ended = Tally::new();
-    for row in items.rows() {
-        came_in.entry(items.currency(row)).or_default().add(items.amount(row));
-        if let Outcome::Excluded(_) = outcomes[index(row)] {
-            ended.entry(items.currency(row)).or_default().add(items.amount(row));
-        }
+fn conserved(items: &Items, night: &Night, tables: &Reconciled, vocabulary: &Vocabulary) -> Result<()> {
+    let outcomes = match items.side {
+        Side::Provider => &tables.provider_outcomes,
+        Side::Merchant => &tables.merchant_outcomes,
+    };
+    let (mut came_in, mut ended) = (Tally::new(vocabulary), Tally::new(vocabulary));
+    items.parts.iter().for_each(|part| part.tally(&mut came_in));
+    for (part, outcomes) in outcomes.iter().enumerate() {
+        let excluded = outcomes.iter().enumerate().filter(|(_, outcome)| matches!(outcome, Outcome::Excluded(_)));
+        excluded.for_each(|(row, _)| ended.add(items, row_id(part, row)));
     }
-    tally(&mut ended, &tables.matches, matched, |_| true);
-    let side = read::words(&tables.open_items, "side");
-    tally(&mut ended, &tables.open_items, "amount", |row| side.get(row) == items.side.as_str());
+    matched(night.merchant, &tables.matches, items.side, &mut ended);
+    let (open_items, side) = (&tables.open_items, read::words(&tables.open_items, "side"));
+    let (currency, amount) = (read::words(open_items, "currency"), read::amounts(open_items, "amount"));
+    for row in (0..open_items.num_rows()).filter(|&row| side.get(row) == items.side.as_str()) {
+        ended.add_to(vocabulary.find(currency.get(row)), Amount(amount.value(row)));
+    }
     for found in &night.breaks {
         let row = match items.side {
             Side::Provider => found.entry,
@@ -59,25 +69,71 @@ fn conserved(items: &Items, night: &Night, tables: &Reconciled, outcomes: &[Outc
         let alone = found.entry.is_none() || found.record.is_none();
         let is_open_item = alone && BreakType::is_missing(found.kind.as_str());
         if let Some(row) = row.filter(|_| !is_open_item) {
-            ended.entry(items.currency(row)).or_default().add(items.amount(row));
+            ended.add(items, row);
         }
     }
     if came_in == ended {
         return Ok(());
     }
-    Err(Error::law(format!("the items of the {} do not tie", items.side.as_str())).expected(text(&came_in)).found(text(&ended)))
+    Err(Error::law(format!("the items of the {} do not tie", items.side.as_str()))
+        .expected(came_in.text(vocabulary))
+        .found(ended.text(vocabulary)))
 }
 
-fn tally<'t>(tally: &mut Tally<'t>, table: &'t RecordBatch, amount: &str, counts: impl Fn(usize) -> bool) {
-    let (currency, amount) = (read::words(table, "currency"), read::amounts(table, amount));
-    for row in (0..table.num_rows()).filter(|&row| counts(row)) {
-        tally.entry(currency.get(row)).or_default().add(Amount(amount.value(row)));
+/// Adds what the table `matches` says of a side: of the merchant the amounts, of the provider the amounts and the
+/// differences. Both are there in the order of the records, whose rows the table names.
+fn matched(merchant: &Items, matches: &Sheet, side: Side, ended: &mut Tally) {
+    let Pick::Rows(records) = &matches.column("merchant_amount").rows else { unreachable!("it is picked from records") };
+    records.iter().for_each(|&record| ended.add(merchant, record));
+    if side == Side::Merchant {
+        return;
+    }
+    let mut records = records.iter();
+    for part in &matches.column("difference").parts {
+        let differences = amounts_of(part);
+        for (row, &record) in (0..part.len()).zip(records.by_ref()) {
+            let amount = differences.get(row).expect("a difference is never empty");
+            if amount != Amount::ZERO {
+                ended.add_sum(merchant.currency_number(record), Sum { count: 0, amount });
+            }
+        }
     }
 }
 
-fn text(tally: &Tally) -> String {
-    let sums = tally.iter().map(|(currency, sum)| format!("{} items of {} {currency}", sum.count, sum.amount));
-    sums.collect::<Vec<_>>().join(", ")
+/// Items by the number of their currency: how many, and the sum of their amounts.
+#[derive(PartialEq, Eq)]
+pub(super) struct Tally(Vec<Sum>);
+
+impl Tally {
+    fn new(vocabulary: &Vocabulary) -> Self {
+        // The last is for what has no currency, or one that no item has.
+        Self(vec![Sum::default(); vocabulary.len() + 1])
+    }
+
+    #[inline]
+    fn add(&mut self, items: &Items, row: u32) {
+        self.add_to(items.currency_number(row), items.amount(row));
+    }
+
+    fn add_to(&mut self, currency: Option<u32>, amount: Amount) {
+        self.add_sum(currency, Sum { count: 1, amount });
+    }
+
+    /// Adds so many items of a currency with that sum of amounts.
+    #[inline]
+    pub(super) fn add_sum(&mut self, currency: Option<u32>, of: Sum) {
+        let none = self.0.len() - 1;
+        let sum = &mut self.0[currency.map_or(none, |currency| currency as usize)];
+        sum.count += of.count;
+        sum.amount += of.amount;
+    }
+
+    fn text(&self, vocabulary: &Vocabulary) -> String {
+        let words = vocabulary.words().iter().copied().chain(["without currency"]);
+        let stated = self.0.iter().zip(words).filter(|(sum, _)| **sum != Sum::default());
+        let sums = stated.map(|(sum, currency)| format!("{} items of {} {currency}", sum.count, sum.amount));
+        sums.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The closing of every line is what stands in `breaks`, and nothing stands there without a line.

@@ -1,8 +1,10 @@
 //! The passes: in which order, and by which keys, entries and records may find each other.
 
+use std::borrow::Cow;
+
 use super::candidates::{Claims, resolve};
 use super::items::{Items, Kind};
-use super::keyed::{self, Keys};
+use super::keyed::{self, Keys, Rows};
 
 /// Every pass, in order; each takes what the ones before left open. A new pass is one line.
 pub(super) static PASSES: [Pass; 7] = [
@@ -42,8 +44,8 @@ pub fn pass_rules() -> impl Iterator<Item = PassRule> {
 pub(super) struct Pass {
     /// The word in column `pass`: what has to be equal.
     pub(super) name: &'static str,
-    kind: Kind,
-    keys: &'static [&'static str],
+    pub(super) kind: Kind,
+    pub(super) keys: &'static [&'static str],
     /// Only records that do not say which provider was asked.
     without_provider: bool,
 }
@@ -62,30 +64,24 @@ impl Pass {
         self
     }
 
-    /// What this pass takes of the items still open.
-    pub(super) fn claims(
-        &self,
-        provider: &Items,
-        merchant: &Items,
-        provider_open: impl Fn(u32) -> bool,
-        merchant_open: impl Fn(u32) -> bool,
-    ) -> Vec<Claims> {
-        let entries: Vec<bool> = provider.rows().map(|row| provider.kind(row) == self.kind && provider_open(row)).collect();
-        let records: Vec<bool> = merchant
-            .rows()
-            .map(|row| {
-                merchant.kind(row) == self.kind
-                    && merchant_open(row)
-                    && (!self.without_provider || merchant.provider(row).is_none())
-            })
-            .collect();
-        if !entries.contains(&true) || !records.contains(&true) {
+    /// What this pass takes of the items of its kind that are still open, by part. The keys of its pairs are still to
+    /// be compared.
+    pub(super) fn claims(&self, provider: &Items, entries: &[Rows], merchant: &Items, records: &[Rows]) -> Vec<Claims> {
+        let records: Cow<[Rows]> = if self.without_provider {
+            merchant.parts.iter().zip(records).map(|(part, rows)| part.without_provider(rows)).collect()
+        } else {
+            records.into()
+        };
+        if entries.iter().all(Rows::is_empty) || records.iter().all(Rows::is_empty) {
             return Vec::new();
         }
-        let entries = Keys::of(provider.batch, self.keys).only(entries);
-        let records = Keys::of(merchant.batch, self.keys).only(records);
-        keyed::groups(&entries, &records, |claims: &mut Claims, entries, records| {
-            resolve(provider, merchant, entries, records, claims);
-        })
+        let entries = Keys::of(provider.batches, self.keys).only(entries);
+        let records = Keys::of(merchant.batches, self.keys).only(&records);
+        keyed::candidates(
+            &entries,
+            &records,
+            |claims: &mut Claims, alone| claims.pairs.extend_from_slice(alone),
+            |claims, entries, records| resolve(provider, merchant, entries, records, claims),
+        )
     }
 }

@@ -1,0 +1,133 @@
+//! The keys of cells: all that is asked of orders and of attempts, in one number each.
+
+use arrow::array::RecordBatch;
+use arrow::compute::{max, min};
+
+use super::attempts::Attempts;
+use super::fate::Fate;
+use super::orders::Orders;
+use super::pack::Packing;
+use super::tally::Cell;
+use crate::error::Result;
+use crate::table::build::count;
+use crate::table::part::{Instants, instants};
+
+/// What a cell of orders has in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OrderKey {
+    /// When they were created, in hours since 1970-01-01 UTC.
+    pub(super) hour: i64,
+    /// The number of what their first attempts say.
+    pub(super) of_attempt: u32,
+    /// The number of what they say themselves.
+    pub(super) of_order: u32,
+    /// The number of what became of them.
+    pub(super) fate: u32,
+    /// Whether they had their time.
+    pub(super) mature: bool,
+}
+
+impl OrderKey {
+    /// The instant their hour begins, in microseconds.
+    pub(super) fn begins(self) -> i64 {
+        self.hour * MICROSECONDS_AN_HOUR
+    }
+}
+
+const MICROSECONDS_AN_HOUR: i64 = 3_600_000_000;
+
+/// The hour of an instant.
+pub(super) fn hour(instant: i64) -> i64 {
+    instant.div_euclid(MICROSECONDS_AN_HOUR)
+}
+
+/// The keys of cells of orders, in order of hour, then of what first attempts say, then of what orders say.
+#[derive(Clone, Copy)]
+pub(super) struct OrderKeys {
+    packing: Packing<5>,
+    first_hour: i64,
+}
+
+impl OrderKeys {
+    /// Keys for the orders of `parts`.
+    pub(super) fn of(parts: &[RecordBatch], attempts: &Attempts, orders: &Orders) -> Result<Self> {
+        let created: Vec<Instants> = parts.iter().map(|part| instants(part, "created_at")).collect();
+        let bounds = created.iter().filter_map(|created| match created {
+            Instants::Plain(created) => Some((hour(min(created)?), hour(max(created)?))),
+            Instants::Nothing => None,
+        });
+        let (first, last) = bounds.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).unwrap_or_default();
+        let hours = last.abs_diff(first) + 1;
+        let sizes = [hours, size(&attempts.dimensions), size(&orders.dimensions), u64::from(Fate::CODES), 2];
+        Ok(Self { packing: Packing::of(sizes)?, first_hour: first })
+    }
+
+    /// A key as a number.
+    pub(super) fn pack(&self, key: OrderKey) -> u64 {
+        let OrderKey { hour, of_attempt, of_order, fate, mature } = key;
+        let hour = hour.abs_diff(self.first_hour);
+        self.packing.pack([hour, of_attempt.into(), of_order.into(), fate.into(), mature.into()])
+    }
+
+    /// The key of a cell.
+    pub(super) fn read(&self, cell: &Cell) -> OrderKey {
+        let [hour, of_attempt, of_order, fate, mature] = self.packing.unpack(cell.key);
+        let hour = self.first_hour.saturating_add_unsigned(hour);
+        OrderKey { hour, of_attempt: short(of_attempt), of_order: short(of_order), fate: short(fate), mature: mature == 1 }
+    }
+
+    /// The key of cells like this, whatever their hour.
+    pub(super) fn of_any_hour(&self, cell: &Cell) -> u64 {
+        let [_, rest @ ..] = self.packing.unpack(cell.key);
+        let [of_attempt, of_order, fate, mature] = rest;
+        self.packing.pack([0, of_attempt, of_order, fate, mature])
+    }
+
+    /// What cells have in common that are of one hour and the same dimensions.
+    pub(super) fn place(&self, cell: &Cell) -> u64 {
+        self.packing.first(cell.key, 3)
+    }
+}
+
+/// What a cell of attempts has in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AttemptKey {
+    /// The number of what they say in the columns they are grouped by.
+    pub(super) group: u32,
+    /// The number of what their orders say.
+    pub(super) of_order: u32,
+    /// Whether the order succeeded later.
+    pub(super) recovered: bool,
+}
+
+/// The keys of cells of attempts.
+#[derive(Clone, Copy)]
+pub(super) struct AttemptKeys {
+    packing: Packing<3>,
+}
+
+impl AttemptKeys {
+    /// Keys for these attempts of these orders.
+    pub(super) fn of(attempts: &Attempts, orders: &Orders) -> Result<Self> {
+        Ok(Self { packing: Packing::of([size(&attempts.groups), size(&orders.dimensions), 2])? })
+    }
+
+    /// A key as a number.
+    pub(super) fn pack(&self, key: AttemptKey) -> u64 {
+        self.packing.pack([key.group.into(), key.of_order.into(), key.recovered.into()])
+    }
+
+    /// The key of a cell.
+    pub(super) fn read(&self, cell: &Cell) -> AttemptKey {
+        let [group, of_order, recovered] = self.packing.unpack(cell.key);
+        AttemptKey { group: short(group), of_order: short(of_order), recovered: recovered == 1 }
+    }
+}
+
+fn size<T>(numbered: &[T]) -> u64 {
+    count(numbered.len()).unsigned_abs()
+}
+
+fn short(number: u64) -> u32 {
+    u32::try_from(number).expect("what was packed had 32 bits")
+}

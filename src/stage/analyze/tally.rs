@@ -1,0 +1,88 @@
+//! Millions of rows to thousands of cells: those with one key are counted, and their amounts summed.
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::Result;
+
+/// Rows with one key. A cell does not straddle two lines of the cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+pub(super) struct Cell {
+    /// All they are grouped by.
+    pub(super) key: u64,
+    /// How many: a row's name has 32 bits.
+    pub(super) rows: u32,
+    /// How many attempts they have.
+    pub(super) attempts: u32,
+    /// Their amounts summed, in units of an amount.
+    pub(super) amount: i128,
+}
+
+/// Cells by key.
+///
+/// There are more cells than the cache of a core holds. Rows are therefore added a batch at a time: what the next ones
+/// need from memory is then under way while the one before is added.
+#[derive(Default)]
+pub(super) struct Tally {
+    cells: HashTable<Cell>,
+    batch: Vec<Cell>,
+}
+
+const BATCH: usize = 256;
+
+impl Tally {
+    /// Adds to the cell of the same key.
+    pub(super) fn add(&mut self, cell: Cell) {
+        self.batch.push(cell);
+        if self.batch.len() == BATCH {
+            self.settle();
+        }
+    }
+
+    /// The cells, by key.
+    pub(super) fn sorted(mut self) -> Vec<Cell> {
+        self.settle();
+        let mut cells: Vec<Cell> = self.cells.into_iter().collect();
+        cells.sort_unstable_by_key(|cell| cell.key);
+        cells
+    }
+
+    fn settle(&mut self) {
+        let hash = |cell: &Cell| xxh3_64(&cell.key.to_le_bytes());
+        for cell in self.batch.drain(..) {
+            match self.cells.entry(hash(&cell), |held| held.key == cell.key, hash) {
+                Entry::Vacant(free) => drop(free.insert(cell)),
+                Entry::Occupied(mut held) => {
+                    let held = held.get_mut();
+                    held.rows += cell.rows;
+                    held.attempts += cell.attempts;
+                    held.amount += cell.amount;
+                }
+            }
+        }
+    }
+
+    fn and(mut self, mut other: Self) -> Self {
+        if self.cells.len() < other.cells.len() {
+            return other.and(self);
+        }
+        other.settle();
+        other.cells.into_iter().for_each(|cell| self.add(cell));
+        self
+    }
+}
+
+/// The cells of that many parts, by key: `each` adds the rows of one part. Sums are exact, so it does not matter that threads
+/// share the parts out.
+pub(super) fn tally(parts: usize, each: impl Fn(&mut Tally, usize) -> Result<()> + Sync) -> Result<Vec<Cell>> {
+    let size = parts.div_ceil(rayon::current_num_threads()).max(1);
+    let shares = (0..parts).into_par_iter().chunks(size).map(|parts| {
+        let mut tally = Tally::default();
+        parts.into_iter().try_for_each(|part| each(&mut tally, part))?;
+        Ok(tally)
+    });
+    Ok(shares.try_reduce(Tally::default, |one, other| Ok(one.and(other)))?.sorted())
+}
