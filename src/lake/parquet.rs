@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,12 +35,13 @@ use sha2::{Digest, Sha256};
 
 use self::column::Column;
 use self::pages::Chunk;
+use self::parts::Visits;
 use super::manifest::hex;
 use super::{durable, order};
 use crate::error::{Error, Exit, Result};
 use crate::money::Amount;
 use crate::table::column::{Table, Type};
-use crate::table::sheet::Sheet;
+use crate::table::sheet::{Pick, Picked, Sheet};
 
 /// How a file is divided: in fixed numbers, or the bytes would depend on the machine. What is published is divided
 /// one way; tests divide less into more.
@@ -145,7 +147,11 @@ fn encode(
     let mut sums = vec![Amount::ZERO; columns.len()];
     for start in (0..sheet.rows).step_by(division.group) {
         let rows = start..sheet.rows.min(start + division.group);
-        let encoded = columns.par_iter().with_max_len(1).map(|column| column.encode(rows.clone(), division));
+        let visits = visits(&sheet.columns, &rows, division.page);
+        let encoded = columns.par_iter().zip(&sheet.columns).with_max_len(1).map(|(column, picked)| {
+            let visits = visits.iter().find(|(names, _)| is_picked_by(picked, names));
+            column.encode(rows.clone(), division, visits.map(|(_, visits)| visits))
+        });
         let encoded: Vec<(Chunk, i128)> = encoded.collect::<std::result::Result<_, _>>()?;
         assert!(encoded[key].0.is_ascending, "table {}: the rows come ordered by their key", sheet.table.name);
         let mut group = writer.next_row_group()?;
@@ -156,6 +162,23 @@ fn encode(
         group.close()?;
     }
     Ok((writer.into_inner()?, sums))
+}
+
+/// The order to visit `rows` in, for each list of names. Most columns of a table are picked by the same.
+fn visits<'a>(columns: &'a [Picked], rows: &Range<usize>, page: usize) -> Vec<(&'a Arc<Vec<u32>>, Visits)> {
+    let mut visits: Vec<(&Arc<Vec<u32>>, Visits)> = Vec::new();
+    for picked in columns {
+        if let Pick::Rows(names) = &picked.rows
+            && !visits.iter().any(|(known, _)| Arc::ptr_eq(known, names))
+        {
+            visits.push((names, Visits::new(names, rows.clone(), page)));
+        }
+    }
+    visits
+}
+
+fn is_picked_by(picked: &Picked, names: &Arc<Vec<u32>>) -> bool {
+    matches!(&picked.rows, Pick::Rows(rows) if Arc::ptr_eq(rows, names))
 }
 
 fn properties(table: &Table, night: NaiveDate, version: &str) -> WriterPropertiesPtr {
@@ -251,23 +274,37 @@ struct HashingFile {
     file: File,
     hash: Sha256,
     bytes: u64,
+    /// Bytes not yet hashed and written: the writer's pieces are small.
+    waiting: Vec<u8>,
 }
 
 impl HashingFile {
+    const WAITING: usize = 256 * 1024;
+
     fn new(file: File) -> Self {
-        Self { file, hash: Sha256::new(), bytes: 0 }
+        Self { file, hash: Sha256::new(), bytes: 0, waiting: Vec::with_capacity(Self::WAITING) }
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        self.hash.update(&self.waiting);
+        self.file.write_all(&self.waiting)?;
+        self.waiting.clear();
+        Ok(())
     }
 }
 
 impl Write for HashingFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(buffer)?;
-        self.hash.update(&buffer[..count]);
-        self.bytes += count as u64;
-        Ok(count)
+        if self.waiting.len() + buffer.len() > Self::WAITING {
+            self.pass_on()?;
+        }
+        self.waiting.extend_from_slice(buffer);
+        self.bytes += buffer.len() as u64;
+        Ok(buffer.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.pass_on()?;
         self.file.flush()
     }
 }

@@ -23,7 +23,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::dictionary::{Lexicon, Number, Numbers, Words};
 use super::pages::{Bounds, Chunk, Pages};
-use super::parts::{Codes, Flags, Identities, Lane, Parts, Utf8};
+use super::parts::{Codes, Flags, Identities, Lane, Parts, Utf8, Visits};
 use super::texts::{Text, Texts};
 use super::{Division, delta, runs};
 use crate::table::column::{self, RATE_SCALE, Type};
@@ -52,14 +52,16 @@ enum Values<'a> {
 }
 
 /// The parts of a column in one type, beside those that hold nothing.
-pub(super) fn alike<'a>(picked: &'a Picked, kind: Type) -> Cow<'a, [ArrayRef]> {
-    let mut types = picked.parts.iter().map(|part| part.data_type()).filter(|of| **of != DataType::Null);
+pub(super) fn alike(picked: &Picked, kind: Type) -> Cow<'_, [ArrayRef]> {
+    let mut types = picked.parts.iter().map(Array::data_type).filter(|of| **of != DataType::Null);
     let first = types.next();
     let is_known = match (kind, first) {
-        (_, None) | (Type::Text, Some(DataType::FixedSizeBinary(16))) => true,
+        (_, None)
+        | (Type::Text, Some(DataType::FixedSizeBinary(16)))
+        | (Type::Amount, Some(DataType::Decimal64(_, 8)))
+        | (Type::Rate, Some(DataType::Decimal64(_, RATE_SCALE)))
+        | (Type::Count, Some(DataType::UInt32)) => true,
         (Type::Word, Some(DataType::Dictionary(codes, _))) => **codes == DataType::UInt16 || **codes == DataType::Int32,
-        (Type::Amount, Some(DataType::Decimal64(_, 8))) | (Type::Rate, Some(DataType::Decimal64(_, RATE_SCALE))) => true,
-        (Type::Count, Some(DataType::UInt32)) => true,
         (_, Some(other)) => *other == kind.published(),
     };
     if is_known && types.all(|other| Some(other) == first) {
@@ -73,7 +75,7 @@ pub(super) fn alike<'a>(picked: &'a Picked, kind: Type) -> Cow<'a, [ArrayRef]> {
 impl<'a> Column<'a> {
     /// The column `picked`, whose parts are `parts`, all alike.
     pub(super) fn new(column: &'static column::Column, stored: ColumnDescPtr, picked: &'a Picked, parts: &'a [ArrayRef]) -> Self {
-        let of = parts.iter().map(|part| part.data_type()).find(|of| **of != DataType::Null);
+        let of = parts.iter().map(Array::data_type).find(|of| **of != DataType::Null);
         let values = match (column.kind, of) {
             (Type::Text, Some(DataType::FixedSizeBinary(_))) => Values::Identities(Parts::new(picked, parts, |part| {
                 Identities(part.as_fixed_size_binary().value_data().as_chunks().0)
@@ -124,12 +126,13 @@ impl<'a> Column<'a> {
     }
 
     /// The rows `rows`, encoded; and the sum of their amounts.
-    pub(super) fn encode(&self, rows: Range<usize>, division: Division) -> Result<(Chunk, i128)> {
+    pub(super) fn encode(&self, rows: Range<usize>, division: Division, visits: Option<&Visits>) -> Result<(Chunk, i128)> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut making = Making {
                 column: self,
                 rows,
                 division,
+                visits,
                 pages: Pages::new(self.stored.clone()),
                 sum: 0,
                 begins_alike: None,
@@ -196,6 +199,7 @@ struct Making<'m, 'a> {
     column: &'m Column<'a>,
     rows: Range<usize>,
     division: Division,
+    visits: Option<&'m Visits>,
     pages: Pages,
     sum: i128,
     /// Whether texts begin as the one before does, once one page was seen.
@@ -205,10 +209,8 @@ struct Making<'m, 'a> {
 
 impl<'a> Making<'_, 'a> {
     fn texts(&mut self, parts: &Parts<'a, Utf8<'a>>) -> Result<Option<usize>> {
-        let mut texts: Vec<Text<'_>> = Vec::new();
         for page in self.page_rows() {
-            parts.gather(page.clone(), &mut texts, &mut self.scratch.held);
-            self.scratch.texts.set(&texts);
+            parts.gather_texts(&page, self.visits, &mut self.scratch.texts, &mut self.scratch.held);
             self.text_page(page.len())?;
         }
         Ok(None)
@@ -217,8 +219,8 @@ impl<'a> Making<'_, 'a> {
     fn identities(&mut self, parts: &Parts<'a, Identities<'a>>) -> Result<Option<usize>> {
         let mut numbers: Vec<u128> = Vec::new();
         for page in self.page_rows() {
-            parts.gather(page.clone(), &mut numbers, &mut self.scratch.held);
-            self.scratch.texts.set_all(numbers.iter().map(|&number| Identity::from_number(number).digits()));
+            parts.gather(&page, self.visits, &mut numbers, &mut self.scratch.held);
+            self.scratch.texts.set(numbers.iter().map(|&number| Identity::from_number(number).digits()));
             self.text_page(page.len())?;
         }
         Ok(None)
@@ -257,7 +259,7 @@ impl<'a> Making<'_, 'a> {
                 entries.clear();
                 entries.resize(page.len(), 0);
             } else {
-                parts.gather(page.clone(), &mut entries, &mut self.scratch.held);
+                parts.gather(&page, self.visits, &mut entries, &mut self.scratch.held);
             }
             if dictionary.words().len() <= most {
                 dictionary.encode(&entries, &mut self.scratch.codes);
@@ -266,8 +268,12 @@ impl<'a> Making<'_, 'a> {
                 let bounds = dictionary.bounds().map(|(least, greatest)| (least.to_vec(), greatest.to_vec()));
                 self.code_page(page.len(), entries.len(), dictionary.words().len(), bounds)?;
             } else {
-                let texts: Vec<Text<'_>> = entries.iter().map(|&entry| lexicon.text(entry).into()).collect();
-                self.scratch.texts.set(&texts);
+                let texts = &mut self.scratch.texts;
+                texts.begin(entries.len());
+                for (number, &entry) in entries.iter().enumerate() {
+                    let text = lexicon.text(entry);
+                    texts.put(number, Text::new(text, text.len()));
+                }
                 self.text_page(page.len())?;
             }
         }
@@ -286,7 +292,7 @@ impl<'a> Making<'_, 'a> {
         let mut dictionary = stored.may_repeat.then(Numbers::<N>::new);
         let mut repeats = dictionary.is_some();
         for page in self.page_rows() {
-            parts.gather(page.clone(), &mut numbers, &mut self.scratch.held);
+            parts.gather(&page, self.visits, &mut numbers, &mut self.scratch.held);
             if self.column.column.kind == Type::Amount {
                 self.sum += numbers.iter().map(|number| number.wide()).sum::<i128>();
             }
@@ -306,10 +312,12 @@ impl<'a> Making<'_, 'a> {
                     self.begin(page.len(), numbers.len());
                     let body = &mut self.scratch.body;
                     let encoding = if stored.differs {
-                        delta::encode(&numbers, N::narrow, body);
+                        delta::encode(&numbers, narrow, body);
                         Encoding::DELTA_BINARY_PACKED
                     } else {
-                        numbers.iter().for_each(|&number| stored.append(number, body));
+                        for &number in &numbers {
+                            stored.append(number, body);
+                        }
                         Encoding::PLAIN
                     };
                     self.pages.add(body, encoding, page.len(), page.len() - numbers.len(), bounds)?;
@@ -326,9 +334,9 @@ impl<'a> Making<'_, 'a> {
     fn ratios(&mut self, parts: &Parts<'a, &'a [f64]>) -> Result<Option<usize>> {
         let mut ratios: Vec<f64> = Vec::new();
         for page in self.page_rows() {
-            parts.gather(page.clone(), &mut ratios, &mut self.scratch.held);
+            parts.gather(&page, self.visits, &mut ratios, &mut self.scratch.held);
             self.begin(page.len(), ratios.len());
-            ratios.iter().for_each(|ratio| self.scratch.body.extend_from_slice(&ratio.to_le_bytes()));
+            self.scratch.body.extend(ratios.iter().flat_map(|ratio| ratio.to_le_bytes()));
             let least = ratios.iter().copied().fold(f64::NAN, f64::min);
             let greatest = ratios.iter().copied().fold(f64::NAN, f64::max);
             // Zero has two signs: a bound is on the outer side of both.
@@ -343,7 +351,7 @@ impl<'a> Making<'_, 'a> {
     fn flags(&mut self, parts: &Parts<'a, Flags<'a>>) -> Result<Option<usize>> {
         let mut flags: Vec<bool> = Vec::new();
         for page in self.page_rows() {
-            parts.gather(page.clone(), &mut flags, &mut self.scratch.held);
+            parts.gather(&page, self.visits, &mut flags, &mut self.scratch.held);
             self.begin(page.len(), flags.len());
             let byte = |flags: &[bool]| flags.iter().rev().fold(0, |byte, &flag| byte << 1 | u8::from(flag));
             self.scratch.body.extend(flags.chunks(8).map(byte));
@@ -416,9 +424,13 @@ impl Stored {
         if self.is_decimal {
             out.extend_from_slice(&number.wide().to_be_bytes()[16 - self.bytes..]);
         } else {
-            out.extend_from_slice(&number.narrow().to_le_bytes()[..self.bytes]);
+            out.extend_from_slice(&narrow(number).to_le_bytes()[..self.bytes]);
         }
     }
+}
+
+fn narrow<N: Number>(number: N) -> i64 {
+    number.narrow().expect("only amounts and rates are wider")
 }
 
 fn number_bounds<N: Number>(numbers: &[N], stored: Stored) -> Option<Bounds> {

@@ -11,8 +11,8 @@ pub(super) trait Number: Copy + Default + Ord {
     fn mixed(self) -> u64;
     /// The number as the widest.
     fn wide(self) -> i128;
-    /// The number as a field of 64 bits.
-    fn narrow(self) -> i64;
+    /// The number in 64 bits, if it fits.
+    fn narrow(self) -> Option<i64>;
 }
 
 /// Odd, and its bits without a pattern: the golden ratio.
@@ -28,37 +28,49 @@ impl Number for i64 {
         self.into()
     }
 
-    fn narrow(self) -> i64 {
-        self
+    #[inline]
+    fn narrow(self) -> Option<i64> {
+        Some(self)
     }
 }
 
 impl Number for i128 {
     #[inline]
     fn mixed(self) -> u64 {
-        let [low, high] = [self as u64, (self >> 64) as u64];
-        (low ^ high.rotate_left(32)).wrapping_mul(MIXER)
+        let bytes = self.to_le_bytes();
+        let (halves, _) = bytes.as_chunks::<8>();
+        (u64::from_le_bytes(halves[0]) ^ u64::from_le_bytes(halves[1]).rotate_left(32)).wrapping_mul(MIXER)
     }
 
     fn wide(self) -> i128 {
         self
     }
 
-    fn narrow(self) -> i64 {
-        i64::try_from(self).expect("a number of 64 bits")
+    #[inline]
+    fn narrow(self) -> Option<i64> {
+        i64::try_from(self).ok()
     }
 }
 
+/// What most numbers are whole multiples of: seconds in microseconds, hundredths in hundred-millionths.
+const UNIT: i64 = 1_000_000;
+/// How many multiples are found by place instead of by hash.
+const NEAR: usize = 1 << 19;
+
 /// A dictionary of numbers.
 pub(super) struct Numbers<N> {
-    /// The codes by hash, in open hashing; a power of two of them, at most a quarter used.
+    /// One more than the codes of the multiples from `nearest` on.
+    near: Vec<u32>,
+    nearest: i64,
+    /// The codes by hash, in open hashing; a power of two of them, of which less than half are used.
     slots: Vec<u32>,
+    far: usize,
     values: Vec<N>,
 }
 
 impl<N: Number> Numbers<N> {
     pub(super) fn new() -> Self {
-        Self { slots: vec![UNUSED; 1024], values: Vec::new() }
+        Self { near: vec![0; NEAR], nearest: 0, slots: vec![UNUSED; 1024], far: 0, values: Vec::new() }
     }
 
     /// Every number there is a code of, in order of codes.
@@ -69,20 +81,30 @@ impl<N: Number> Numbers<N> {
     /// The codes of `numbers`.
     pub(super) fn encode(&mut self, numbers: &[N], codes: &mut Vec<u32>) {
         codes.clear();
-        codes.reserve(numbers.len());
         let Some(&first) = numbers.first() else { return };
+        if self.values.is_empty() {
+            let middle = first.narrow().unwrap_or_default() / UNIT;
+            self.nearest = middle - i64::try_from(NEAR / 2).expect("a small number");
+        }
         let (mut last, mut code) = (first, self.code(first));
-        for &number in numbers {
+        codes.extend(numbers.iter().map(|&number| {
             // Equal neighbours are common.
             if number != last {
                 (last, code) = (number, self.code(number));
             }
-            codes.push(code);
-        }
+            code
+        }));
     }
 
     #[inline]
     fn code(&mut self, number: N) -> u32 {
+        if let Some(place) = self.place(number) {
+            if self.near[place] == 0 {
+                self.values.push(number);
+                self.near[place] = u32::try_from(self.values.len()).expect("a page has less than 2^32 rows");
+            }
+            return self.near[place] - 1;
+        }
         let mut slot = self.slot(number);
         loop {
             let code = self.slots[slot];
@@ -96,10 +118,20 @@ impl<N: Number> Numbers<N> {
         }
     }
 
+    /// The place of a number that is a near multiple.
+    #[inline]
+    fn place(&self, number: N) -> Option<usize> {
+        let number = number.narrow()?;
+        let multiple = number / UNIT;
+        let place = usize::try_from(multiple.wrapping_sub(self.nearest)).ok()?;
+        (place < NEAR && multiple * UNIT == number).then_some(place)
+    }
+
     #[inline]
     fn slot(&self, number: N) -> usize {
         // The highest bits are mixed best.
-        (number.mixed() >> (u64::BITS - self.slots.len().trailing_zeros())) as usize
+        let highest = number.mixed() >> (u64::BITS - self.slots.len().trailing_zeros());
+        usize::try_from(highest).expect("below the number of slots")
     }
 
     #[cold]
@@ -107,17 +139,21 @@ impl<N: Number> Numbers<N> {
         let code = u32::try_from(self.values.len()).expect("a page has less than 2^32 rows");
         self.slots[slot] = code;
         self.values.push(number);
-        if self.values.len() * 4 > self.slots.len() {
+        self.far += 1;
+        if self.far * 8 > self.slots.len() * 3 {
             self.grow();
         }
         code
     }
 
     fn grow(&mut self) {
-        let size = self.slots.len() * 4;
+        let size = self.slots.len() * 2;
         self.slots.clear();
         self.slots.resize(size, UNUSED);
         for (code, &number) in (0..).zip(&self.values) {
+            if self.place(number).is_some() {
+                continue;
+            }
             let mut slot = self.slot(number);
             while self.slots[slot] != UNUSED {
                 slot = (slot + 1) & (size - 1);

@@ -1,14 +1,16 @@
 //! The values of a column, picked out of its parts a page at a time.
 //!
-//! The rows of a page lie anywhere, so each of these loops does one thing and its rounds know nothing of each
-//! other: the processor then waits for many rows at once.
+//! The rows of a page lie anywhere in memory. They are visited part after part and in the order they lie there, not
+//! in their own: what is near is then read together. Each of these loops does one thing, and its rounds know nothing
+//! of each other: the processor waits for many rows at once.
 
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
+use rayon::prelude::*;
 
-use super::texts::Text;
+use super::texts::{Text, Texts};
 use crate::table::part::{NO_ROW, PART_ROWS, place};
 use crate::table::sheet::{Pick, Picked};
 
@@ -146,7 +148,8 @@ impl<L: Lane> Part<'_, L> {
 /// A column as it lies in memory.
 pub(super) struct Parts<'a, L> {
     parts: Vec<Part<'a, L>>,
-    rows: Rows<'a>,
+    /// Where each part begins among the rows, and the end, where all are read in order.
+    starts: Option<Vec<usize>>,
     /// How many rows hold a value, where that is known beforehand.
     known: Option<Known>,
 }
@@ -157,10 +160,24 @@ enum Known {
     None,
 }
 
-enum Rows<'a> {
-    /// Part after part: where each begins, and the end.
-    All(Vec<usize>),
-    Named(&'a [u32]),
+/// The rows of a row group in the order they are visited in, page by page: the name of each, and its number there.
+pub(super) struct Visits {
+    first: usize,
+    visits: Vec<(u32, u32)>,
+}
+
+impl Visits {
+    /// Of the rows `group` of those named.
+    pub(super) fn new(rows: &[u32], group: Range<usize>, page: usize) -> Self {
+        let pages = rows[group.clone()].chunks(page);
+        let mut visits: Vec<(u32, u32)> = pages.flat_map(|page| page.iter().copied().zip(0..)).collect();
+        visits.par_chunks_mut(page).for_each(<[_]>::sort_unstable);
+        Self { first: group.start, visits }
+    }
+
+    fn of(&self, page: &Range<usize>) -> &[(u32, u32)] {
+        &self.visits[page.start - self.first..page.end - self.first]
+    }
 }
 
 impl<'a, L: Lane> Parts<'a, L> {
@@ -178,29 +195,29 @@ impl<'a, L: Lane> Parts<'a, L> {
                 None => Part { lane, values: usize::MAX, held: &[1], offset: 0, told: 0 },
             }
         };
-        let rows = match &picked.rows {
+        let (starts, names_none) = match &picked.rows {
             Pick::All => {
-                let starts = parts.iter().scan(0, |end, part| {
+                let ends = parts.iter().scan(0, |end, part| {
                     *end += part.len();
                     Some(*end)
                 });
-                Rows::All(std::iter::once(0).chain(starts).collect())
+                (Some(std::iter::once(0).chain(ends).collect()), false)
             }
-            Pick::Rows(rows) => Rows::Named(rows),
+            Pick::Rows(rows) => (None, rows.contains(&NO_ROW)),
         };
         let is_nothing = |array: &ArrayRef| *array.data_type() == DataType::Null;
         let known = if parts.iter().all(is_nothing) {
             Some(Known::None)
-        } else if parts.iter().any(|part| part.logical_null_count() > 0) || rows.name_none() {
+        } else if parts.iter().any(|part| part.logical_null_count() > 0) || names_none {
             None
         } else {
             Some(Known::All)
         };
         let mut parts: Vec<Part<'a, L>> = parts.iter().map(part).collect();
-        assert!(parts.len() < PART_ROWS || matches!(rows, Rows::All(_)), "a part has a number of sixteen bits");
+        assert!(parts.len() < PART_ROWS || starts.is_some(), "a part has a number of sixteen bits");
         // The part of rows there are not.
         parts.push(Part::NOTHING);
-        Self { parts, rows, known }
+        Self { parts, starts, known }
     }
 
     /// Whether every row holds a value.
@@ -208,87 +225,89 @@ impl<'a, L: Lane> Parts<'a, L> {
         self.known == Some(Known::All)
     }
 
-    /// The values of the rows `range` that hold one, into `values`; which rows these are, into `held`, which is left
+    /// The values of the rows `page` that hold one, into `values`; which rows these are, into `held`, which is left
     /// empty where all do or none does.
-    pub(super) fn gather<V: From<L::Value> + Copy + Default>(
-        &self,
-        range: Range<usize>,
-        values: &mut Vec<V>,
-        held: &mut Vec<bool>,
-    ) {
-        values.clear();
+    pub(super) fn gather<V>(&self, page: &Range<usize>, visits: Option<&Visits>, values: &mut Vec<V>, held: &mut Vec<bool>)
+    where
+        V: From<L::Value> + Copy + Default,
+    {
         held.clear();
-        match self.known {
-            Some(Known::None) => {}
-            Some(Known::All) => self.gather_all(range, values),
-            None => {
-                self.gather_held(&range, values, held);
-                if values.is_empty() || values.len() == range.len() {
-                    held.clear();
-                }
-            }
+        values.clear();
+        if self.known == Some(Known::None) {
+            return;
+        }
+        values.resize(page.len(), V::default());
+        if self.is_full() {
+            self.visit(page, visits, |part, place, row| values[row] = V::from(part.get(place)));
+        } else {
+            held.resize(page.len(), false);
+            self.visit(page, visits, |part, place, row| {
+                held[row] = part.holds(place);
+                values[row] = V::from(part.get(place));
+            });
+            keep(values, held);
         }
     }
 
-    fn gather_all<V: From<L::Value>>(&self, range: Range<usize>, values: &mut Vec<V>) {
-        match &self.rows {
-            Rows::Named(rows) => values.extend(rows[range].iter().map(|&row| {
-                let (part, place) = place(row);
-                V::from(self.parts[part].get(place))
-            })),
-            Rows::All(starts) => stretches(starts, range, |part, places| {
+    /// Visits the rows `page`: calls `visit` with the part, the place there, and the row's number on the page.
+    #[inline]
+    fn visit(&self, page: &Range<usize>, visits: Option<&Visits>, mut visit: impl FnMut(&Part<'a, L>, usize, usize)) {
+        if let Some(starts) = &self.starts {
+            return stretches(starts, page.clone(), |part, places, rows| {
                 let part = &self.parts[part];
-                values.extend(places.map(|place| V::from(part.get(place))));
-            }),
+                places.zip(rows).for_each(|(place, row)| visit(part, place, row));
+            });
         }
-    }
-
-    fn gather_held<V: From<L::Value> + Copy + Default>(&self, range: &Range<usize>, values: &mut Vec<V>, held: &mut Vec<bool>) {
-        values.resize(range.len(), V::default());
-        held.resize(range.len(), false);
-        let (mut row, mut count) = (0, 0);
-        // Every value is written, and the next one over it where the row holds none: no round depends on a guess.
-        let mut keep = |part: &Part<'a, L>, place: usize| {
-            let holds = part.holds(place);
-            values[count] = V::from(part.get(place));
-            held[row] = holds;
-            row += 1;
-            count += usize::from(holds);
-        };
-        match &self.rows {
-            Rows::Named(rows) => {
-                let nothing = self.parts.len() - 1;
-                for &row in &rows[range.clone()] {
-                    let (part, place) = place(row);
-                    keep(&self.parts[part.min(nothing)], place);
-                }
-            }
-            Rows::All(starts) => stretches(starts, range.clone(), |part, places| {
-                let part = &self.parts[part];
-                places.for_each(|place| keep(part, place));
-            }),
-        }
-        values.truncate(count);
-    }
-}
-
-impl Rows<'_> {
-    /// Whether a row is named that there is not.
-    fn name_none(&self) -> bool {
-        match self {
-            Self::All(_) => false,
-            Self::Named(rows) => rows.contains(&NO_ROW),
+        let visits = visits.expect("rows that are named have an order to visit them in");
+        let nothing = self.parts.len() - 1;
+        for &(row, number) in visits.of(page) {
+            let (part, place) = place(row);
+            visit(&self.parts[part.min(nothing)], place, number as usize);
         }
     }
 }
 
-/// The places of the rows `range` in each part that has some of them.
-fn stretches(starts: &[usize], range: Range<usize>, mut visit: impl FnMut(usize, Range<usize>)) {
-    let mut part = starts.partition_point(|&start| start <= range.start) - 1;
-    let mut row = range.start;
-    while row < range.end {
-        let end = starts[part + 1].min(range.end);
-        visit(part, row - starts[part]..end - starts[part]);
+impl<'a> Parts<'a, Utf8<'a>> {
+    /// As [`Parts::gather`], into the texts of a page.
+    pub(super) fn gather_texts(&self, page: &Range<usize>, visits: Option<&Visits>, texts: &mut Texts, held: &mut Vec<bool>) {
+        held.clear();
+        if self.known == Some(Known::None) {
+            return texts.begin(0);
+        }
+        texts.begin(page.len());
+        if self.is_full() {
+            self.visit(page, visits, |part, place, row| texts.put(row, part.get(place)));
+        } else {
+            held.resize(page.len(), false);
+            self.visit(page, visits, |part, place, row| {
+                held[row] = part.holds(place);
+                texts.put(row, part.get(place));
+            });
+            texts.keep(held);
+        }
+    }
+}
+
+/// Keeps the values whose rows hold one. Where that is all of them or none, nothing more is said of it.
+pub(super) fn keep<V: Copy>(values: &mut Vec<V>, held: &mut Vec<bool>) {
+    let mut count = 0;
+    for row in 0..values.len() {
+        values[count] = values[row];
+        count += usize::from(held[row]);
+    }
+    values.truncate(count);
+    if count == 0 || count == held.len() {
+        held.clear();
+    }
+}
+
+/// The places of the rows `page` in each part that has some of them, and the numbers of these rows on the page.
+fn stretches(starts: &[usize], page: Range<usize>, mut visit: impl FnMut(usize, Range<usize>, Range<usize>)) {
+    let mut part = starts.partition_point(|&start| start <= page.start) - 1;
+    let mut row = page.start;
+    while row < page.end {
+        let end = starts[part + 1].min(page.end);
+        visit(part, row - starts[part]..end - starts[part], row - page.start..end - page.start);
         row = end;
         part += 1;
     }

@@ -51,7 +51,7 @@ fn same<T: Copy + PartialEq>(values: &[T]) -> usize {
     let first = values[0];
     let mut length = 0;
     for group in values.chunks(8) {
-        if !group.iter().fold(true, |same, value| same & (*value == first)) {
+        if group.iter().filter(|value| **value == first).count() < group.len() {
             return length + group.iter().take_while(|value| **value == first).count();
         }
         length += group.len();
@@ -80,13 +80,13 @@ fn pack_groups<T: Copy + Into<u32>>(values: &[T], width: u32, out: &mut Vec<u8>)
     };
     let all = whole.iter().map(|group| group.map(Into::into)).chain(rest);
     match width {
-        ..=8 => all.for_each(|group| {
+        0..=8 => all.for_each(|group| {
             let packed = pairs(group, width);
             let packed = (packed[0] | packed[1] << (2 * width)) | (packed[2] | packed[3] << (2 * width)) << (4 * width);
             out[at..at + 8].copy_from_slice(&packed.to_le_bytes());
             at += bytes;
         }),
-        ..=16 => all.for_each(|group| {
+        9..=16 => all.for_each(|group| {
             let packed = pairs(group, width);
             let [low, high] = [packed[0] | packed[1] << (2 * width), packed[2] | packed[3] << (2 * width)];
             let packed = u128::from(low) | u128::from(high) << (4 * width);
