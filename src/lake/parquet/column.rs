@@ -2,9 +2,9 @@
 //!
 //! | values | encoding |
 //! |---|---|
-//! | words, and amounts, instants and dates that repeat | a dictionary, and codes in runs or packed |
-//! | instants that do not repeat, counts | packed differences |
-//! | amounts that do not repeat, ratios, flags | as they are |
+//! | words, and numbers that repeat | a dictionary, and codes in runs or packed |
+//! | instants and counts that do not | packed differences |
+//! | amounts, rates and dates that do not, ratios, flags | as they are |
 //! | texts that begin as the one before does | what they do not share with it |
 //! | other texts | lengths, and the texts end to end |
 
@@ -289,46 +289,50 @@ impl<'a> Making<'_, 'a> {
     fn numbers<L: Lane, N: Number + From<L::Value>>(&mut self, parts: &Parts<'a, L>) -> Result<Option<usize>> {
         let stored = Stored::of(self.column.column.kind);
         let mut numbers: Vec<N> = Vec::new();
-        let mut dictionary = stored.may_repeat.then(Numbers::<N>::new);
-        let mut repeats = dictionary.is_some();
+        let mut dictionary = Numbers::<N>::new();
+        let (mut repeats, mut is_used) = (false, false);
         for page in self.page_rows() {
             parts.gather(&page, self.visits, &mut numbers, &mut self.scratch.held);
             if self.column.column.kind == Type::Amount {
                 self.sum += numbers.iter().map(|number| number.wide()).sum::<i128>();
             }
-            if let Some(of_page) = dictionary.as_mut().filter(|_| repeats) {
-                of_page.encode(&numbers, &mut self.scratch.codes);
-                let different = of_page.values().len();
-                let is_first = page.start == self.rows.start;
-                repeats = if is_first { different <= numbers.len() / 4 * 3 + 3 } else { different <= self.division.dictionary };
-                if is_first && !repeats {
-                    dictionary = None;
+            let is_first = page.start == self.rows.start;
+            if is_first || repeats {
+                let looked_at = if is_first { numbers.len().min(stored.looked_at) } else { numbers.len() };
+                dictionary.encode(&numbers[..looked_at], &mut self.scratch.codes);
+                if is_first {
+                    is_used = dictionary.values().len() <= looked_at / 4 * stored.quarters + 3;
+                    repeats = is_used;
                 }
+                if repeats && looked_at < numbers.len() {
+                    dictionary.encode(&numbers, &mut self.scratch.codes);
+                }
+                repeats &= dictionary.values().len() <= self.division.dictionary;
             }
             let bounds = number_bounds(&numbers, stored);
-            match &dictionary {
-                Some(dictionary) if repeats => self.code_page(page.len(), numbers.len(), dictionary.values().len(), bounds)?,
-                _ => {
-                    self.begin(page.len(), numbers.len());
-                    let body = &mut self.scratch.body;
-                    let encoding = if stored.differs {
-                        delta::encode(&numbers, narrow, body);
-                        Encoding::DELTA_BINARY_PACKED
-                    } else {
-                        for &number in &numbers {
-                            stored.append(number, body);
-                        }
-                        Encoding::PLAIN
-                    };
-                    self.pages.add(body, encoding, page.len(), page.len() - numbers.len(), bounds)?;
-                }
+            if repeats {
+                self.code_page(page.len(), numbers.len(), dictionary.values().len(), bounds)?;
+                continue;
             }
+            self.begin(page.len(), numbers.len());
+            let body = &mut self.scratch.body;
+            let encoding = if stored.differs {
+                delta::encode(&numbers, narrow, body);
+                Encoding::DELTA_BINARY_PACKED
+            } else {
+                for &number in &numbers {
+                    stored.append(number, body);
+                }
+                Encoding::PLAIN
+            };
+            self.pages.add(body, encoding, page.len(), page.len() - numbers.len(), bounds)?;
+        }
+        if !is_used {
+            return Ok(None);
         }
         self.scratch.body.clear();
-        Ok(dictionary.map(|dictionary| {
-            dictionary.values().iter().for_each(|&number| stored.append(number, &mut self.scratch.body));
-            dictionary.values().len()
-        }))
+        dictionary.values().iter().for_each(|&number| stored.append(number, &mut self.scratch.body));
+        Ok(Some(dictionary.values().len()))
     }
 
     fn ratios(&mut self, parts: &Parts<'a, &'a [f64]>) -> Result<Option<usize>> {
@@ -403,8 +407,10 @@ struct Stored {
     /// Their bytes: at the end of sixteen with the most significant first, or at the beginning of eight with it last.
     bytes: usize,
     is_decimal: bool,
-    /// Whether a dictionary is tried.
-    may_repeat: bool,
+    /// How many numbers of a chunk's first page are looked at, and how many quarters of them may be different, for a
+    /// dictionary to pay.
+    looked_at: usize,
+    quarters: usize,
     /// Whether they are told as differences where they do not repeat.
     differs: bool,
 }
@@ -412,10 +418,10 @@ struct Stored {
 impl Stored {
     fn of(kind: Type) -> Self {
         match kind {
-            Type::Amount | Type::Rate => Self { bytes: 11, is_decimal: true, may_repeat: true, differs: false },
-            Type::Date => Self { bytes: 4, is_decimal: false, may_repeat: true, differs: false },
-            Type::Count => Self { bytes: 8, is_decimal: false, may_repeat: false, differs: true },
-            _ => Self { bytes: 8, is_decimal: false, may_repeat: true, differs: true },
+            Type::Amount | Type::Rate => Self { bytes: 11, is_decimal: true, looked_at: usize::MAX, quarters: 3, differs: false },
+            Type::Date => Self { bytes: 4, is_decimal: false, looked_at: usize::MAX, quarters: 3, differs: false },
+            Type::Count => Self { bytes: 8, is_decimal: false, looked_at: 4096, quarters: 1, differs: true },
+            _ => Self { bytes: 8, is_decimal: false, looked_at: usize::MAX, quarters: 3, differs: true },
         }
     }
 
