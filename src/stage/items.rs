@@ -85,7 +85,7 @@ pub fn provider_side(entries: &Rows, carried: &RecordBatch, expected: &Expected)
         // The night's own entries are called by numbers, so these are too.
         let numbers: Option<Vec<u128>> = text(&part, "id").iter().map(|id| Some(Identity::parse(id?)?.number())).collect();
         match numbers {
-            Some(numbers) => with(&part, "id", identities(numbers.into_iter())),
+            Some(numbers) => with(&part, "id", &identities(numbers.into_iter())),
             None => part,
         }
     });
@@ -188,10 +188,10 @@ fn item_batch(columns: [(&str, ArrayRef); 19]) -> RecordBatch {
         .expect("every column has a row an item")
 }
 
-fn with(part: &RecordBatch, name: &str, array: ArrayRef) -> RecordBatch {
+fn with(part: &RecordBatch, name: &str, array: &ArrayRef) -> RecordBatch {
     let schema = part.schema();
     let columns = schema.fields().iter().zip(part.columns()).map(|(field, column)| {
-        let column = if field.name() == name { &array } else { column };
+        let column = if field.name() == name { array } else { column };
         (field.name().as_str(), Arc::clone(column), true)
     });
     RecordBatch::try_from_iter_with_nullable(columns).expect("a column was exchanged for one of its length")
@@ -211,16 +211,12 @@ fn finished_or_started(part: &RecordBatch) -> ArrayRef {
 
 /// Amounts with the other sign.
 fn negated(amounts: &ArrayRef) -> ArrayRef {
-    match amounts.data_type() {
-        DataType::Decimal64(..) => {
-            let array: Decimal64Array = amounts.as_primitive::<Decimal64Type>().unary(|amount: i64| -amount);
-            Arc::new(array.with_data_type(DataType::Decimal64(NARROW_PRECISION, 8)))
-        }
-        _ => {
-            let array: Decimal128Array = amounts.as_primitive::<Decimal128Type>().unary(|amount: i128| -amount);
-            Arc::new(array.with_data_type(DataType::Decimal128(money::PRECISION, 8)))
-        }
+    if let DataType::Decimal64(..) = amounts.data_type() {
+        let array: Decimal64Array = amounts.as_primitive::<Decimal64Type>().unary(|amount: i64| -amount);
+        return Arc::new(array.with_data_type(DataType::Decimal64(NARROW_PRECISION, 8)));
     }
+    let array: Decimal128Array = amounts.as_primitive::<Decimal128Type>().unary(|amount: i128| -amount);
+    Arc::new(array.with_data_type(DataType::Decimal128(money::PRECISION, 8)))
 }
 
 /// Amounts in 128 bits.

@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand};
 use parquet::arrow::ArrowWriter;
@@ -25,7 +25,7 @@ use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
 mod rows;
 
-use rows::{digits, references, shuffled};
+use rows::{digits, in_parts, references, shuffled};
 
 #[derive(Parser)]
 struct Arguments {
@@ -101,16 +101,17 @@ fn megabytes(what: &str) -> Option<u64> {
 
 fn match_alone(size: &Size) {
     let batch = |thing_of: &dyn Fn(u64) -> u64| {
-        RecordBatch::try_from_iter([("key", references(0..size.rows, thing_of))]).expect("one column is a batch")
+        in_parts(&RecordBatch::try_from_iter([("key", references(0..size.rows, thing_of))]).expect("one column is a batch"))
     };
     let (left, right) = (batch(&left_thing), batch(&|row| right_thing(row, size.rows)));
-    let pairs = || {
-        keyed::groups(&Keys::of(&left, &["key"]), &Keys::of(&right, &["key"]), |pairs: &mut Vec<_>, left, right| {
-            pairs.push((left[0], right[0]));
-        })
-    };
-    let input = left.get_array_memory_size() + right.get_array_memory_size();
-    measured(size, input, pairs, |pairs| format!("{} pairs", pairs.iter().map(Vec::len).sum::<usize>()));
+    let pairs = || keyed::pairs(&Keys::of(&left, &["key"]), &Keys::of(&right, &["key"]));
+    measured(size, bytes(&left) + bytes(&right), pairs, |pairs| format!("{} pairs", pairs.len()));
+}
+
+/// Bytes of the values of parts.
+fn bytes(parts: &[RecordBatch]) -> usize {
+    let of_array = |array: &ArrayRef| array.to_data().get_slice_memory_size().expect("every type has a size");
+    parts.iter().flat_map(RecordBatch::columns).map(of_array).sum()
 }
 
 fn left_thing(row: u64) -> u64 {
@@ -135,8 +136,8 @@ fn thing(row: u64, lacking: u64) -> u64 {
 
 fn reconcile_alone(size: &Size) {
     let night = NaiveDate::from_ymd_opt(2026, 11, 17).expect("a day of the calendar");
-    let provider = items(size.rows, night, true);
-    let merchant = items(size.rows, night, false);
+    let provider = in_parts(&items(size.rows, night, true));
+    let merchant = in_parts(&items(size.rows, night, false));
     let card = RateCard {
         provider: "wechat_pay".to_owned(),
         account: "1900000109".to_owned(),
@@ -150,9 +151,9 @@ fn reconcile_alone(size: &Size) {
     let work = || reconcile(Sides { provider: &provider, merchant: &merchant }, &carried, &rules).expect("the laws hold");
     let told = |reconciled: &Reconciled| {
         let Reconciled { matches, breaks, open_items, .. } = reconciled;
-        format!("{} matches, {} breaks, {} open items", matches.num_rows(), breaks.num_rows(), open_items.num_rows())
+        format!("{} matches, {} breaks, {} open items", matches.rows, breaks.num_rows(), open_items.rows)
     };
-    measured(size, provider.get_array_memory_size() + merchant.get_array_memory_size(), work, told);
+    measured(size, bytes(&provider) + bytes(&merchant), work, told);
 }
 
 /// One side of matching.

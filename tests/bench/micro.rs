@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int32Type;
 use chrono::NaiveDate;
 use criterion::{BatchSize, Criterion, Throughput};
@@ -18,8 +18,11 @@ use tieout::sample::{self, Plan};
 use tieout::stage::analyze::{Inputs, Rules, analyze};
 use tieout::stage::failures::FailureCategories;
 use tieout::stage::reconcile::keyed::{self, Keys};
+use tieout::stage::reconcile::{Exclusion, Outcome};
 use tieout::table::entries::ENTRIES;
+use tieout::table::part::PART_ROWS;
 use tieout::table::records::{ATTEMPTS, ORDERS};
+use tieout::table::sheet::Sheet;
 
 mod rows;
 
@@ -91,18 +94,15 @@ fn decode(criterion: &mut Criterion, night: &Night) {
 /// Keys hashed and split to find one twice, and matched with those of another side.
 fn keys(criterion: &mut Criterion) {
     let side = |thing_of: &dyn Fn(u64) -> u64| {
-        RecordBatch::try_from_iter([("key", rows::references(0..KEYS, thing_of))]).expect("one column is a batch")
+        let batch = RecordBatch::try_from_iter([("key", rows::references(0..KEYS, thing_of))]).expect("one column is a batch");
+        rows::in_parts(&batch)
     };
     let (left, right) = (side(&|row| row), side(&|row| rows::shuffled(row, KEYS) + KEYS / 10));
     let mut group = criterion.benchmark_group("keys");
     group.throughput(Throughput::Elements(KEYS));
     group.bench_function("hash", |bencher| bencher.iter(|| keyed::repeated(&Keys::of(&left, &["key"]))));
     group.bench_function("match", |bencher| {
-        bencher.iter(|| {
-            keyed::groups(&Keys::of(&left, &["key"]), &Keys::of(&right, &["key"]), |pairs: &mut Vec<_>, left, right| {
-                pairs.push((left[0], right[0]));
-            })
-        });
+        bencher.iter(|| keyed::pairs(&Keys::of(&left, &["key"]), &Keys::of(&right, &["key"])));
     });
 }
 
@@ -113,28 +113,31 @@ fn aggregate(criterion: &mut Criterion, night: &Night) {
     let attempts = lake.read(&ATTEMPTS, night.date).expect("the night is closed");
     let outcome = attempts.column(ATTEMPTS.position("outcome")).as_dictionary::<Int32Type>();
     let outcome = outcome.downcast_dict::<arrow::array::StringArray>().expect("a word is text");
-    let settled: BooleanArray = outcome.into_iter().map(|outcome| Some(outcome == Some("match"))).collect();
+    let said = |outcome| if outcome == Some("match") { Outcome::Match } else { Outcome::Excluded(Exclusion::NotPaid) };
+    let outcomes: Vec<Option<Outcome>> = outcome.into_iter().map(|outcome| Some(said(outcome))).collect();
+    let outcomes: Vec<Vec<Option<Outcome>>> = outcomes.chunks(PART_ROWS).map(<[_]>::to_vec).collect();
+    let (orders, attempts) = (rows::in_parts(&orders), rows::in_parts(&attempts));
     let failures = FailureCategories::shipped().expect("the shipped list is well formed");
     let (_, closes_at) = day_range(night.date, night.job.timezone);
     let rules = Rules { night: night.date, closes_at, maturity: night.job.abandoned_after, failures: &failures };
-    let inputs = Inputs { orders: &orders, attempts: &attempts, settled: &settled };
+    let inputs = Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes };
     let mut group = criterion.benchmark_group("aggregate");
-    group.throughput(Throughput::Elements(attempts.num_rows() as u64));
+    group.throughput(Throughput::Elements(attempts.iter().map(|part| part.num_rows() as u64).sum()));
     group.bench_function("analyze", |bencher| bencher.iter(|| analyze(&inputs, &rules).expect("a closed night adds up")));
 }
 
 /// A table into a Parquet file on the disk, read back and checked.
 fn write(criterion: &mut Criterion, night: &Night) {
     let lake = night.lake();
-    let entries = lake.read(&ENTRIES, night.date).expect("the night is closed");
+    let entries = Sheet::of(&ENTRIES, &lake.read(&ENTRIES, night.date).expect("the night is closed"));
     let lock = lake.lock(night.date).expect("nobody else holds this night");
     let mut group = criterion.benchmark_group("write");
-    group.throughput(Throughput::Elements(entries.num_rows() as u64));
+    group.throughput(Throughput::Elements(entries.rows as u64));
     group.bench_function("entries", |bencher| {
         let unwritten = || drop(fs::remove_file(lake.root().join("staging/2026-11-17/entries.parquet")));
         let write = |()| {
             let staging = lake.stage(&lock, VERSION);
-            rayon::in_place_scope(|writers| staging.add(writers, &ENTRIES, entries.clone()));
+            rayon::in_place_scope(|writers| staging.add(writers, entries.clone()));
             staging.finish().expect("the table is written")
         };
         bencher.iter_batched(unwritten, write, BatchSize::PerIteration);

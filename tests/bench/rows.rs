@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringBuilder};
+use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
+use tieout::table::part::PART_ROWS;
 
 /// Coprime to any number of rows below it: what row numbers are multiplied with to stand in another order.
 const STRIDE: u64 = 2_654_435_761;
@@ -38,4 +39,10 @@ pub(crate) fn column(rows: Range<u64>, length: usize, write: impl Fn(&mut String
         texts.append_value("");
     }
     Arc::new(texts.finish())
+}
+
+/// A batch in parts of the length the program gives them.
+pub(crate) fn in_parts(batch: &RecordBatch) -> Vec<RecordBatch> {
+    let starts = (0..batch.num_rows()).step_by(PART_ROWS);
+    starts.map(|start| batch.slice(start, PART_ROWS.min(batch.num_rows() - start))).collect()
 }
