@@ -263,11 +263,13 @@ impl Texts {
         self.offsets.get(row).map_or(self.bytes.len(), |&start| usize::try_from(start).expect("offsets are not negative"))
     }
 
-    fn finish(self) -> ArrayRef {
+    fn finish(mut self) -> ArrayRef {
         let rows = self.len();
         if self.bytes.is_empty() {
             return nothing(rows);
         }
+        // A part is kept for the whole night: room that was given and not needed goes back.
+        self.bytes.shrink_to_fit();
         let stated = |row: usize| self.offsets[row] < self.offsets[row + 1];
         let nulls = (!(0..rows).all(stated)).then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, stated)));
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
