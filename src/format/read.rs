@@ -33,7 +33,7 @@ pub use row::Reject;
 use row::{Refusal, Refusals, RowReader, refuse};
 
 /// Bytes read at a time and given to one task.
-const CHUNK_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: usize = 2 << 20;
 /// The longest row.
 const ROW_BYTES: usize = 64 << 20;
 /// What is left at the end of a file goes to the chunk before it, so that a summary is never cut in two.
