@@ -289,7 +289,7 @@ impl<'a> Making<'_, 'a> {
     fn numbers<L: Lane, N: Number + From<L::Value>>(&mut self, parts: &Parts<'a, L>) -> Result<Option<usize>> {
         let stored = Stored::of(self.column.column.kind);
         let mut numbers: Vec<N> = Vec::new();
-        let mut dictionary = Numbers::<N>::new();
+        let mut dictionary = Numbers::<N>::new(self.rows.len());
         let (mut repeats, mut is_used) = (false, false);
         for page in self.page_rows() {
             parts.gather(&page, self.visits, &mut numbers, &mut self.scratch.held);

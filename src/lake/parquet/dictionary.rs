@@ -54,8 +54,10 @@ impl Number for i128 {
 
 /// What most numbers are whole multiples of: seconds in microseconds, hundredths in hundred-millionths.
 const UNIT: i64 = 1_000_000;
-/// How many multiples are found by place instead of by hash.
+/// Most multiples that are found by place instead of by hash.
 const NEAR: usize = 1 << 19;
+/// How many there are for each row: clearing more than a small table asks for would cost more than it.
+const NEAR_OF_A_ROW: usize = 8;
 
 /// A dictionary of numbers.
 pub(super) struct Numbers<N> {
@@ -69,8 +71,10 @@ pub(super) struct Numbers<N> {
 }
 
 impl<N: Number> Numbers<N> {
-    pub(super) fn new() -> Self {
-        Self { near: vec![0; NEAR], nearest: 0, slots: vec![UNUSED; 1024], far: 0, values: Vec::new() }
+    /// No numbers yet, of a column of so many rows.
+    pub(super) fn new(rows: usize) -> Self {
+        let near = (rows * NEAR_OF_A_ROW).next_power_of_two().min(NEAR);
+        Self { near: vec![0; near], nearest: 0, slots: vec![UNUSED; 1024], far: 0, values: Vec::new() }
     }
 
     /// Every number there is a code of, in order of codes.
@@ -84,7 +88,7 @@ impl<N: Number> Numbers<N> {
         let Some(&first) = numbers.first() else { return };
         if self.values.is_empty() {
             let middle = first.narrow().unwrap_or_default() / UNIT;
-            self.nearest = middle - i64::try_from(NEAR / 2).expect("a small number");
+            self.nearest = middle - i64::try_from(self.near.len() / 2).expect("a small number");
         }
         let (mut last, mut code) = (first, self.code(first));
         codes.extend(numbers.iter().map(|&number| {
@@ -124,7 +128,7 @@ impl<N: Number> Numbers<N> {
         let number = number.narrow()?;
         let multiple = number / UNIT;
         let place = usize::try_from(multiple.wrapping_sub(self.nearest)).ok()?;
-        (place < NEAR && multiple * UNIT == number).then_some(place)
+        (place < self.near.len() && multiple * UNIT == number).then_some(place)
     }
 
     #[inline]
