@@ -628,8 +628,8 @@ fn narrow_words(words: &read::Words) -> ArrayRef {
     let mut narrow = StringDictionaryBuilder::<UInt16Type>::new();
     // A word that no row has.
     narrow.append_value("nowhere");
-    (0..words.rows()).for_each(|row| narrow.append_option(words.optional(row)));
-    Arc::new(narrow.finish().slice(1, words.rows()))
+    (0..words.codes.len()).for_each(|row| narrow.append_option(words.optional(row)));
+    Arc::new(narrow.finish().slice(1, words.codes.len()))
 }
 
 fn narrow_amounts(amounts: &Decimal128Array) -> ArrayRef {

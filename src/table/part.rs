@@ -19,14 +19,11 @@ use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Decimal64Array, Decimal128Array, DictionaryArray, FixedSizeBinaryArray, Int64Array,
-    RecordBatch, StringArray, TimestampMicrosecondArray, UInt16Array, UInt32Array,
+    Array, ArrayRef, AsArray, Date32Array, Decimal64Array, Decimal128Array, DictionaryArray, FixedSizeBinaryArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray, UInt16Array,
 };
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{
-    DataType, Date32Type, Decimal64Type, Decimal128Type, Int64Type, TimestampMicrosecondType, UInt16Type, UInt32Type,
-};
-
+use arrow::datatypes::{DataType, Date32Type, Decimal64Type, Decimal128Type, TimestampMicrosecondType, UInt16Type};
 use chrono::NaiveDate;
 
 use super::build::day_number;
@@ -268,37 +265,6 @@ pub fn instants<'a>(batch: &'a RecordBatch, name: &str) -> Instants<'a> {
 #[must_use]
 pub fn dates<'a>(batch: &'a RecordBatch, name: &str) -> &'a Date32Array {
     column(batch, name).as_primitive::<Date32Type>()
-}
-
-/// A column of whole numbers.
-#[derive(Clone, Copy, Debug)]
-pub enum Counts<'a> {
-    /// All fit 32 bits.
-    Narrow(&'a UInt32Array),
-    /// Any.
-    Wide(&'a Int64Array),
-}
-
-impl Counts<'_> {
-    /// The number of a row.
-    #[inline]
-    #[must_use]
-    pub fn get(&self, row: usize) -> i64 {
-        match self {
-            Self::Narrow(counts) => i64::from(counts.value(row)),
-            Self::Wide(counts) => counts.value(row),
-        }
-    }
-}
-
-/// The column of whole numbers `name`.
-#[must_use]
-pub fn counts<'a>(batch: &'a RecordBatch, name: &str) -> Counts<'a> {
-    let array = column(batch, name);
-    match array.data_type() {
-        DataType::UInt32 => Counts::Narrow(array.as_primitive::<UInt32Type>()),
-        _ => Counts::Wide(array.as_primitive::<Int64Type>()),
-    }
 }
 
 /// A column of one word for `rows` rows of a part. All such columns share their codes: they take no room.

@@ -64,12 +64,6 @@ impl Codes<'_> {
 }
 
 impl<'a> Words<'a> {
-    /// How many rows there are.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.codes.len()
-    }
-
     /// Whether every row has a value.
     #[must_use]
     pub fn is_full(&self) -> bool {

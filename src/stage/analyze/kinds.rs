@@ -118,7 +118,7 @@ impl Split {
                     self.by(absent + 1, codes.values().iter().zip(stated).map(code));
                 }
             },
-            Codes::Wide(_) => self.by(absent + 1, (0..words.rows()).map(|row| words.code(row).unwrap_or(absent))),
+            Codes::Wide(_) => self.by(absent + 1, (0..words.codes.len()).map(|row| words.code(row).unwrap_or(absent))),
         }
     }
 
