@@ -112,6 +112,18 @@ const CASES: &[Case] = &[
     }),
     case("decimals_of_yen", |night| night.edit("stripe.csv", "jpy,3158,150,3008", "jpy,3158.5,150,3008.5")),
     case("decimals_past_the_eighth", |night| night.edit("adyen.csv", "EUR,,98.90,1.10", "EUR,,98.90,1.100000001")),
+    case("net_of_too_many_digits", |night| {
+        night.edit("wechat.csv", "`CNY,`60.00", "`CNY,`9999999999999000.00");
+        night.edit("wechat.csv", "`0.36000", "`-9999999999999000.00000");
+        night.edit("wechat.csv", "`3,`188.00", "`3,`9999999999999128.00");
+        night.edit("wechat.csv", "`0.96000,", "`-9999999999998999.40000,");
+    }),
+    case("cells_that_add_up_to_too_many_digits", |night| {
+        night.edit("wechat.csv", "`CNY,`60.00", "`CNY,`-9999999999999000.00");
+        night.edit("wechat.csv", "`60.00,`0.00,`\r\n", "`9999999999999000.00,`0.00,`\r\n");
+        night.edit("wechat.csv", "`3,`188.00", "`3,`-9999999999998872.00");
+        night.edit("wechat.csv", "`188.00,`28.00\r\n", "`9999999999999128.00,`28.00\r\n");
+    }),
     case("time_that_is_none", |night| night.edit("wechat.csv", "`2026-11-17 10:00:00", "`2026-11-31 10:00:00")),
     case("one_line_of_another_date", |night| night.edit("wechat.csv", "`2026-11-17 10:00:00", "`2026-11-18 00:00:00")),
     case("file_of_another_date", |night| night.change("wechat.csv", |text| text.replace("`2026-11-17 ", "`2026-11-16 "))),

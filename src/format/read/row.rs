@@ -16,7 +16,7 @@ use crate::format::plan::{Fill, Plan};
 use crate::format::split::Cells;
 use crate::format::time::Clock;
 use crate::mask::masked;
-use crate::money::Amount;
+use crate::money::{Amount, NotAnAmount};
 
 /// A line that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -254,7 +254,7 @@ impl<'p> RowReader<'p> {
         }
         let before = self.part.lines.len();
         if let Some([gross, fee, net]) = self.net {
-            compute_net(&mut targets, [gross, fee, net], before, rows.len());
+            compute_net(&mut targets, [gross, fee, net], before, rows, &mut refusals);
         }
         let mut currencies = std::mem::take(&mut self.currencies);
         for currency in &mut currencies {
@@ -308,11 +308,15 @@ impl<'p> RowReader<'p> {
 }
 
 /// Where a format states no net, net is gross less fee by definition.
-fn compute_net(targets: &mut [Target], [gross, fee, net]: [usize; 3], before: usize, rows: usize) {
+fn compute_net(targets: &mut [Target], [gross, fee, net]: [usize; 3], before: usize, rows: &[u32], refusals: &mut Refusals) {
     let mut column = std::mem::take(targets[net].amounts());
-    for row in before..before + rows {
-        let amount = |target: &mut Target| target.amounts().get(row).unwrap_or_default();
-        column.push(Some(amount(&mut targets[gross]) - amount(&mut targets[fee])));
+    for (at, &row) in (before..).zip(rows) {
+        let amount = |target: &mut Target| target.amounts().get(at).unwrap_or_default();
+        let left = amount(&mut targets[gross]) - amount(&mut targets[fee]);
+        if !left.fits() {
+            refusals.add(row, None, || format!("gross less fee adds up to {}", NotAnAmount::TooLarge));
+        }
+        column.push(Some(left).filter(|left| left.fits()));
     }
     *targets[net].amounts() = column;
 }

@@ -26,6 +26,7 @@ use super::pages::{Bounds, Chunk, Pages};
 use super::parts::{Codes, Flags, Identities, Lane, Parts, Utf8, Visits};
 use super::texts::{Text, Texts};
 use super::{Division, delta, runs};
+use crate::money::Amount;
 use crate::table::column::{self, RATE_SCALE, Type};
 use crate::table::identity::Identity;
 use crate::table::sheet::{Picked, published};
@@ -443,6 +444,9 @@ fn number_bounds<N: Number>(numbers: &[N], stored: Stored) -> Option<Bounds> {
     let first = *numbers.first()?;
     let (least, greatest) =
         numbers.iter().fold((first, first), |(least, greatest), &number| (least.min(number), greatest.max(number)));
+    // The file has room for more digits than the type it states: what does not fit the type must not get there.
+    let fits = |number: N| !stored.is_decimal || Amount(number.wide()).fits();
+    assert!(fits(least) && fits(greatest), "an amount has no more digits than it is published with");
     let bytes = |number| {
         let mut bytes = Vec::new();
         stored.append(number, &mut bytes);

@@ -262,7 +262,10 @@ impl<'a, L: Lane> Parts<'a, L> {
         let nothing = self.parts.len() - 1;
         for &(row, number) in visits.of(page) {
             let (part, place) = place(row);
-            visit(&self.parts[part.min(nothing)], place, number as usize);
+            // A name of no part is a mistake in the stage, never an empty column.
+            let part = if row == NO_ROW { nothing } else { part };
+            assert!(part < nothing || row == NO_ROW, "row {row:#x} is of a part there is not");
+            visit(&self.parts[part], place, number as usize);
         }
     }
 }
