@@ -1,7 +1,7 @@
 //! How well customers got through the checkout: funnel, success rates, abandonment, failure reasons.
 //!
 //! ```text
-//! orders ──▶ kinds ─┐           facts                cells               ┌ funnel           hour × every dimension
+//! orders ──▶ kinds ─┐          counted               cells               ┌ funnel           hour × every dimension
 //!     ▲             ├─▶ one order or attempt ─▶ one combination of ──────┼ success_rates    metric × cut × value
 //!     │ link        │   after another           dimensions and fate      ├ abandonment      cut × value × stage
 //! attempts ─▶ kinds ┘                                                    └ failure_reasons  provider × code
@@ -15,8 +15,8 @@ mod abandonment;
 mod attempts;
 mod cells;
 pub(crate) mod closed_list;
+mod counted;
 mod dimension;
-mod facts;
 mod failure_reasons;
 mod fate;
 mod funnel;
@@ -33,6 +33,7 @@ mod words;
 
 use arrow::array::RecordBatch;
 use chrono::{NaiveDate, TimeDelta};
+pub use counted::{Counted, count};
 
 use crate::error::Result;
 use crate::stage::failures::FailureCategories;
@@ -78,19 +79,22 @@ pub struct Analysis {
 /// Analyzes a night.
 ///
 /// # Panics
-/// If `outcomes` are of another shape than `attempts`: a mistake in the code that calls.
+/// As [`count`].
 pub fn analyze(inputs: &Inputs, rules: &Rules) -> Result<Analysis> {
-    assert_eq!(inputs.outcomes.len(), inputs.attempts.len(), "there are outcomes for every part of the attempts");
-    let facts = facts::establish(inputs, rules)?;
-    let cells = cells::Cells::of(&facts)?;
+    tables(&count(inputs, rules)?, rules)
+}
+
+/// The tables of a night that was counted by the same rules.
+pub fn tables(counted: &Counted, rules: &Rules) -> Result<Analysis> {
+    let cells = cells::Cells::of(counted)?;
     let (funnel, (success_rates, (abandonment, failure_reasons))) = rayon::join(
-        || funnel::funnel(&facts, rules),
+        || funnel::funnel(counted, rules),
         || {
             let rest = || {
-                let reasons = || failure_reasons::failure_reasons(&cells, &facts, rules);
-                rayon::join(|| abandonment::abandonment(&cells, &facts, rules), reasons)
+                let reasons = || failure_reasons::failure_reasons(&cells, counted, rules);
+                rayon::join(|| abandonment::abandonment(&cells, counted, rules), reasons)
             };
-            rayon::join(|| success_rates::success_rates(&cells, &facts, rules), rest)
+            rayon::join(|| success_rates::success_rates(&cells, counted, rules), rest)
         },
     );
     Ok(Analysis { funnel: funnel?, success_rates: success_rates?, abandonment: abandonment?, failure_reasons: failure_reasons? })

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 
 use super::Rules;
 use super::cells::{Cells, Place, by_cut, codes, counts, places, rows};
-use super::facts::Facts;
+use super::counted::Counted;
 use super::wilson::proportion;
 use super::words::Stage;
 use crate::error::{Error, Result};
@@ -18,16 +18,16 @@ use crate::table::build;
 /// An order is mature when it is at least as old as the window at the close, whatever became of it: a share counts
 /// mature orders only, of all mature ones, so the young ones who did not have their time yet bend nothing. The
 /// abandonment rate is the sum of the shares other than paid, pending and `merchant_cancelled`.
-pub(super) fn abandonment(cells: &Cells, facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
+pub(super) fn abandonment(cells: &Cells, counted: &Counted, rules: &Rules) -> Result<RecordBatch> {
     let sums = by_cut(&cells.orders, &["stage", "mature"], &[("orders".to_owned(), rows())])?;
     let (stages, mature) = (codes(&sums, "stage"), codes(&sums, "mature"));
-    let mut ends: Vec<End> = places(&sums, &facts.vocabularies)
+    let mut ends: Vec<End> = places(&sums, &counted.vocabularies)
         .zip(counts(&sums, "orders"))
         .enumerate()
         .map(|(row, (place, orders))| End { place, stage: word(stages.value(row)), mature: mature.value(row) == 1, orders })
         .collect();
     ends.sort_unstable_by_key(|end| (end.place, end.stage, end.mature));
-    let whole = hold(&ends, facts.order_count)?;
+    let whole = hold(&ends, counted.order_count)?;
 
     let share = |end: &End| end.mature.then(|| proportion(end.orders, whole[&end.place])).flatten();
     Ok(ABANDONMENT.batch([

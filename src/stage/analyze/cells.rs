@@ -8,8 +8,8 @@ use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType as ArrowType, Int64Typ
 use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, UnionArgs, col, concat, lit, when};
 
 use super::attempts::GROUPED;
+use super::counted::Counted;
 use super::dimension::{NOT_STATED, OF_ATTEMPT, OF_ORDER, Vocabulary, dimensions};
-use super::facts::Facts;
 use super::fate::Fate;
 use super::keys::{AttemptKey, OrderKey};
 use super::tally::{Cell, Tally};
@@ -20,7 +20,7 @@ use crate::table::read;
 /// The column that says how many orders or attempts a cell holds.
 const ROWS: &str = "rows";
 
-/// The facts of a night in frames.
+/// What was counted of a night, in frames.
 pub(super) struct Cells {
     /// Orders of any hour: their dimensions, `stage`, `ending`, `first`, `settled`, `waiting` and `mature`; `rows`.
     pub(super) orders: DataFrame,
@@ -29,24 +29,24 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    pub(super) fn of(facts: &Facts) -> Result<Self> {
-        Ok(Self { orders: orders(facts)?, attempts: attempts(facts)? })
+    pub(super) fn of(counted: &Counted) -> Result<Self> {
+        Ok(Self { orders: orders(counted)?, attempts: attempts(counted)? })
     }
 }
 
 /// Orders of any hour are alike here: rates and shares are of the whole night.
-fn orders(facts: &Facts) -> Result<DataFrame> {
+fn orders(counted: &Counted) -> Result<DataFrame> {
     let mut whole = Tally::default();
-    facts.orders.iter().for_each(|cell| whole.add(Cell { key: facts.order_keys.of_any_hour(cell), ..*cell }));
+    counted.orders.iter().for_each(|cell| whole.add(Cell { key: counted.order_keys.of_any_hour(cell), ..*cell }));
     let cells = whole.sorted();
-    let keys: Vec<OrderKey> = cells.iter().map(|cell| facts.order_keys.read(cell)).collect();
+    let keys: Vec<OrderKey> = cells.iter().map(|cell| counted.order_keys.read(cell)).collect();
     let fates: Vec<Fate> = keys.iter().map(|key| Fate::of(key.fate)).collect();
     let mut columns = Vec::new();
     for (column, name) in OF_ATTEMPT.into_iter().enumerate() {
-        columns.push((name, column_of(&keys, |key| facts.of_attempt[key.of_attempt as usize][column])));
+        columns.push((name, column_of(&keys, |key| counted.of_attempt[key.of_attempt as usize][column])));
     }
     for (column, name) in OF_ORDER.into_iter().enumerate() {
-        columns.push((name, column_of(&keys, |key| facts.of_order[key.of_order as usize][column])));
+        columns.push((name, column_of(&keys, |key| counted.of_order[key.of_order as usize][column])));
     }
     columns.extend([
         ("stage", column_of(&fates, |fate| fate.stage.code())),
@@ -60,15 +60,15 @@ fn orders(facts: &Facts) -> Result<DataFrame> {
     frame(columns)
 }
 
-fn attempts(facts: &Facts) -> Result<DataFrame> {
-    let cells = &facts.attempts;
-    let keys: Vec<AttemptKey> = cells.iter().map(|cell| facts.attempt_keys.read(cell)).collect();
+fn attempts(counted: &Counted) -> Result<DataFrame> {
+    let cells = &counted.attempts;
+    let keys: Vec<AttemptKey> = cells.iter().map(|cell| counted.attempt_keys.read(cell)).collect();
     let mut columns = Vec::new();
     for (column, name) in GROUPED.into_iter().enumerate() {
-        columns.push((name, column_of(&keys, |key| facts.groups[key.group as usize][column])));
+        columns.push((name, column_of(&keys, |key| counted.groups[key.group as usize][column])));
     }
     for (column, name) in OF_ORDER.into_iter().enumerate().filter(|(_, name)| !GROUPED.contains(name)) {
-        columns.push((name, column_of(&keys, |key| facts.of_order[key.of_order as usize][column])));
+        columns.push((name, column_of(&keys, |key| counted.of_order[key.of_order as usize][column])));
     }
     let amounts = Decimal128Array::from_iter_values(cells.iter().map(|cell| cell.amount));
     let kind = ArrowType::Decimal128(DECIMAL128_MAX_PRECISION, 8);

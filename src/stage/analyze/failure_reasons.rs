@@ -5,7 +5,7 @@ use polars::prelude::{IntoLazy, SortMultipleOptions, col};
 
 use super::Rules;
 use super::cells::{Cells, codes, counts, holds, is, rows, rows_where};
-use super::facts::Facts;
+use super::counted::Counted;
 use super::words::Status;
 use crate::error::{Error, Result};
 use crate::stage::failures::{Actor, Category, Failure, Hardness};
@@ -14,7 +14,7 @@ use crate::table::frame::{broken, export};
 use crate::table::{build, read};
 
 /// One row per provider, code and currency of the attempts that failed; the code decides the category.
-pub(super) fn failure_reasons(cells: &Cells, facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
+pub(super) fn failure_reasons(cells: &Cells, counted: &Counted, rules: &Rules) -> Result<RecordBatch> {
     let key = [col("provider"), col("failure_code"), col("currency")];
     let plan = cells.attempts.clone().lazy().filter(is("status", Status::Failed.code())).group_by(key.clone()).agg([
         rows().sum().alias("attempts"),
@@ -22,9 +22,9 @@ pub(super) fn failure_reasons(cells: &Cells, facts: &Facts, rules: &Rules) -> Re
         rows_where(holds("recovered")).sum().alias("of them recovered"),
     ]);
     let sums = export(plan.sort_by_exprs(key, SortMultipleOptions::default()).collect().map_err(broken)?)?;
-    hold(&sums, facts)?;
+    hold(&sums, counted)?;
 
-    let [providers, currencies, written_in] = ["provider", "currency", "failure_code"].map(|name| &facts.vocabularies[name]);
+    let [providers, currencies, written_in] = ["provider", "currency", "failure_code"].map(|name| &counted.vocabularies[name]);
     let written: Vec<&str> = codes(&sums, "failure_code").values().iter().map(|&code| written_in.word(code)).collect();
     let meanings: Vec<&Failure> = codes(&sums, "provider")
         .values()
@@ -49,10 +49,10 @@ pub(super) fn failure_reasons(cells: &Cells, facts: &Facts, rules: &Rules) -> Re
 }
 
 /// Every failed attempt has one reason.
-fn hold(sums: &RecordBatch, facts: &Facts) -> Result<()> {
+fn hold(sums: &RecordBatch, counted: &Counted) -> Result<()> {
     let reasons: i64 = counts(sums, "attempts").sum();
-    if usize::try_from(reasons) == Ok(facts.failed) {
+    if usize::try_from(reasons) == Ok(counted.failed) {
         return Ok(());
     }
-    Err(Error::law("the failure reasons do not hold every attempt that failed").expected(facts.failed).found(reasons))
+    Err(Error::law("the failure reasons do not hold every attempt that failed").expected(counted.failed).found(reasons))
 }

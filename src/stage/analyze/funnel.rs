@@ -3,8 +3,8 @@
 use arrow::array::{ArrayRef, RecordBatch};
 
 use super::Rules;
+use super::counted::Counted;
 use super::dimension::{OF_ATTEMPT, OF_ORDER};
-use super::facts::Facts;
 use super::fate::Fate;
 use super::keys::{OrderKey, OrderKeys};
 use super::tally::Cell;
@@ -20,12 +20,12 @@ use crate::table::build;
 /// Every order is exactly one of succeeded, failed, pending, cancelled and abandoned. `succeeded ÷ created` is
 /// `checkout_conversion` (peers: definition 7; Hyperswitch's overall conversion rate), `recovered` ÷ orders that
 /// failed first is `retry_recovery_rate` (9).
-pub(super) fn funnel(facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
+pub(super) fn funnel(counted: &Counted, rules: &Rules) -> Result<RecordBatch> {
     // Cells are in order of hour and dimensions, so those of a row of the funnel stand together.
-    let keys = &facts.order_keys;
-    let together = facts.orders.chunk_by(|one, other| keys.place(one) == keys.place(other));
+    let keys = &counted.order_keys;
+    let together = counted.orders.chunk_by(|one, other| keys.place(one) == keys.place(other));
     let rows: Vec<Row> = together.map(|cells| Row::of(cells, keys)).collect();
-    adds_up(&rows, facts)?;
+    adds_up(&rows, counted)?;
 
     let counts = |of: fn(&Row) -> i64| build::counts(rows.iter().map(of));
     let amounts = |of: fn(&Row) -> i128| build::amounts(rows.iter().map(|row| Some(Amount(of(row)))));
@@ -46,13 +46,13 @@ pub(super) fn funnel(facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
     }
     let mut words = |name: &'static str, code: &dyn Fn(&OrderKey) -> u32| {
         let codes: Vec<u32> = rows.iter().map(|row| code(&row.key)).collect();
-        columns.push((name, facts.vocabularies[name].column(&codes)));
+        columns.push((name, counted.vocabularies[name].column(&codes)));
     };
     for (column, name) in OF_ATTEMPT.into_iter().enumerate() {
-        words(name, &|key| facts.of_attempt[key.of_attempt as usize][column]);
+        words(name, &|key| counted.of_attempt[key.of_attempt as usize][column]);
     }
     for (column, name) in OF_ORDER.into_iter().enumerate() {
-        words(name, &|key| facts.of_order[key.of_order as usize][column]);
+        words(name, &|key| counted.of_order[key.of_order as usize][column]);
     }
     Ok(FUNNEL.batch(columns))
 }
@@ -107,7 +107,7 @@ impl Row {
 }
 
 /// Every row adds up, and all rows hold every order with its amount.
-fn adds_up(rows: &[Row], facts: &Facts) -> Result<()> {
+fn adds_up(rows: &[Row], counted: &Counted) -> Result<()> {
     for row in rows {
         let ended: i64 = row.ended.iter().sum();
         if ended != row.created {
@@ -115,13 +115,13 @@ fn adds_up(rows: &[Row], facts: &Facts) -> Result<()> {
         }
     }
     let created: i64 = rows.iter().map(|row| row.created).sum();
-    if usize::try_from(created) != Ok(facts.order_count) {
-        return Err(Error::law("the funnel does not hold every order").expected(facts.order_count).found(created));
+    if usize::try_from(created) != Ok(counted.order_count) {
+        return Err(Error::law("the funnel does not hold every order").expected(counted.order_count).found(created));
     }
     let of_funnel: Amount = rows.iter().map(|row| Amount(row.created_amount)).sum();
-    if of_funnel != facts.order_amount {
+    if of_funnel != counted.order_amount {
         return Err(Error::law("the funnel does not hold the amounts of the orders")
-            .expected(facts.order_amount)
+            .expected(counted.order_amount)
             .found(of_funnel));
     }
     Ok(())

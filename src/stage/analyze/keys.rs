@@ -42,7 +42,7 @@ pub(super) fn hour(instant: i64) -> i64 {
 }
 
 /// The keys of cells of orders, in order of hour, then of what first attempts say, then of what orders say.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct OrderKeys {
     packing: Packing<5>,
     first_hour: i64,
@@ -101,7 +101,7 @@ pub(super) struct AttemptKey {
 }
 
 /// The keys of cells of attempts.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct AttemptKeys {
     packing: Packing<3>,
 }

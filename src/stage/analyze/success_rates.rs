@@ -7,7 +7,7 @@ use polars::prelude::{Expr, lit};
 
 use super::Rules;
 use super::cells::{ALL, Cells, Place, by_cut, counts, holds, is, places, rows, rows_where};
-use super::facts::Facts;
+use super::counted::Counted;
 use super::wilson::proportion;
 use super::words::{Ending, First, Status};
 use crate::error::{Error, Result};
@@ -15,14 +15,14 @@ use crate::table::analysis::SUCCESS_RATES;
 use crate::table::build;
 
 /// One row per metric, cut and value.
-pub(super) fn success_rates(cells: &Cells, facts: &Facts, rules: &Rules) -> Result<RecordBatch> {
+pub(super) fn success_rates(cells: &Cells, counted: &Counted, rules: &Rules) -> Result<RecordBatch> {
     let of_attempts = [attempt_success_raw()];
     let of_orders = [first_attempt_rate(), order_success_rate(), settled_success_rate()];
     // An attempt has ended or is pending; an order must also have had its time.
-    let attempts = by_cut(&cells.attempts, &[], &counted(&of_attempts, rows_where(lit(false))))?;
-    let orders = by_cut(&cells.orders, &[], &counted(&of_orders, rows_where(holds("mature").not())))?;
-    let mut rates = tallies(&attempts, &of_attempts, facts);
-    rates.extend(tallies(&orders, &of_orders, facts));
+    let attempts = by_cut(&cells.attempts, &[], &columns_of(&of_attempts, rows_where(lit(false))))?;
+    let orders = by_cut(&cells.orders, &[], &columns_of(&of_orders, rows_where(holds("mature").not())))?;
+    let mut rates = tallies(&attempts, &of_attempts, counted);
+    rates.extend(tallies(&orders, &of_orders, counted));
     rates.sort_unstable_by_key(|&(metric, place, _)| (metric, place));
     hold(&rates)?;
 
@@ -133,22 +133,22 @@ impl Tally {
     }
 }
 
-fn counted(metrics: &[Metric], young: Expr) -> Vec<(String, Expr)> {
-    let mut counted = vec![("total".to_owned(), rows()), ("young".to_owned(), young)];
+fn columns_of(metrics: &[Metric], young: Expr) -> Vec<(String, Expr)> {
+    let mut columns = vec![("total".to_owned(), rows()), ("young".to_owned(), young)];
     for Metric { name, succeeded, pending, excluded } in metrics {
         for (part, condition) in [("succeeded", succeeded), ("pending", pending), ("excluded", excluded)] {
-            counted.push((format!("{name} {part}"), rows_where(condition.clone())));
+            columns.push((format!("{name} {part}"), rows_where(condition.clone())));
         }
     }
-    counted
+    columns
 }
 
 type Rate<'a> = (&'static str, Place<'a>, Tally);
 
-fn tallies<'a>(sums: &RecordBatch, metrics: &[Metric], facts: &'a Facts) -> Vec<Rate<'a>> {
+fn tallies<'a>(sums: &RecordBatch, metrics: &[Metric], counted: &'a Counted) -> Vec<Rate<'a>> {
     let column = |name: &str| counts(sums, name).collect::<Vec<_>>();
     let (total, young) = (column("total"), column("young"));
-    let places: Vec<Place> = places(sums, &facts.vocabularies).collect();
+    let places: Vec<Place> = places(sums, &counted.vocabularies).collect();
     let mut rates = Vec::with_capacity(metrics.len() * places.len());
     for &Metric { name, .. } in metrics {
         let [numerator, pending, excluded] = ["succeeded", "pending", "excluded"].map(|part| column(&format!("{name} {part}")));

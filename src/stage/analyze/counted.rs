@@ -1,4 +1,4 @@
-//! What happened to each order and each attempt, in cells.
+//! What happened to each order and each attempt, counted into cells.
 //!
 //! Orders alike in hour, dimensions and fate are one cell, and so are attempts. Rows are read part by part and each
 //! once; a million become some ten thousands, and no table of the analysis sees a single row again.
@@ -20,8 +20,9 @@ use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::part::{NO_ROW, amounts, instants, place, row_id};
 
-/// The facts of a night.
-pub(super) struct Facts {
+/// What was counted of a night.
+#[derive(Debug)]
+pub struct Counted {
     /// Orders in cells, in order of hour and dimensions.
     pub(super) orders: Vec<Cell>,
     /// The keys of those.
@@ -34,7 +35,7 @@ pub(super) struct Facts {
     pub(super) of_order: Vec<[u32; OF_ORDER.len()]>,
     /// What attempts say in the dimensions of [`OF_ATTEMPT`], by number; the first says nothing.
     pub(super) of_attempt: Vec<[u32; OF_ATTEMPT.len()]>,
-    /// What attempts say in the columns they are grouped by, by number.
+    /// What attempts say in the columns they are grouped by, by number; `status` is the code of a [`Status`].
     pub(super) groups: Vec<[u32; attempts::GROUPED.len()]>,
     /// The words behind the codes of every column.
     pub(super) vocabularies: Vocabularies,
@@ -46,8 +47,12 @@ pub(super) struct Facts {
     pub(super) failed: usize,
 }
 
-/// Establishes the facts.
-pub(super) fn establish(inputs: &Inputs, rules: &Rules) -> Result<Facts> {
+/// Counts a night.
+///
+/// # Panics
+/// If `outcomes` are of another shape than `attempts`: a mistake in the code that calls.
+pub fn count(inputs: &Inputs, rules: &Rules) -> Result<Counted> {
+    assert_eq!(inputs.outcomes.len(), inputs.attempts.len(), "there are outcomes for every part of the attempts");
     let names = attempts::GROUPED.into_iter().chain([attempts::REACHED]).chain(orders::COLUMNS);
     let vocabularies = vocabularies(inputs.orders, inputs.attempts, names);
     let attempts = Attempts::read(inputs.attempts, inputs.outcomes, &vocabularies, rules.failures)?;
@@ -64,7 +69,7 @@ pub(super) fn establish(inputs: &Inputs, rules: &Rules) -> Result<Facts> {
     let Night { orders, attempts, .. } = night;
     let of_kind = attempts.means.iter().zip(&attempts.kinds.rows);
     let failed = of_kind.filter(|(meaning, _)| meaning.status == Status::Failed).map(|(_, rows)| rows).sum();
-    Ok(Facts {
+    Ok(Counted {
         orders: order_cells,
         order_keys,
         attempts: attempt_cells,
@@ -79,7 +84,7 @@ pub(super) fn establish(inputs: &Inputs, rules: &Rules) -> Result<Facts> {
     })
 }
 
-/// All that facts are read off.
+/// All that is counted.
 struct Night<'a> {
     orders: Orders,
     attempts: Attempts,
