@@ -1,6 +1,8 @@
-//! The analyze stage: given a few orders and attempts, expect these rows; and its laws on any.
+//! The analyze stage: given a few orders and attempts, expect these rows; and its laws on any. Nights in shares are in `shares`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod shares;
 
 use std::collections::BTreeMap;
 use std::slice::from_ref;
@@ -155,9 +157,11 @@ fn run(orders: &RecordBatch, attempts: &RecordBatch, outcomes: &Outcomes) -> Res
 }
 
 fn run_parts(orders: &[RecordBatch], attempts: &[RecordBatch], outcomes: &[Outcomes]) -> Result<Analysis> {
-    let failures = FailureCategories::shipped()?;
-    let rules = Rules { night: night(), closes_at: CLOSE, maturity: TimeDelta::minutes(30), failures: &failures };
-    analyze(&Inputs { orders, attempts, outcomes }, &rules)
+    analyze(&Inputs { orders, attempts, outcomes }, &rules(&FailureCategories::shipped()?))
+}
+
+fn rules(failures: &FailureCategories) -> Rules<'_> {
+    Rules { night: night(), closes_at: CLOSE, maturity: TimeDelta::minutes(30), failures }
 }
 
 fn small() -> Analysis {
@@ -341,7 +345,16 @@ fn dimensions_of_any_number_of_values_are_kept_apart() {
 
 fn each_value_is_kept_apart(values: usize) {
     let words: Vec<String> = (0..values).map(|number| format!("W{number:04}")).collect();
-    let given: Vec<Order> = words.iter().map(|word| (word.as_str(), 1, 100, "USD", "created", word.as_str())).collect();
+    let (orders, attempts, outcomes) = of_words(&words, 1);
+    let funnel = run(&orders, &attempts, &outcomes).unwrap().funnel;
+    let names = ["provider", "method", "wallet", "card_brand", "card_funding", "channel", "country", "customer_segment"];
+    let expect: Vec<String> = words.iter().map(|word| [word.as_str(); 8].join(" ") + " 1 1").collect();
+    assert_eq!(shown(&funnel, &[], &[], &[&names[..], &["created", "failed"]].concat()), expect);
+}
+
+/// An order a word, created in that minute, with an attempt; every dimension but the currency is the word.
+fn of_words(words: &[String], created: i64) -> (RecordBatch, RecordBatch, Outcomes) {
+    let given: Vec<Order> = words.iter().map(|word| (word.as_str(), created, 100, "USD", "created", word.as_str())).collect();
     let tries: Vec<Attempt> = words
         .iter()
         .map(|word| (word.as_str(), word.as_str(), 2, word.as_str(), word.as_str(), "failed", "-", "-", "excluded", false))
@@ -356,11 +369,7 @@ fn each_value_is_kept_apart(values: usize) {
     };
     let orders = with(orders(&given), &["country", "customer_segment"]);
     let (attempts, outcomes) = attempts(&tries);
-    let attempts = with(attempts, &["method", "wallet", "card_funding"]);
-    let funnel = run(&orders, &attempts, &outcomes).unwrap().funnel;
-    let names = ["provider", "method", "wallet", "card_brand", "card_funding", "channel", "country", "customer_segment"];
-    let expect: Vec<String> = words.iter().map(|word| [word.as_str(); 8].join(" ") + " 1 1").collect();
-    assert_eq!(shown(&funnel, &[], &[], &[&names[..], &["created", "failed"]].concat()), expect);
+    (orders, with(attempts, &["method", "wallet", "card_funding"]), outcomes)
 }
 
 #[test]
@@ -512,6 +521,23 @@ const STATUSES: [&str; 6] = ["initiated", "pending", "succeeded", "failed", "exp
 const STAGES: [&str; 7] = ["method_selected", "submitted", "authentication", "redirected", "processing", "completed", "-"];
 const CODES: [&str; 4] = ["do_not_honor", "Issuer Unavailable", "strange", "-"];
 
+/// Orders, attempts, and where matching left those.
+fn records(orders: &BTreeMap<u8, AnyOrder>, attempts: &[AnyAttempt]) -> (RecordBatch, RecordBatch, Outcomes) {
+    let order_ids: Vec<String> = orders.keys().map(|id| format!("O{id}")).collect();
+    let attempt_ids: Vec<String> = (0..attempts.len()).map(|number| format!("A{number}")).collect();
+    let of: Vec<String> = attempts.iter().map(|row| format!("O{}", row.0)).collect();
+    let given = orders.values().zip(&order_ids);
+    let given: Vec<Order> =
+        given.map(|(row, id)| (id.as_str(), row.0, row.1, CURRENCIES[row.2], ORDER_STATUSES[row.3], CHANNELS[row.4])).collect();
+    let tries = attempts.iter().zip(&attempt_ids).zip(&of).map(|((row, id), of)| {
+        let (provider, status, stage, code) = (PROVIDERS[row.2], STATUSES[row.3], STAGES[row.4], CODES[row.5]);
+        let outcome = if row.6 { "match" } else { "waiting" };
+        (id.as_str(), of.as_str(), row.1, provider, "-", status, stage, code, outcome, row.6)
+    });
+    let (attempts, outcomes) = self::attempts(&tries.collect::<Vec<Attempt>>());
+    (self::orders(&given), attempts, outcomes)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -519,23 +545,14 @@ proptest! {
     fn any_night_adds_up_and_does_not_depend_on_the_order_of_rows(
         (order_rows, attempt_rows) in any_night(), turn in any::<u64>(), sizes in (1..9_usize, 1..9_usize),
     ) {
-        let order_ids: Vec<String> = order_rows.keys().map(|id| format!("O{id}")).collect();
-        let attempt_ids: Vec<String> = (0..attempt_rows.len()).map(|number| format!("A{number}")).collect();
-        let of: Vec<String> = attempt_rows.iter().map(|row| format!("O{}", row.0)).collect();
-        let given: Vec<Order> = order_rows.values().zip(&order_ids)
-            .map(|(row, id)| (id.as_str(), row.0, row.1, CURRENCIES[row.2], ORDER_STATUSES[row.3], CHANNELS[row.4])).collect();
-        let tries: Vec<Attempt> = attempt_rows.iter().zip(&attempt_ids).zip(&of)
-            .map(|((row, id), of)| (id.as_str(), of.as_str(), row.1, PROVIDERS[row.2], "-", STATUSES[row.3], STAGES[row.4], CODES[row.5],
-                if row.6 { "match" } else { "waiting" }, row.6)).collect();
-        let orders = orders(&given);
-        let (attempts, outcomes) = attempts(&tries);
+        let (orders, attempts, outcomes) = records(&order_rows, &attempt_rows);
         let analysis = run(&orders, &attempts, &outcomes).unwrap();
 
         let distinct = order_rows.len();
         let sum = |batch: &RecordBatch, name: &str| read::counts(batch, name).iter().flatten().sum::<i64>();
         prop_assert_eq!(sum(&analysis.funnel, "created"), build::count(distinct));
         prop_assert_eq!(ENDS.iter().map(|end| sum(&analysis.funnel, end)).sum::<i64>(), build::count(distinct));
-        let failed = tries.iter().filter(|row| row.5 == "failed").count();
+        let failed = attempt_rows.iter().filter(|row| STATUSES[row.3] == "failed").count();
         prop_assert_eq!(sum(&analysis.failure_reasons, "attempts"), build::count(failed));
         let mut by_cut: BTreeMap<String, i64> = BTreeMap::new();
         for (row, orders) in read::counts(&analysis.abandonment, "orders").iter().enumerate() {

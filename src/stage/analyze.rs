@@ -4,12 +4,16 @@
 //! orders ──▶ kinds ─┐          counted               cells               ┌ funnel           hour × every dimension
 //!     ▲             ├─▶ one order or attempt ─▶ one combination of ──────┼ success_rates    metric × cut × value
 //!     │ link        │   after another           dimensions and fate      ├ abandonment      cut × value × stage
-//! attempts ─▶ kinds ┘                                                    └ failure_reasons  provider × code
+//! attempts ─▶ kinds ┘                                  ▲                 └ failure_reasons  provider × code
+//!                                   other shares ──────┘
 //! ```
 //!
 //! Rows are read where they stand, in parts, and counted into cells at once; per order some twenty bytes are kept, per
 //! attempt six. Words are codes from the kinds on and become words again last; counts and amounts are exact
 //! throughout, and only the rates at the very end are floating point.
+//!
+//! A night that is larger than memory is counted share by share, and the shares are added up; the tables are the same
+//! whatever the shares. All an order tells is in its own record and its own attempts, so these are in one share.
 
 mod abandonment;
 mod attempts;
@@ -26,6 +30,7 @@ mod link;
 mod orders;
 mod pack;
 mod progress;
+mod shares;
 mod success_rates;
 mod tally;
 pub mod wilson;
@@ -39,7 +44,7 @@ use crate::error::Result;
 use crate::stage::failures::FailureCategories;
 use crate::stage::reconcile::Outcome;
 
-/// What is analyzed: the merchant's records of one night, all of one cohort.
+/// What is analyzed: the merchant's records of one night or of a share of it, all of one cohort.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     /// Table `orders` in parts, each order once.
@@ -76,7 +81,7 @@ pub struct Analysis {
     pub failure_reasons: RecordBatch,
 }
 
-/// Analyzes a night.
+/// Analyzes a night that is in one share.
 ///
 /// # Panics
 /// As [`count`].
@@ -84,7 +89,7 @@ pub fn analyze(inputs: &Inputs, rules: &Rules) -> Result<Analysis> {
     tables(&count(inputs, rules)?, rules)
 }
 
-/// The tables of a night that was counted by the same rules.
+/// The tables of a night, all shares of which were counted by the same rules.
 pub fn tables(counted: &Counted, rules: &Rules) -> Result<Analysis> {
     let cells = cells::Cells::of(counted)?;
     let (funnel, (success_rates, (abandonment, failure_reasons))) = rayon::join(

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::attempts::{self, Attempts};
 use super::dimension::{OF_ATTEMPT, OF_ORDER, Vocabularies, vocabularies};
 use super::fate::Fates;
-use super::keys::{AttemptKey, AttemptKeys, OrderKey, OrderKeys, hour};
+use super::keys::{AttemptKey, AttemptKeys, OrderKey, OrderKeys, hour, hours};
 use super::link::link;
 use super::orders::{self, Orders};
 use super::progress::{Progress, Sequence, progress};
@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::part::{NO_ROW, amounts, instants, place, row_id};
 
-/// What was counted of a night.
+/// What was counted of a night, or of a share of one. Shares are added up by [`Counted::and`].
 #[derive(Debug)]
 pub struct Counted {
     /// Orders in cells, in order of hour and dimensions.
@@ -47,7 +47,8 @@ pub struct Counted {
     pub(super) failed: usize,
 }
 
-/// Counts a night.
+/// Counts a night, or a share of one: some of its orders, and all attempts that name one of those. An attempt that names no
+/// order of the night may be in any share.
 ///
 /// # Panics
 /// If `outcomes` are of another shape than `attempts`: a mistake in the code that calls.
@@ -61,8 +62,9 @@ pub fn count(inputs: &Inputs, rules: &Rules) -> Result<Counted> {
     let sequence = Sequence::of(inputs.attempts);
     let progress = progress(inputs.orders, &order_of, &attempts, &sequence)?;
     let night = Night { orders, attempts, order_of, sequence, progress };
-    let order_keys = OrderKeys::of(inputs.orders, &night.attempts, &night.orders)?;
-    let attempt_keys = AttemptKeys::of(&night.attempts, &night.orders)?;
+    let Night { orders, attempts, .. } = &night;
+    let order_keys = OrderKeys::of(inputs.orders.iter().filter_map(hours), &attempts.dimensions, &orders.dimensions)?;
+    let attempt_keys = AttemptKeys::of(&attempts.groups, &orders.dimensions)?;
     let order_cells = order_cells(inputs.orders, rules, &night, &order_keys)?;
     let attempt_cells = attempt_cells(inputs.attempts, &night, &attempt_keys)?;
 

@@ -46,10 +46,23 @@ impl Vocabulary {
     /// The words of the column `name` of all `parts` that have it, so that a code means the same in each.
     fn of<'a>(parts: impl Iterator<Item = &'a RecordBatch>, name: &str) -> Self {
         let columns = parts.filter_map(|part| part.column_by_name(name)).map(|column| read::words_of(column).values);
-        let mut words: Vec<&str> = columns.flat_map(|values| values.iter().flatten()).filter(|word| !word.is_empty()).collect();
+        Self::listing(columns.flat_map(|values| values.iter().flatten()).filter(|word| !word.is_empty()).collect())
+    }
+
+    /// The words of both.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self::listing(self.words.iter().chain(&other.words).map(String::as_str).collect())
+    }
+
+    fn listing(mut words: Vec<&str>) -> Self {
         words.sort_unstable();
         words.dedup();
         Self { words: words.into_iter().map(str::to_owned).collect() }
+    }
+
+    /// By its code in `other`, the code of each word of that.
+    pub(super) fn codes_of(&self, other: &Self) -> Vec<u32> {
+        std::iter::once(NOT_STATED).chain(other.words.iter().map(|word| self.code(word))).collect()
     }
 
     /// The code of a row of `column`, one of those the vocabulary was made of.

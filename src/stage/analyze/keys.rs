@@ -3,9 +3,9 @@
 use arrow::array::RecordBatch;
 use arrow::compute::{max, min};
 
-use super::attempts::Attempts;
+use super::attempts::GROUPED;
+use super::dimension::{OF_ATTEMPT, OF_ORDER};
 use super::fate::Fate;
-use super::orders::Orders;
 use super::pack::Packing;
 use super::tally::Cell;
 use crate::error::Result;
@@ -41,6 +41,14 @@ pub(super) fn hour(instant: i64) -> i64 {
     instant.div_euclid(MICROSECONDS_AN_HOUR)
 }
 
+/// The first and the last hour the orders of a part were created in, if it has any.
+pub(super) fn hours(part: &RecordBatch) -> Option<(i64, i64)> {
+    match instants(part, "created_at") {
+        Instants::Plain(created) => Some((hour(min(created)?), hour(max(created)?))),
+        Instants::Nothing => None,
+    }
+}
+
 /// The keys of cells of orders, in order of hour, then of what first attempts say, then of what orders say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OrderKeys {
@@ -49,16 +57,15 @@ pub(super) struct OrderKeys {
 }
 
 impl OrderKeys {
-    /// Keys for the orders of `parts`.
-    pub(super) fn of(parts: &[RecordBatch], attempts: &Attempts, orders: &Orders) -> Result<Self> {
-        let created: Vec<Instants> = parts.iter().map(|part| instants(part, "created_at")).collect();
-        let bounds = created.iter().filter_map(|created| match created {
-            Instants::Plain(created) => Some((hour(min(created)?), hour(max(created)?))),
-            Instants::Nothing => None,
-        });
-        let (first, last) = bounds.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).unwrap_or_default();
+    /// Keys for orders that were created in `hours`, each a first and a last, and say these things.
+    pub(super) fn of(
+        hours: impl Iterator<Item = (i64, i64)>,
+        of_attempt: &[[u32; OF_ATTEMPT.len()]],
+        of_order: &[[u32; OF_ORDER.len()]],
+    ) -> Result<Self> {
+        let (first, last) = hours.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).unwrap_or_default();
         let hours = last.abs_diff(first) + 1;
-        let sizes = [hours, size(&attempts.dimensions), size(&orders.dimensions), u64::from(Fate::CODES), 2];
+        let sizes = [hours, size(of_attempt), size(of_order), u64::from(Fate::CODES), 2];
         Ok(Self { packing: Packing::of(sizes)?, first_hour: first })
     }
 
@@ -74,6 +81,11 @@ impl OrderKeys {
         let [hour, of_attempt, of_order, fate, mature] = self.packing.unpack(cell.key);
         let hour = self.first_hour.saturating_add_unsigned(hour);
         OrderKey { hour, of_attempt: short(of_attempt), of_order: short(of_order), fate: short(fate), mature: mature == 1 }
+    }
+
+    /// The first and the last hour of cells, which are by key, if there are any.
+    pub(super) fn hours(&self, cells: &[Cell]) -> Option<(i64, i64)> {
+        Some((self.read(cells.first()?).hour, self.read(cells.last()?).hour))
     }
 
     /// The key of cells like this, whatever their hour.
@@ -107,9 +119,9 @@ pub(super) struct AttemptKeys {
 }
 
 impl AttemptKeys {
-    /// Keys for these attempts of these orders.
-    pub(super) fn of(attempts: &Attempts, orders: &Orders) -> Result<Self> {
-        Ok(Self { packing: Packing::of([size(&attempts.groups), size(&orders.dimensions), 2])? })
+    /// Keys for attempts that say these things, of orders that say those.
+    pub(super) fn of(groups: &[[u32; GROUPED.len()]], of_order: &[[u32; OF_ORDER.len()]]) -> Result<Self> {
+        Ok(Self { packing: Packing::of([size(groups), size(of_order), 2])? })
     }
 
     /// A key as a number.

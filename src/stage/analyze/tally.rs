@@ -13,12 +13,22 @@ use crate::error::Result;
 pub(super) struct Cell {
     /// All they are grouped by.
     pub(super) key: u64,
-    /// How many: a row's name has 32 bits.
+    /// How many. Those of a share have names of 32 bits; shares that come to more stop the night.
     pub(super) rows: u32,
     /// How many attempts they have.
     pub(super) attempts: u32,
     /// Their amounts summed, in units of an amount.
     pub(super) amount: i128,
+}
+
+impl Cell {
+    /// Holds the rows of another of the same key too.
+    #[inline]
+    fn hold(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.attempts += other.attempts;
+        self.amount += other.amount;
+    }
 }
 
 /// Cells by key.
@@ -55,12 +65,7 @@ impl Tally {
         for cell in self.batch.drain(..) {
             match self.cells.entry(hash(&cell), |held| held.key == cell.key, hash) {
                 Entry::Vacant(free) => drop(free.insert(cell)),
-                Entry::Occupied(mut held) => {
-                    let held = held.get_mut();
-                    held.rows += cell.rows;
-                    held.attempts += cell.attempts;
-                    held.amount += cell.amount;
-                }
+                Entry::Occupied(mut held) => held.get_mut().hold(&cell),
             }
         }
     }
@@ -85,4 +90,18 @@ pub(super) fn tally(parts: usize, each: impl Fn(&mut Tally, usize) -> Result<()>
         Ok(tally)
     });
     Ok(shares.try_reduce(Tally::default, |one, other| Ok(one.and(other)))?.sorted())
+}
+
+/// Cells that were tallied apart: one of each key, by key.
+pub(super) fn together(mut cells: Vec<Cell>) -> Vec<Cell> {
+    // Not unstable: they mostly stand in long runs in order already, which this sort only merges.
+    cells.sort_by_key(|cell| cell.key);
+    cells.dedup_by(|next, held| {
+        let is_same = next.key == held.key;
+        if is_same {
+            held.hold(next);
+        }
+        is_same
+    });
+    cells
 }
