@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -72,23 +72,110 @@ pub(super) struct Written {
     pub(super) sums: BTreeMap<String, String>,
 }
 
-/// Writes `sheet`, which is ordered by the key of its table, to a new file; reads its end back, compares, and syncs it.
+/// A file in the making: rows in the order of their table's key, row group after row group.
+pub(super) struct Writer {
+    path: PathBuf,
+    table: &'static Table,
+    division: Division,
+    file: SerializedFileWriter<HashingFile>,
+    rows: usize,
+    /// Sum of each column's amounts.
+    sums: Vec<Amount>,
+    /// The greatest value so far of the first column of the key.
+    greatest: Option<Vec<u8>>,
+}
+
+/// Writes `sheet`, which is ordered by the key of its table, to a new file.
 pub(super) fn write(path: &Path, sheet: &Sheet, division: Division, night: NaiveDate, version: &str) -> Result<Written> {
-    let table = sheet.table;
-    let properties = properties(table, night, version);
-    let (mut writer, sums) =
-        encode(durable::create_new(path)?, sheet, division, properties).map_err(|error| unwritable(path, error))?;
-    writer.flush().and_then(|()| writer.file.sync_all()).map_err(|error| durable::failed("write", path, &error))?;
-    let amounts = table.columns.iter().zip(sums).filter(|(column, _)| column.kind == Type::Amount);
-    let written = Written {
-        rows: sheet.rows as u64,
-        bytes: writer.bytes,
-        sha256: hex(&writer.hash.finalize()),
-        footer_sha256: footer_sha256(path)?,
-        sums: amounts.map(|(column, sum)| (column.name.to_owned(), sum.to_string())).collect(),
-    };
-    check(path, table, &written)?;
-    Ok(written)
+    let mut writer = Writer::create(path, sheet.table, division, night, version)?;
+    writer.append(sheet)?;
+    writer.finish()
+}
+
+impl Writer {
+    /// Begins a new file.
+    pub(super) fn create(
+        path: &Path,
+        table: &'static Table,
+        division: Division,
+        night: NaiveDate,
+        version: &str,
+    ) -> Result<Self> {
+        let schema = ArrowSchemaConverter::new().convert(&table.published_schema());
+        let file = HashingFile::new(durable::create_new(path)?);
+        let file = schema
+            .and_then(|schema| SerializedFileWriter::new(file, schema.root_schema_ptr(), properties(table, night, version)));
+        Ok(Self {
+            path: path.to_path_buf(),
+            table,
+            division,
+            file: file.map_err(|error| unwritable(path, error))?,
+            rows: 0,
+            sums: vec![Amount::ZERO; table.columns.len()],
+            greatest: None,
+        })
+    }
+
+    /// Appends the rows of `sheet`, as row groups.
+    ///
+    /// # Panics
+    /// If rows follow others that did not fill their last row group, or stand below them in the order of the key.
+    pub(super) fn append(&mut self, sheet: &Sheet) -> Result<()> {
+        self.encode(sheet).map_err(|error| unwritable(&self.path, error))
+    }
+
+    /// Ends the file; reads its end back, compares, and syncs it.
+    pub(super) fn finish(self) -> Result<Written> {
+        let Self { path, table, .. } = self;
+        let mut file = self.file.into_inner().map_err(|error| unwritable(&path, error))?;
+        file.flush().and_then(|()| file.file.sync_all()).map_err(|error| durable::failed("write", &path, &error))?;
+        let amounts = table.columns.iter().zip(self.sums).filter(|(column, _)| column.kind == Type::Amount);
+        let written = Written {
+            rows: self.rows as u64,
+            bytes: file.bytes,
+            sha256: hex(&file.hash.finalize()),
+            footer_sha256: footer_sha256(&path)?,
+            sums: amounts.map(|(column, sum)| (column.name.to_owned(), sum.to_string())).collect(),
+        };
+        check(&path, table, &written)?;
+        Ok(written)
+    }
+
+    fn encode(&mut self, sheet: &Sheet) -> std::result::Result<(), ParquetError> {
+        let (table, division) = (self.table, self.division);
+        assert!(std::ptr::eq(sheet.table, table), "a file of {} holds no rows of {}", table.name, sheet.table.name);
+        assert!(self.rows.is_multiple_of(division.group), "table {}: only the last row group may hold fewer rows", table.name);
+        let about = table.columns.par_iter().zip(&sheet.columns).with_max_len(1);
+        let parts: Vec<Cow<[ArrayRef]>> = about.clone().map(|(about, picked)| column::alike(picked, about.kind)).collect();
+        let stored = self.file.schema_descr().columns();
+        let columns: Vec<Column> = about
+            .zip(&parts)
+            .zip(stored)
+            .map(|(((about, picked), parts), stored)| Column::new(about, ColumnDescPtr::clone(stored), picked, parts))
+            .collect();
+        let key = table.position(table.key[0]);
+        for start in (0..sheet.rows).step_by(division.group) {
+            let rows = start..sheet.rows.min(start + division.group);
+            let visits = visits(&sheet.columns, &rows, division.page);
+            let encoded = columns.par_iter().zip(&sheet.columns).with_max_len(1).map(|(column, picked)| {
+                let visits = visits.iter().find(|(names, _)| is_picked_by(picked, names));
+                column.encode(rows.clone(), division, visits.map(|(_, visits)| visits))
+            });
+            let encoded: Vec<(Chunk, i128)> = encoded.collect::<std::result::Result<_, _>>()?;
+            let (keys, _) = &encoded[key];
+            let is_ordered = keys.is_ordered_after(self.greatest.as_deref());
+            assert!(is_ordered, "table {}: the rows come ordered by their key", table.name);
+            self.greatest = keys.greatest().map(<[u8]>::to_vec).or(self.greatest.take());
+            let mut group = self.file.next_row_group()?;
+            for ((chunk, amounts), sum) in encoded.into_iter().zip(&mut self.sums) {
+                chunk.append(&mut group)?;
+                *sum += Amount(amounts);
+            }
+            group.close()?;
+        }
+        self.rows += sheet.rows;
+        Ok(())
+    }
 }
 
 /// The columns `names` of a published file, in their types in memory.
@@ -124,44 +211,6 @@ pub(super) fn footer_sha256(path: &Path) -> Result<String> {
     file.seek(SeekFrom::Start(size.saturating_sub(footer))).map_err(|error| failed(&error))?;
     file.read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     Ok(hex(&Sha256::digest(&bytes)))
-}
-
-/// Writes the row groups; returns the file, and the sum of each column's amounts.
-fn encode(
-    file: File,
-    sheet: &Sheet,
-    division: Division,
-    properties: WriterPropertiesPtr,
-) -> std::result::Result<(HashingFile, Vec<Amount>), ParquetError> {
-    let root = ArrowSchemaConverter::new().convert(&sheet.table.published_schema())?.root_schema_ptr();
-    let mut writer = SerializedFileWriter::new(HashingFile::new(file), root, properties)?;
-    let about = sheet.table.columns.par_iter().zip(&sheet.columns).with_max_len(1);
-    let parts: Vec<Cow<[ArrayRef]>> = about.clone().map(|(about, picked)| column::alike(picked, about.kind)).collect();
-    let stored = writer.schema_descr().columns();
-    let columns: Vec<Column> = about
-        .zip(&parts)
-        .zip(stored)
-        .map(|(((about, picked), parts), stored)| Column::new(about, ColumnDescPtr::clone(stored), picked, parts))
-        .collect();
-    let key = sheet.table.position(sheet.table.key[0]);
-    let mut sums = vec![Amount::ZERO; columns.len()];
-    for start in (0..sheet.rows).step_by(division.group) {
-        let rows = start..sheet.rows.min(start + division.group);
-        let visits = visits(&sheet.columns, &rows, division.page);
-        let encoded = columns.par_iter().zip(&sheet.columns).with_max_len(1).map(|(column, picked)| {
-            let visits = visits.iter().find(|(names, _)| is_picked_by(picked, names));
-            column.encode(rows.clone(), division, visits.map(|(_, visits)| visits))
-        });
-        let encoded: Vec<(Chunk, i128)> = encoded.collect::<std::result::Result<_, _>>()?;
-        assert!(encoded[key].0.is_ascending, "table {}: the rows come ordered by their key", sheet.table.name);
-        let mut group = writer.next_row_group()?;
-        for ((chunk, amounts), sum) in encoded.into_iter().zip(&mut sums) {
-            chunk.append(&mut group)?;
-            *sum += Amount(amounts);
-        }
-        group.close()?;
-    }
-    Ok((writer.into_inner()?, sums))
 }
 
 /// The order to visit `rows` in, for each list of names. Most columns of a table are picked by the same.

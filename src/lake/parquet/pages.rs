@@ -41,11 +41,23 @@ pub(super) struct Chunk {
     /// Its pages, the dictionary first, each with its header.
     pages: Vec<Vec<u8>>,
     close: ColumnCloseResult,
-    /// Whether no page has a value below those of the page before.
-    pub(super) is_ascending: bool,
+    bounds: Option<Bounds>,
+    is_ordered: bool,
 }
 
 impl Chunk {
+    /// Whether no page has a value below one of the page before, nor the first page with values one below `before`.
+    pub(super) fn is_ordered_after(&self, before: Option<&[u8]>) -> bool {
+        let column = self.close.metadata.column_descr_ptr();
+        let follows = |(least, _): &Bounds| before.is_none_or(|before| compare(&column, before, least).is_le());
+        self.is_ordered && self.bounds.as_ref().is_none_or(follows)
+    }
+
+    /// Its greatest value, if rows have one.
+    pub(super) fn greatest(&self) -> Option<&[u8]> {
+        self.bounds.as_ref().map(|(_, greatest)| &greatest[..])
+    }
+
     /// Appends it to a row group of a file.
     pub(super) fn append<W: Write + Send>(self, group: &mut SerializedRowGroupWriter<'_, W>) -> Result<()> {
         group.append_column(&Encoded(&self.pages), self.close)
@@ -66,6 +78,8 @@ pub(super) struct Pages {
     page_bounds: Option<Bounds>,
     ascending: bool,
     descending: bool,
+    /// Whether no page has a value below one of the page before: more than that its bounds are not below.
+    is_ordered: bool,
 }
 
 impl Pages {
@@ -83,6 +97,7 @@ impl Pages {
             page_bounds: None,
             ascending: true,
             descending: true,
+            is_ordered: true,
         }
     }
 
@@ -161,7 +176,7 @@ impl Pages {
             column_index: if self.index.valid() { Some(self.index.build()?) } else { None },
             offset_index: Some(self.offsets.build()),
         };
-        Ok(Chunk { pages: self.pages, close, is_ascending: self.ascending })
+        Ok(Chunk { pages: self.pages, close, bounds: self.chunk_bounds, is_ordered: self.is_ordered })
     }
 
     fn order(&mut self, least: &[u8], greatest: &[u8]) {
@@ -170,6 +185,7 @@ impl Pages {
             let orders = [compare(least_before, least), compare(greatest_before, greatest)];
             self.ascending &= !orders.contains(&Ordering::Greater);
             self.descending &= !orders.contains(&Ordering::Less);
+            self.is_ordered &= compare(greatest_before, least).is_le();
         }
         match &mut self.chunk_bounds {
             Some((least_so_far, greatest_so_far)) => {
