@@ -16,6 +16,7 @@ mod audit;
 mod durable;
 mod lock;
 mod manifest;
+mod merge;
 mod order;
 mod parquet;
 mod publish;
@@ -30,6 +31,7 @@ pub use archive::Archived;
 pub use audit::AuditLine;
 pub use lock::NightLock;
 pub use manifest::{Input, Manifest, Night, Output, PreviousNight, SCHEMA_VERSION};
+pub use merge::Run;
 pub use parquet::Division;
 pub use publish::{Published, Staging};
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod merge;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -168,9 +170,9 @@ static EVERY: Table = Table {
     ],
 };
 
-/// Rows of [`EVERY`]: values that repeat or do not, share beginnings or do not, are long, wide, empty or missing.
-fn rows_of_every_kind(rows: usize, chance: &mut Chance) -> RecordBatch {
-    let column = |column: &'static Column, chance: &mut Chance| -> ArrayRef {
+/// Rows of any table: values that repeat or do not, share beginnings or do not, are long, wide, empty or missing.
+fn rows_of_every_kind(table: &Table, rows: usize, chance: &mut Chance) -> RecordBatch {
+    let column = |column: &Column, chance: &mut Chance| -> ArrayRef {
         let style = chance.below(5);
         // Of how many rows one is empty; of none of them, or of all.
         let empty = if column.nullable { [usize::MAX, 2, 7, 40, 1][chance.below(5)] } else { usize::MAX };
@@ -182,7 +184,8 @@ fn rows_of_every_kind(rows: usize, chance: &mut Chance) -> RecordBatch {
             0 => format!("{number}"),
             1 => format!("SO2026112000{number:07}"),
             2 => identity(&[&number.to_string()]),
-            3 => ["", "支付宝", "\u{10ffff}"][usize::try_from(number % 3).unwrap()].repeat(usize::try_from(number % 40).unwrap()),
+            3 => ["", "支付宝", "\u{10ffff}", "\0"][usize::try_from(number % 4).unwrap()]
+                .repeat(usize::try_from(number % 40).unwrap()),
             _ => format!("{}{number}", "z".repeat(62)),
         };
         let wide = |number: i64| match style {
@@ -213,7 +216,7 @@ fn rows_of_every_kind(rows: usize, chance: &mut Chance) -> RecordBatch {
             Type::Flag => Arc::new(numbers.iter().map(|value| value.map(|value| value % 2 == 1)).collect::<BooleanArray>()),
         }
     };
-    EVERY.batch(EVERY.columns.iter().map(|about| (about.name, column(about, chance))))
+    table.batch(table.columns.iter().map(|about| (about.name, column(about, chance))))
 }
 
 /// The same rows in other parts: end to end, or anywhere in parts of compact types.
@@ -318,7 +321,7 @@ proptest! {
         dictionary in 1_usize..200,
     ) {
         let mut chance = Chance(seed);
-        let batch = rows_of_every_kind(rows, &mut chance);
+        let batch = rows_of_every_kind(&EVERY, rows, &mut chance);
         let division = Division { group, page, dictionary };
         let (read, whole) = publish_divided(Sheet::of(&EVERY, &batch), division, 1);
         same_rows(&read, &plain(&batch))?;
@@ -334,7 +337,7 @@ proptest! {
 
 #[test]
 fn rows_that_are_named_out_of_order_are_not_written() {
-    let batch = rows_of_every_kind(8, &mut Chance(1));
+    let batch = rows_of_every_kind(&EVERY, 8, &mut Chance(1));
     let publish = |names: &[u32]| {
         let names = Arc::new(names.to_vec());
         let columns = EVERY.columns.iter().zip(batch.columns());

@@ -7,11 +7,13 @@ use chrono::NaiveDate;
 use rayon::Scope;
 
 use super::manifest::{Manifest, Night, Output, SCHEMA_VERSION};
-use super::parquet::Division;
+use super::merge::{Merge, Run};
+use super::parquet::{Division, Writer, Written};
 use super::store::Store;
 use super::{Lake, NightLock, data_path, durable, manifest_path, order, parquet};
 use crate::error::{Error, Result};
 use crate::table::TABLES;
+use crate::table::column::Table;
 use crate::table::sheet::Sheet;
 
 /// What publishing did.
@@ -143,10 +145,30 @@ impl Staging {
 
     fn write(&self, sheet: Sheet) -> Result<Output> {
         let sheet = order::by_key(sheet);
-        let table = sheet.table;
-        let written =
-            parquet::write(&self.folder.join(staged_name(table.name)), &sheet, self.division, self.night, &self.version)?;
-        Ok(Output {
+        let path = self.folder.join(staged_name(sheet.table.name));
+        let written = parquet::write(&path, &sheet, self.division, self.night, &self.version)?;
+        Ok(self.output(sheet.table, written))
+    }
+
+    /// Merges runs of a table and writes them as one file, with a row group in memory at a time: the bytes that all
+    /// rows as one sheet would be.
+    ///
+    /// # Panics
+    /// If a run is not ordered by the key, or a batch is longer than a part: a mistake in the code that made it.
+    pub fn merge(&self, table: &'static Table, runs: Vec<Run>) -> Result<()> {
+        let path = self.folder.join(staged_name(table.name));
+        let mut merge = Merge::of(table, runs)?;
+        let mut writer = Writer::create(&path, table, self.division, self.night, &self.version)?;
+        while let Some(sheet) = merge.next(self.division.group)? {
+            writer.append(&sheet)?;
+        }
+        let output = self.output(table, writer.finish()?);
+        self.staged.lock().expect("no writer panics while it holds the list").push(Ok(output));
+        Ok(())
+    }
+
+    fn output(&self, table: &Table, written: Written) -> Output {
+        Output {
             table: table.name.to_owned(),
             path: data_path(table, self.night),
             rows: written.rows,
@@ -154,7 +176,7 @@ impl Staging {
             sha256: written.sha256,
             footer_sha256: written.footer_sha256,
             sums: written.sums,
-        })
+        }
     }
 
     /// What was staged, in the order of the flow; or why a table could not be.
