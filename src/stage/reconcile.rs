@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Two tables and rules in, four tables and one outcome a row out. No I/O, no clock; the answer does not depend on
-//! the order of rows, their split into parts or the number of threads.
+//! the order of rows, their split into parts, the number of threads, or whether the night is compared whole
+//! ([`reconcile`]) or in shares ([`compare`] each, round after round, then [`roll`]).
 
 mod breaks;
 mod candidates;
@@ -22,8 +23,11 @@ mod order;
 mod outcome;
 mod passes;
 mod progress;
+mod roll;
 mod rollforward;
 mod vocabulary;
+
+use std::ops::Range;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -41,9 +45,10 @@ use judge::{Break, Judge, Verdict};
 use keyed::{Keys, Verify};
 use order::Order;
 pub use outcome::{BreakType, Exclusion, Outcome};
+pub use passes::{Onward, PassRule, ROUNDS, Round, pass_rules};
 use passes::{PASSES, Pass};
-pub use passes::{PassRule, pass_rules};
 use progress::Progress;
+pub use roll::{Rolled, roll};
 use vocabulary::Vocabulary;
 
 /// The two sides: parts shaped as `open_items`, each side with what was carried in and the night's own items.
@@ -113,8 +118,42 @@ pub struct Reconciled {
     pub merchant_outcomes: Vec<Vec<Outcome>>,
 }
 
-/// Compares the two sides. `carried_breaks` is the table `breaks` of the night before.
+/// What comparing two sides says.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// Table `matches`: pairs that agree.
+    pub matches: Sheet,
+    /// Table `open_items`: what enters the next night.
+    pub open_items: Sheet,
+    /// Rows of the table `breaks`: what was found, in no particular order.
+    pub found: RecordBatch,
+    /// Where each row of the provider's side ended, by part; none where it goes on to a later round.
+    pub provider_outcomes: Vec<Vec<Option<Outcome>>>,
+    /// Where each row of the merchant's side ended, by part; none where it goes on to a later round.
+    pub merchant_outcomes: Vec<Vec<Option<Outcome>>>,
+}
+
+/// Compares the two sides of a night. `carried_breaks` is the table `breaks` of the night before.
 pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> Result<Reconciled> {
+    let compared = compare(sides, 0..ROUNDS.len(), rules)?;
+    let came_in = sides.provider.iter().chain(sides.merchant);
+    let rolled = roll(std::slice::from_ref(&compared.found), carried_breaks, came_in, rules.night)?;
+    let ended = |outcomes: Vec<Vec<Option<Outcome>>>| -> Vec<Vec<Outcome>> {
+        outcomes.into_iter().map(|part| part.into_iter().map(|outcome| outcome.expect("no round is left")).collect()).collect()
+    };
+    Ok(Reconciled {
+        matches: compared.matches,
+        breaks: rolled.breaks,
+        open_items: compared.open_items,
+        rollforward: rolled.rollforward,
+        provider_outcomes: ended(compared.provider_outcomes),
+        merchant_outcomes: ended(compared.merchant_outcomes),
+    })
+}
+
+/// Compares two sides in the passes of these rounds: a night whole, in all, or a share of it that holds every row which
+/// may meet another in one of them.
+pub fn compare(sides: Sides, rounds: Range<usize>, rules: &Rules) -> Result<Compared> {
     let mut vocabulary = Vocabulary::default();
     let provider = Items::of(Side::Provider, sides.provider, &mut vocabulary)?;
     let merchant = Items::of(Side::Merchant, sides.merchant, &mut vocabulary)?;
@@ -125,24 +164,21 @@ pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> R
 
     let judge = Judge::new(&provider, &merchant, &contracts, rules);
     let mut night = Night::new(&judge);
-    for (number, pass) in (0..).zip(&PASSES) {
+    for (number, pass) in (0..).zip(&PASSES).filter(|(_, pass)| rounds.contains(&pass.round())) {
         night.run(number, pass)?;
     }
-    night.leave_entries()?;
-    night.leave_records()?;
+    night.leave_entries(rounds.end)?;
+    night.leave_records(rounds.end)?;
 
-    let rolled = breaks::roll(&night, carried_breaks)?;
-    let breaks = rolled.table(&night);
-    let reconciled = Reconciled {
+    let compared = Compared {
         matches: matches::sheet(&night, &order),
-        rollforward: rollforward::table(&rolled, &breaks, rules.night)?,
-        breaks,
         open_items: open_items::sheet(&night),
-        provider_outcomes: night.entries.outcomes()?,
-        merchant_outcomes: night.records.outcomes()?,
+        found: breaks::found(&night),
+        provider_outcomes: night.entries.outcomes(rounds.end)?,
+        merchant_outcomes: night.records.outcomes(rounds.end)?,
     };
-    laws::check(&night, &reconciled, &vocabulary)?;
-    Ok(reconciled)
+    laws::check(&night, &compared, &vocabulary)?;
+    Ok(compared)
 }
 
 /// How a record met its entry.
@@ -287,8 +323,8 @@ impl<'a> Night<'a> {
     }
 
     /// Entries no pass took: what misses a record waits for it, a chargeback is a break at once.
-    fn leave_entries(&mut self) -> Result<()> {
-        for row in self.entries.left() {
+    fn leave_entries(&mut self, next_round: usize) -> Result<()> {
+        for row in self.entries.left(next_round) {
             let outcome = match self.provider.kind(row) {
                 Kind::Payment => self.miss(self.provider, row, BreakType::MissingInMerchant),
                 Kind::Refund => self.miss(self.provider, row, BreakType::RefundMissingInMerchant),
@@ -303,8 +339,8 @@ impl<'a> Night<'a> {
 
     /// Records no pass took: what claims money waits for its entry; what does not is watched for as long, because
     /// an entry would prove it wrong.
-    fn leave_records(&mut self) -> Result<()> {
-        for row in self.records.left() {
+    fn leave_records(&mut self, next_round: usize) -> Result<()> {
+        for row in self.records.left(next_round) {
             let outcome = match (self.merchant.claims_money(row), self.merchant.kind(row)) {
                 (true, Kind::Refund) => self.miss(self.merchant, row, BreakType::RefundMissingInProvider),
                 (true, _) => self.miss(self.merchant, row, BreakType::MissingInProvider),

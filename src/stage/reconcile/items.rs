@@ -12,7 +12,7 @@ use super::vocabulary::{Numbered, Vocabulary};
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::entries::KINDS;
-use crate::table::part::{self, Amounts, Id, Ids, Instants, Texts, place, row_id, row_ids};
+use crate::table::part::{self, Amounts, Id, Ids, Instants, Texts, place, row_id};
 use crate::table::read::{self, Codes, Words};
 
 /// The items of one side, part by part.
@@ -75,7 +75,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn parse(word: &str) -> Option<Self> {
+    pub(super) fn parse(word: &str) -> Option<Self> {
         match word {
             "payment" => Some(Self::Payment),
             "refund" => Some(Self::Refund),
@@ -142,11 +142,6 @@ impl<'a> Items<'a> {
     /// The items of the kinds for which `is` is true, by part.
     pub(super) fn of_kind(&self, is: impl Fn(Kind) -> bool + Sync) -> Vec<Rows> {
         self.parts.par_iter().map(|part| part.of_kind(&is)).collect()
-    }
-
-    /// The names of all rows, in order.
-    pub(super) fn rows(&self) -> impl Iterator<Item = u32> {
-        row_ids(self.batches)
     }
 
     /// Every currency that settles an item, or could.

@@ -10,7 +10,7 @@ use super::order::Order;
 use super::outcome::{BreakType, Outcome};
 use super::rollforward::{Described, Key, Sum};
 use super::vocabulary::Vocabulary;
-use super::{Night, Reconciled};
+use super::{Compared, Night};
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::part::{amounts_of, place, row_id};
@@ -32,19 +32,18 @@ fn once(items: &Items, key: &[&str]) -> Result<()> {
     Err(Error::law(format!("{} {} {} comes in twice", items.side.as_str(), items.kind_word(row), items.id(row))))
 }
 
-/// Laws 1, 3 and 6, on what was made of a night.
-pub(super) fn check(night: &Night, reconciled: &Reconciled, vocabulary: &Vocabulary) -> Result<()> {
+/// Laws 1 and 3, on what was made of two sides.
+pub(super) fn check(night: &Night, compared: &Compared, vocabulary: &Vocabulary) -> Result<()> {
     let (provider, merchant) = rayon::join(
-        || conserved(night.provider, night, reconciled, vocabulary),
-        || conserved(night.merchant, night, reconciled, vocabulary),
+        || conserved(night.provider, night, compared, vocabulary),
+        || conserved(night.merchant, night, compared, vocabulary),
     );
-    provider.and(merchant)?;
-    rolls_forward(&reconciled.breaks, &reconciled.rollforward)
+    provider.and(merchant)
 }
 
-/// Conservation: what came in on a side is what is in `matches`, `open_items`, the breaks that consumed an item, and
-/// the exclusions, in number and in amount of each currency.
-fn conserved(items: &Items, night: &Night, tables: &Reconciled, vocabulary: &Vocabulary) -> Result<()> {
+/// Conservation: what came in on a side is what is in `matches`, `open_items`, the breaks that consumed an item, the
+/// exclusions, and what goes on to a later round, in number and in amount of each currency.
+fn conserved(items: &Items, night: &Night, tables: &Compared, vocabulary: &Vocabulary) -> Result<()> {
     let outcomes = match items.side {
         Side::Provider => &tables.provider_outcomes,
         Side::Merchant => &tables.merchant_outcomes,
@@ -52,8 +51,8 @@ fn conserved(items: &Items, night: &Night, tables: &Reconciled, vocabulary: &Voc
     let (mut came_in, mut ended) = (Tally::new(vocabulary), Tally::new(vocabulary));
     items.parts.iter().for_each(|part| part.tally(&mut came_in));
     for (part, outcomes) in outcomes.iter().enumerate() {
-        let excluded = outcomes.iter().enumerate().filter(|(_, outcome)| matches!(outcome, Outcome::Excluded(_)));
-        excluded.for_each(|(row, _)| ended.add(items, row_id(part, row)));
+        let gone = outcomes.iter().enumerate().filter(|(_, outcome)| matches!(outcome, None | Some(Outcome::Excluded(_))));
+        gone.for_each(|(row, _)| ended.add(items, row_id(part, row)));
     }
     matched(night.merchant, &tables.matches, items.side, &mut ended);
     carried(&tables.open_items, items.side, vocabulary, &mut ended);
@@ -148,8 +147,8 @@ impl Tally {
     }
 }
 
-/// The closing of every line is what stands in `breaks`, and nothing stands there without a line.
-fn rolls_forward(breaks: &RecordBatch, rollforward: &RecordBatch) -> Result<()> {
+/// Law 6: the closing of every line is what stands in `breaks`, and nothing stands there without a line.
+pub(super) fn rolls_forward(breaks: &RecordBatch, rollforward: &RecordBatch) -> Result<()> {
     let known = Described::of(breaks);
     let mut live: BTreeMap<Key, Sum> = BTreeMap::new();
     for row in (0..breaks.num_rows()).filter(|&row| known.is_live(row)) {

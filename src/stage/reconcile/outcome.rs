@@ -35,6 +35,21 @@ impl Outcome {
         }
     }
 
+    /// The outcome of these words in columns `outcome` and `outcome_reason`.
+    #[must_use]
+    pub fn parse(outcome: &str, reason: Option<&str>) -> Option<Self> {
+        let break_type = |word| BreakType::ALL.into_iter().find(|kind| kind.as_str() == word);
+        let exclusion = |word| Exclusion::ALL.into_iter().find(|why| why.as_str() == word);
+        match (outcome, reason) {
+            ("match", None) => Some(Self::Match),
+            ("break", Some(kind)) => break_type(kind).map(Self::Break),
+            ("waiting", None) => Some(Self::Waiting(None)),
+            ("waiting", Some(kind)) => break_type(kind).map(|kind| Self::Waiting(Some(kind))),
+            ("excluded", Some(why)) => exclusion(why).map(Self::Excluded),
+            _ => None,
+        }
+    }
+
     /// For a merchant's payment: whether the provider states that it was paid, agreed in all or not.
     #[must_use]
     pub fn is_settled(self) -> bool {
@@ -52,9 +67,14 @@ pub enum Exclusion {
     NotPaid,
     /// The entry is of no order: a fee, payout, transfer or the like.
     NotOfAnOrder,
+    /// The record is of a provider that the job does not name.
+    ProviderNotInJob,
 }
 
 impl Exclusion {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Superseded, Self::NotPaid, Self::NotOfAnOrder, Self::ProviderNotInJob];
+
     /// The word in column `outcome_reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -62,6 +82,7 @@ impl Exclusion {
             Self::Superseded => "superseded",
             Self::NotPaid => "not_paid",
             Self::NotOfAnOrder => "not_of_an_order",
+            Self::ProviderNotInJob => "provider_not_in_job",
         }
     }
 }
@@ -100,6 +121,24 @@ pub enum BreakType {
 }
 
 impl BreakType {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::MissingInProvider,
+        Self::MissingInMerchant,
+        Self::AmountMismatch,
+        Self::FeeMismatch,
+        Self::CurrencyMismatch,
+        Self::FalseFailure,
+        Self::DuplicateInProvider,
+        Self::DuplicateInMerchant,
+        Self::Ambiguous,
+        Self::RefundMissingInProvider,
+        Self::RefundMissingInMerchant,
+        Self::RefundAmountMismatch,
+        Self::Chargeback,
+        Self::ChargebackReversed,
+    ];
+
     /// The word in columns `break_type` and `outcome_reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -3,6 +3,7 @@
 use super::items::{Items, Kind};
 use super::keyed::Rows;
 use super::outcome::Outcome;
+use super::passes::Onward;
 use crate::error::{Error, Result};
 use crate::table::part::{place, row_id};
 
@@ -72,23 +73,31 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// All rows that are open after the passes.
-    pub(super) fn left(&self) -> Vec<u32> {
+    /// All rows that are open after the passes and do not go on to round `next` or a later one.
+    pub(super) fn left(&self, next: usize) -> Vec<u32> {
         let mut left = Vec::new();
+        let onward: Vec<Onward> = self.items.batches.iter().map(|part| Onward::of(part, next)).collect();
         for rows in [&self.payments, &self.refunds, &self.others] {
             for (part, rows) in rows.iter().enumerate() {
-                rows.for_each(|row| left.push(row_id(part, row)));
+                rows.for_each(|row| {
+                    if onward[part].get(row).is_none() {
+                        left.push(row_id(part, row));
+                    }
+                });
             }
         }
         left
     }
 
-    /// Law 1: every row has ended.
-    pub(super) fn outcomes(&self) -> Result<Vec<Vec<Outcome>>> {
+    /// Law 1: every row has ended, or goes on to round `next` or a later one, which is told as none.
+    pub(super) fn outcomes(&self, next: usize) -> Result<Vec<Vec<Option<Outcome>>>> {
         let missing = |row| Error::law(format!("{} item {} ends nowhere", self.items.side.as_str(), self.items.id(row)));
-        let part = |(part, ended): (usize, &Vec<Option<Outcome>>)| {
-            ended.iter().enumerate().map(|(row, outcome)| outcome.ok_or_else(|| missing(row_id(part, row)))).collect()
-        };
-        self.ended.iter().enumerate().map(part).collect()
+        for (part, ended) in self.ended.iter().enumerate() {
+            let onward = Onward::of(&self.items.batches[part], next);
+            if let Some(row) = (0..ended.len()).find(|&row| ended[row].is_none() && onward.get(row).is_none()) {
+                return Err(missing(row_id(part, row)));
+            }
+        }
+        Ok(self.ended.clone())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::{Decimal128Array, RecordBatch};
 use chrono::NaiveDate;
 
-use super::breaks::{Rolled, Source, State};
+use super::roll::{Row, Source, State};
 use crate::error::{Error, Result};
 use crate::money::{Amount, PRECISION};
 use crate::table::build;
@@ -56,17 +56,17 @@ impl Line {
 }
 
 /// Counts what was carried in, found and cleared. The closing is computed; the laws compare it with `breaks`,
-/// which has the rows of `rolled` in their order.
-pub(super) fn table(rolled: &Rolled, breaks: &RecordBatch, night: NaiveDate) -> Result<RecordBatch> {
+/// which has these `rows` in their order.
+pub(super) fn table(rows: &[Row], breaks: &RecordBatch, carried: &RecordBatch, night: NaiveDate) -> Result<RecordBatch> {
     let mut lines: BTreeMap<Key, Line> = BTreeMap::new();
-    let carried = Described::of(rolled.carried);
-    for row in (0..rolled.carried.num_rows()).filter(|&row| carried.is_live(row)) {
-        lines.entry(carried.key(row)).or_default().opening.add(carried.difference(row));
+    let before = Described::of(carried);
+    for row in (0..carried.num_rows()).filter(|&row| before.is_live(row)) {
+        lines.entry(before.key(row)).or_default().opening.add(before.difference(row));
     }
     let known = Described::of(breaks);
-    for (at, row) in rolled.rows.iter().enumerate() {
+    for (at, row) in rows.iter().enumerate() {
         let line = lines.entry(known.key(at)).or_default();
-        if let Source::New(_) = row.source {
+        if let Source::New(..) = row.source {
             line.new.add(known.difference(at));
         }
         if row.state == State::Cleared {

@@ -1,0 +1,233 @@
+//! The table `breaks` of the close: what this night found, and what the nights before left, each break once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::compute::interleave_record_batch;
+use chrono::NaiveDate;
+use rayon::prelude::*;
+
+use super::breaks::at_stake;
+use super::items::Side;
+use super::outcome::BreakType;
+use super::{laws, rollforward};
+use crate::error::{Error, Result};
+use crate::money::Amount;
+use crate::table::build::{self, day_number};
+use crate::table::identity::Identity;
+use crate::table::part::{self, Id};
+use crate::table::read;
+use crate::table::reconciliation::BREAKS;
+
+/// The states a break of the table may be in after this stage; a resolved one is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Waiting,
+    Open,
+    Cleared,
+}
+
+impl State {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Open => "open",
+            Self::Cleared => "cleared",
+        }
+    }
+
+    /// The state of a break that goes on; none for one that ended.
+    fn going_on(word: &str) -> Option<Self> {
+        match word {
+            "waiting" => Some(Self::Waiting),
+            "open" => Some(Self::Open),
+            _ => None,
+        }
+    }
+}
+
+/// The tables `breaks` and `rollforward` of a close.
+#[derive(Clone, Debug)]
+pub struct Rolled {
+    /// Table `breaks`: waiting, open and cleared tonight.
+    pub breaks: RecordBatch,
+    /// Table `rollforward`.
+    pub rollforward: RecordBatch,
+}
+
+/// One break. What a carried break says never changes; only its state and its age do.
+pub(super) struct Row {
+    id: Identity,
+    pub(super) state: State,
+    pub(super) source: Source,
+}
+
+/// Where a break is described.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    /// Found this night: which batch, and which row.
+    New(usize, usize),
+    /// A row of the night before.
+    Carried(usize),
+}
+
+/// Joins the breaks comparisons `found` this night with those `carried` in: one found again goes on, a missing one
+/// whose item is gone is cleared, all others stay open until a person resolves them. `came_in` are items shaped as
+/// `open_items`, with all that the night before left.
+pub fn roll<'n>(
+    found: &[RecordBatch],
+    carried: &'n RecordBatch,
+    came_in: impl IntoIterator<Item = &'n RecordBatch>,
+    night: NaiveDate,
+) -> Result<Rolled> {
+    let mut before = going_on(carried)?;
+    let mut rows: Vec<Row> = Vec::with_capacity(found.iter().map(RecordBatch::num_rows).sum::<usize>() + before.len());
+    for (at, batch) in found.iter().enumerate() {
+        let states = read::words(batch, "state");
+        for (row, id) in identities(batch)?.into_iter().enumerate() {
+            let state = State::going_on(states.get(row)).expect("a break that was found is waiting or open");
+            let source = before.remove(&id).map_or(Source::New(at, row), |(row, _)| Source::Carried(row));
+            rows.push(Row { id, state, source });
+        }
+    }
+    let waits_for = WaitsFor::of(carried);
+    let mut gone = BTreeSet::new();
+    for (id, (row, state)) in before {
+        let item = waits_for.item(row);
+        gone.extend(item);
+        let state = if item.is_some() { State::Cleared } else { state };
+        rows.push(Row { id, state, source: Source::Carried(row) });
+    }
+    all_came_in(came_in, gone, night)?;
+
+    rows.par_sort_unstable_by_key(|row| row.id);
+    if let Some(twice) = rows.windows(2).find(|pair| pair[0].id == pair[1].id) {
+        return Err(Error::law(format!("break {} is known twice", twice[0].id)));
+    }
+    let breaks = table(&rows, found, carried, night);
+    let rollforward = rollforward::table(&rows, &breaks, carried, night)?;
+    laws::rolls_forward(&breaks, &rollforward)?;
+    Ok(Rolled { breaks, rollforward })
+}
+
+/// The carried breaks that go on, by identity.
+fn going_on(carried: &RecordBatch) -> Result<HashMap<Identity, (usize, State)>> {
+    let states = read::words(carried, "state");
+    let mut before = HashMap::new();
+    for (row, id) in identities(carried)?.into_iter().enumerate() {
+        let Some(state) = State::going_on(states.get(row)) else { continue };
+        if before.insert(id, (row, state)).is_some() {
+            return Err(Error::law(format!("break {id} is carried in twice")));
+        }
+    }
+    Ok(before)
+}
+
+fn identities(breaks: &RecordBatch) -> Result<Vec<Identity>> {
+    let ids = read::text(breaks, "break_id");
+    let parse = |id: &str| Identity::parse(id).ok_or_else(|| Error::law("a break has no identity").found(id));
+    ids.iter().map(|id| parse(id.unwrap_or_default())).collect()
+}
+
+/// Reads which open item a carried break waits for.
+struct WaitsFor<'n> {
+    kinds: read::Words<'n>,
+    items: [(Side, &'n StringArray); 3],
+}
+
+impl<'n> WaitsFor<'n> {
+    fn of(carried: &'n RecordBatch) -> Self {
+        let column = |side, name| (side, read::text(carried, name));
+        let items =
+            [column(Side::Provider, "entry_id"), column(Side::Merchant, "attempt_id"), column(Side::Merchant, "refund_id")];
+        Self { kinds: read::words(carried, "break_type"), items }
+    }
+
+    /// The one item of a missing break. A pair may be judged missing too, but waits for nothing.
+    fn item(&self, row: usize) -> Option<(&'static str, Id<'n>)> {
+        if !BreakType::is_missing(self.kinds.get(row)) {
+            return None;
+        }
+        let stated = self.items.iter().filter(|(_, ids)| ids.is_valid(row));
+        let mut items = stated.map(|&(side, ids)| (side.as_str(), Id::Text(ids.value(row))));
+        items.next().filter(|_| items.next().is_none())
+    }
+}
+
+/// A break is cleared because its item met something tonight, so the item must have come in.
+fn all_came_in<'n>(
+    items: impl IntoIterator<Item = &'n RecordBatch>,
+    mut gone: BTreeSet<(&'static str, Id<'n>)>,
+    night: NaiveDate,
+) -> Result<()> {
+    let tonight = day_number(night);
+    for part in items {
+        if gone.is_empty() {
+            break;
+        }
+        let (sides, ids, first_seen) = (read::words(part, "side"), part::ids(part, "id"), part::dates(part, "first_seen"));
+        for row in (0..part.num_rows()).filter(|&row| first_seen.value(row) < tonight) {
+            let side = [Side::Provider, Side::Merchant].map(Side::as_str).into_iter().find(|side| *side == sides.get(row));
+            gone.remove(&(side.unwrap_or_default(), ids.get(row)));
+        }
+    }
+    match gone.first() {
+        None => Ok(()),
+        Some((side, id)) => Err(Error::law(format!("{side} item {id} is missing among the items carried in"))
+            .expected("every open item of the night before")),
+    }
+}
+
+/// The published table, of `rows` sorted by identity.
+fn table(rows: &[Row], found: &[RecordBatch], carried: &RecordBatch, night: NaiveDate) -> RecordBatch {
+    let described: Vec<&RecordBatch> = found.iter().chain([carried]).collect();
+    let places = rows.iter().map(|row| match row.source {
+        Source::New(batch, row) => (batch, row),
+        Source::Carried(row) => (found.len(), row),
+    });
+    let described = interleave_record_batch(&described, &places.collect::<Vec<_>>()).expect("all are of one table");
+    let tonight = day_number(night);
+    let (first_seen, difference) = (read::dates(&described, "first_seen"), read::amounts(&described, "difference"));
+    let stated = read::amounts(&described, "merchant_amount");
+    let age = |row: usize| i64::from(tonight - first_seen.value(row));
+    let severity = |(row, of): (usize, &Row)| {
+        severity(of.state, at_stake(Amount(difference.value(row)), read::amount(stated, row)), age(row))
+    };
+    let cleared_on = |row: &Row| (row.state == State::Cleared).then_some(tonight);
+    let of_tonight: [(&str, ArrayRef); 6] = [
+        ("business_date", build::same_date(night, rows.len())),
+        ("state", build::words(rows.iter().map(|row| Some(row.state.as_str())))),
+        ("cleared_on", build::dates(rows.iter().map(cleared_on))),
+        ("age_days", build::counts((0..rows.len()).map(age))),
+        ("age_bucket", build::words((0..rows.len()).map(|row| Some(bucket(age(row)))))),
+        ("severity", build::words(rows.iter().enumerate().map(severity).map(Some))),
+    ];
+    let described_as = |name: &str| Arc::clone(read::column(&described, name));
+    BREAKS.batch(BREAKS.columns.iter().map(|column| {
+        let of_tonight = of_tonight.iter().find(|(name, _)| *name == column.name);
+        (column.name, of_tonight.map_or_else(|| described_as(column.name), |(_, array)| Arc::clone(array)))
+    }))
+}
+
+pub(super) fn bucket(age_days: i64) -> &'static str {
+    match age_days {
+        ..=1 => "0-1",
+        2..=3 => "2-3",
+        4..=7 => "4-7",
+        8..=30 => "8-30",
+        31.. => ">30",
+    }
+}
+
+/// By what is at stake, one step up after a week; what may still come by itself is low.
+pub(super) fn severity(state: State, at_stake: Amount, age_days: i64) -> &'static str {
+    const WORDS: [&str; 4] = ["low", "medium", "high", "critical"];
+    const STEPS: [i128; 3] = [100, 1_000, 10_000];
+    if state == State::Waiting {
+        return WORDS[0];
+    }
+    let one = 10_i128.pow(crate::money::SCALE);
+    let step = STEPS.iter().filter(|&&step| at_stake.0 >= step * one).count();
+    WORDS[(step + usize::from(age_days > 7)).min(3)]
+}
