@@ -15,7 +15,7 @@ pub mod scan;
 pub mod shipped;
 pub mod split;
 pub mod time;
-pub mod typed;
+mod typed;
 
 use std::collections::BTreeMap;
 

@@ -16,7 +16,7 @@ use tieout::format::control::check_closings;
 use tieout::format::read::{self, Decoded, Part};
 use tieout::format::recognise::recognise;
 use tieout::format::shipped::{Library, SHIPPED};
-use tieout::format::{Format, Target, typed};
+use tieout::format::{Format, Target};
 use tieout::table::part::amounts_of;
 
 pub(crate) mod wire;
@@ -140,8 +140,7 @@ fn every_provider_fixture_is_recognised_by_its_layout() {
 
 /// What is read of the file at `path`, as text.
 fn told(format: &Format, path: &Path) -> String {
-    let decoded = if typed::is_typed(path) { typed::read(path, format) } else { read::read(path, format) };
-    let checked = decoded.and_then(|mut decoded| {
+    let checked = read::read(path, format).and_then(|mut decoded| {
         decoded.tied.extend(check_closings(&decoded.closing_names, &decoded.kept.closings)?);
         Ok(decoded)
     });

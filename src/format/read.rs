@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::array::ArrayRef;
 use memchr::memchr_iter;
 
 use super::container::{self, encode, encoding_error};
@@ -17,7 +16,7 @@ use super::plan::Plan;
 use super::recognise::recognise;
 use super::shipped::Library;
 use super::split::{Cells, Piece, Splitter};
-use super::{Encoding, Format};
+use super::{Encoding, Format, typed};
 use crate::error::{Error, Result};
 
 mod batch;
@@ -25,10 +24,12 @@ mod currency;
 mod fill;
 mod keep;
 mod memo;
+mod part;
 mod row;
 mod slots;
 mod text;
 
+pub use part::Part;
 pub use row::Reject;
 use row::{Refusal, Refusals, RowReader, refuse};
 
@@ -62,21 +63,6 @@ pub struct Decoded {
     pub added: Vec<String>,
 }
 
-/// Consecutive rows of a file, by column: at least one, and at most [`crate::table::part::PART_ROWS`].
-#[derive(Debug, Default)]
-pub struct Part {
-    /// Canonical columns the format can fill, in the order of the table and the types of [`crate::table::part`].
-    pub columns: Vec<(&'static str, ArrayRef)>,
-    /// The kind of each row, as a position in the format's vocabulary.
-    pub kinds: Vec<u16>,
-    /// Hash of the cells that identify each row; none where rows are the merchant's own.
-    pub identities: Vec<u128>,
-    /// Hash of the bytes of each row.
-    pub contents: Vec<u64>,
-    /// The line of each row, counted from one.
-    pub lines: Vec<u32>,
-}
-
 struct Chunk {
     index: usize,
     first_line: u64,
@@ -84,13 +70,26 @@ struct Chunk {
     bytes: Vec<u8>,
 }
 
-/// Reads the file at `path`, and refuses it when it is not what `format` describes or does not tie.
+/// Takes rows of a file as they are read, on the thread that read them: what it returns, the file keeps.
+///
+/// Whether the file is refused is not known before its end.
+pub type Take<'a> = dyn Fn(Part) -> Result<Option<Part>> + Sync + 'a;
+
+/// Reads the file at `path` whole, and refuses it when it is not what `format` describes or does not tie.
 pub fn read(path: &Path, format: &Format) -> Result<Decoded> {
+    read_into(path, format, &|part| Ok(Some(part)))
+}
+
+/// As [`read`], handing its rows to `take`.
+pub fn read_into(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
+    if typed::is_typed(path) {
+        return typed::read(path, format, take);
+    }
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     if let Some(why) = &format.refuse {
         return Err(Error::data(why.clone()).file(&name));
     }
-    container::open(path, format, |opened| read_text(opened.text, format, opened.companion.as_deref()))
+    container::open(path, format, |opened| read_text(opened.text, format, opened.companion.as_deref(), take))
         .map_err(|error| told_apart(error, path, format))
         .map_err(|error| if error.file.is_none() { error.file(&name) } else { error })
 }
@@ -116,7 +115,7 @@ fn told_apart(error: Error, path: &Path, format: &Format) -> Error {
 }
 
 /// Reads a text that is already out of its container.
-pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>) -> Result<Decoded> {
+fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>, take: &Take) -> Result<Decoded> {
     let byte = |letter: Option<char>| letter.and_then(|letter| u8::try_from(letter).ok());
     let encoding = format.file.encoding;
     let mut splitter = Splitter {
@@ -133,9 +132,9 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
     let plan = Plan::new(format, &head.header).map_err(|error| error.line(head.line))?;
     splitter.columns = plan.columns;
 
-    let chunks = read_chunks(&mut blocks, first, head.line + 1, &splitter, &plan)?;
+    let chunks = read_chunks(&mut blocks, first, head.line + 1, &splitter, &plan, take)?;
     let mut kept = Kept { comments: head.comments, ..Kept::default() };
-    let (mut parts, mut rejects, mut rows, mut framing, mut cut) = (Vec::new(), Vec::new(), 0, head.line, None);
+    let (mut parts, mut rejects, mut read, mut rows, mut framing, mut cut) = (Vec::new(), Vec::new(), 0, 0, head.line, None);
     for chunk in chunks {
         if let Some(line) = chunk.unpaired {
             return Err(Error::data("the quotes of a row do not pair, and nothing of the file is booked")
@@ -149,7 +148,8 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
         kept.merge(chunk.kept);
         rejects.extend(chunk.rejects);
         cut = chunk.short_last_row;
-        parts.extend(chunk.parts);
+        read += chunk.read;
+        parts.extend(chunk.parts?);
     }
     if let Some((line, cells)) = cut
         && !plan.short_rows
@@ -164,7 +164,6 @@ pub fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>)
     }
     let closing_names = plan.closings.iter().map(|closing| closing.name.clone()).collect();
     let tied = control::check(format, &plan, &kept, companion).map_err(|error| with_rejects(error, &rejects))?;
-    let read: usize = parts.iter().map(|part: &Part| part.lines.len()).sum();
     if (read + rejects.len()) as u64 != rows {
         return Err(Error::law(format!("{rows} rows became {read} rows and {} rejects", rejects.len())));
     }
@@ -334,7 +333,12 @@ impl<'p> Rows<'p> {
         self.reader.row(line, &self.raw, Cells::new(&self.bytes, &self.ends));
     }
 
-    /// What was read.
+    /// Gives up the parts that are whole.
+    pub fn parts(&mut self) -> Vec<Part> {
+        self.reader.parts()
+    }
+
+    /// What was read, and not given up before.
     #[must_use]
     pub fn finish(self) -> Decoded {
         let (parts, rejects, kept) = self.reader.finish();
@@ -355,7 +359,10 @@ impl<'p> Rows<'p> {
 /// What one chunk became.
 struct ReadChunk {
     index: usize,
-    parts: Vec<Part>,
+    /// What was not taken of its parts.
+    parts: Result<Vec<Part>>,
+    /// How many of its rows were read.
+    read: usize,
     rejects: Vec<Reject>,
     kept: Kept,
     rows: u64,
@@ -367,7 +374,14 @@ struct ReadChunk {
 }
 
 /// Reads all chunks, in parallel, and gives them in order.
-fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &Splitter, plan: &Plan) -> Result<Vec<ReadChunk>> {
+fn read_chunks(
+    blocks: &mut Blocks,
+    first: Vec<u8>,
+    first_line: u64,
+    splitter: &Splitter,
+    plan: &Plan,
+    take: &Take,
+) -> Result<Vec<ReadChunk>> {
     let done = Mutex::new(Vec::new());
     let in_flight = AtomicUsize::new(0);
     let spare = Spare::default();
@@ -390,7 +404,7 @@ fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &
             in_flight.fetch_add(1, Ordering::AcqRel);
             let (done, in_flight, spare) = (&done, &in_flight, &spare);
             scope.spawn(move |_| {
-                let read = read_chunk(&chunk, splitter, plan);
+                let read = read_chunk(&chunk, splitter, plan, take);
                 spare.give(chunk.bytes);
                 done.lock().expect("no reader panics while it holds the list").push(read);
                 in_flight.fetch_sub(1, Ordering::AcqRel);
@@ -404,7 +418,7 @@ fn read_chunks(blocks: &mut Blocks, first: Vec<u8>, first_line: u64, splitter: &
     Ok(chunks)
 }
 
-fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan) -> ReadChunk {
+fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan, take: &Take) -> ReadChunk {
     let most_rows = usize::try_from(chunk.lines).expect("a chunk has fewer lines than bytes");
     let mut reader = RowReader::new(plan, splitter.prefix, most_rows);
     let mut kept = Kept::default();
@@ -432,5 +446,7 @@ fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan) -> ReadChunk {
     let short_last_row = last.filter(|&(_, cells)| cells < plan.columns && !chunk.bytes.ends_with(b"\n"));
     let (parts, rejects, of_rows) = reader.finish();
     kept.merge(of_rows);
-    ReadChunk { index: chunk.index, parts, rejects, kept, rows, framing, short_last_row, unpaired }
+    let read = parts.iter().map(|part| part.lines.len()).sum();
+    let parts = parts.into_iter().filter_map(|part| take(part).transpose()).collect();
+    ReadChunk { index: chunk.index, parts, read, rejects, kept, rows, framing, short_last_row, unpaired }
 }

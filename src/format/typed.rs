@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::Format;
 use super::plan::{Fill, Plan, folded};
-use super::read::{Decoded, Rows};
+use super::read::{Decoded, Part, Rows, Take};
 use crate::error::{Error, Result};
 use crate::mask::masked;
 
@@ -24,7 +24,7 @@ const BATCH_ROWS: usize = 1 << 16;
 
 /// Whether a file of this name is read here, and how.
 #[must_use]
-pub fn is_typed(path: &Path) -> bool {
+pub(super) fn is_typed(path: &Path) -> bool {
     matches!(extension(path).as_str(), "ndjson" | "jsonl" | "parquet")
 }
 
@@ -32,10 +32,10 @@ fn extension(path: &Path) -> String {
     path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
 }
 
-/// Reads the NDJSON or Parquet file at `path`.
-pub fn read(path: &Path, format: &Format) -> Result<Decoded> {
+/// Reads the NDJSON or Parquet file at `path`, handing its rows to `take`.
+pub(super) fn read(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    let result = if extension(path) == "parquet" { read_parquet(path, format) } else { read_ndjson(path, format) };
+    let result = if extension(path) == "parquet" { read_parquet(path, format, take) } else { read_ndjson(path, format, take) };
     result.map_err(|error| if error.file.is_none() { error.file(name) } else { error })
 }
 
@@ -54,7 +54,7 @@ fn sources(format: &Format) -> Vec<String> {
     names
 }
 
-fn read_ndjson(path: &Path, format: &Format) -> Result<Decoded> {
+fn read_ndjson(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     let fields: Vec<Field> = sources(format).into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
     let broken = |error: &dyn std::fmt::Display| broken_line(path, error);
     let reader = arrow::json::ReaderBuilder::new(Arc::new(Schema::new(fields)))
@@ -62,8 +62,7 @@ fn read_ndjson(path: &Path, format: &Format) -> Result<Decoded> {
         .with_coerce_primitive(true)
         .build(BufReader::new(open(path)?))
         .map_err(|error| broken(&error))?;
-    let batches: Vec<RecordBatch> = reader.collect::<std::result::Result<_, _>>().map_err(|error| broken(&error))?;
-    read_batches(&batches, format)
+    read_batches(reader.map(|batch| batch.map_err(|error| broken(&error))), format, take)
 }
 
 /// The first line that is no JSON object. Its text is not shown: it is a customer's order.
@@ -81,7 +80,7 @@ fn broken_line(path: &Path, error: &dyn std::fmt::Display) -> Error {
     broken.found(masked(&error.to_string()))
 }
 
-fn read_parquet(path: &Path, format: &Format) -> Result<Decoded> {
+fn read_parquet(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     let broken = |error: &dyn std::fmt::Display| {
         Error::data("the file is not a whole Parquet file, and nothing of it is booked").found(error).next("write the file again")
     };
@@ -91,27 +90,34 @@ fn read_parquet(path: &Path, format: &Format) -> Result<Decoded> {
     let columns: Vec<usize> = columns.map(|(at, _)| at).collect();
     let mask = parquet::arrow::ProjectionMask::roots(builder.parquet_schema(), columns);
     let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|error| broken(&error))?;
-    let batches: Vec<RecordBatch> = reader.collect::<std::result::Result<_, _>>().map_err(|error| broken(&error))?;
-    read_batches(&batches, format)
+    read_batches(reader.map(|batch| batch.map_err(|error| broken(&error))), format, take)
 }
 
-fn read_batches(batches: &[RecordBatch], format: &Format) -> Result<Decoded> {
-    let header: Vec<Vec<u8>> = match batches.first() {
-        Some(batch) => batch.schema().fields().iter().map(|field| field.name().as_bytes().to_vec()).collect(),
-        None => sources(format).into_iter().map(String::into_bytes).collect(),
+fn read_batches(batches: impl Iterator<Item = Result<RecordBatch>>, format: &Format, take: &Take) -> Result<Decoded> {
+    let mut batches = batches.peekable();
+    let header: Vec<Vec<u8>> = match batches.peek() {
+        Some(Ok(batch)) => batch.schema().fields().iter().map(|field| field.name().as_bytes().to_vec()).collect(),
+        _ => sources(format).into_iter().map(String::into_bytes).collect(),
     };
     let plan = Plan::new(format, &header)?;
     let mut rows = Rows::new(&plan);
+    let mut kept = Vec::new();
+    let mut keep = |parts: Vec<Part>| parts.into_iter().try_for_each(|part| take(part).map(|part| kept.extend(part)));
     let mut line = 0;
     for batch in batches {
+        let batch = batch?;
         let columns = batch.columns().iter().enumerate().map(|(at, column)| as_text(column, at, &plan));
         let columns: Vec<StringArray> = columns.collect::<Result<_>>()?;
         for row in 0..batch.num_rows() {
             line += 1;
             rows.push(line, columns.iter().map(|column| if column.is_valid(row) { column.value(row).as_bytes() } else { b"" }));
         }
+        keep(rows.parts())?;
     }
-    Ok(rows.finish())
+    let mut decoded = rows.finish();
+    keep(std::mem::take(&mut decoded.parts))?;
+    decoded.parts = kept;
+    Ok(decoded)
 }
 
 /// A column as the text a delimited file would hold.

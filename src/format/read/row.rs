@@ -117,6 +117,11 @@ impl<'p> RowReader<'p> {
         reader
     }
 
+    /// Gives up the parts that are whole.
+    pub(super) fn parts(&mut self) -> Vec<Part> {
+        std::mem::take(&mut self.parts)
+    }
+
     /// The rows by part, the rejects in order, and what was kept.
     pub(super) fn finish(mut self) -> (Vec<Part>, Vec<Reject>, Kept) {
         self.read_batch();
