@@ -20,6 +20,7 @@ mod merge;
 mod order;
 mod parquet;
 mod publish;
+mod spill;
 mod store;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub use manifest::{Input, Manifest, Night, Output, PreviousNight, SCHEMA_VERSION
 pub use merge::Run;
 pub use parquet::Division;
 pub use publish::{Published, Staging};
+pub use spill::{Batches, Spill};
 
 use crate::error::{Error, Exit, Result};
 use crate::table::column::Table;
@@ -123,6 +125,11 @@ impl Lake {
     pub fn read(&self, table: &'static Table, night: NaiveDate) -> Result<RecordBatch> {
         let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
         self.read_columns(table, night, &names)
+    }
+
+    /// The same, a batch at a time: what a night left may be more than memory holds.
+    pub fn batches(&self, table: &'static Table, night: NaiveDate) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
+        parquet::batches(self.root.join(data_path(table, night)), table)
     }
 
     /// The columns `names`, in that order, of what `night` published as `table`.

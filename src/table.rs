@@ -1,5 +1,6 @@
 //! Nouns: the published tables, one truth each. `schemas/tables` is written from here.
 
+pub mod alike;
 pub mod analysis;
 pub mod build;
 pub mod column;

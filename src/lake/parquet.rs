@@ -41,6 +41,7 @@ use super::{durable, order};
 use crate::error::{Error, Exit, Result};
 use crate::money::Amount;
 use crate::table::column::{Table, Type};
+use crate::table::part::PART_ROWS;
 use crate::table::sheet::{Pick, Picked, Sheet};
 
 /// How a file is divided: in fixed numbers, or the bytes would depend on the machine. What is published is divided
@@ -59,6 +60,9 @@ impl Division {
     /// Of every published file.
     pub(super) const PUBLISHED: Self = Self { group: 512 * 1024, page: 64 * 1024, dictionary: 128 * 1024 };
 }
+
+/// Columns of a row group that are encoded at once: what they become waits in memory for those before it.
+const AT_ONCE: usize = 6;
 
 /// What was written.
 #[derive(Debug)]
@@ -157,21 +161,28 @@ impl Writer {
         for start in (0..sheet.rows).step_by(division.group) {
             let rows = start..sheet.rows.min(start + division.group);
             let visits = visits(&sheet.columns, &rows, division.page);
-            let encoded = columns.par_iter().zip(&sheet.columns).with_max_len(1).map(|(column, picked)| {
+            let encode = |(column, picked): (&Column, &Picked)| {
                 let visits = visits.iter().find(|(names, _)| is_picked_by(picked, names));
                 column.encode(rows.clone(), division, visits.map(|(_, visits)| visits))
-            });
-            let encoded: Vec<(Chunk, i128)> = encoded.collect::<std::result::Result<_, _>>()?;
-            let (keys, _) = &encoded[key];
-            let is_ordered = keys.is_ordered_after(self.greatest.as_deref());
-            assert!(is_ordered, "table {}: the rows come ordered by their key", table.name);
-            self.greatest = keys.greatest().map(<[u8]>::to_vec).or(self.greatest.take());
+            };
             let mut group = self.file.next_row_group()?;
-            for ((chunk, amounts), sum) in encoded.into_iter().zip(&mut self.sums) {
-                chunk.append(&mut group)?;
-                *sum += Amount(amounts);
+            let (mut position, mut greatest) = (0, None);
+            for (columns, picked) in columns.chunks(AT_ONCE).zip(sheet.columns.chunks(AT_ONCE)) {
+                let encoded = columns.par_iter().zip(picked).with_max_len(1).map(encode);
+                let encoded: Vec<(Chunk, i128)> = encoded.collect::<std::result::Result<_, _>>()?;
+                for (chunk, amounts) in encoded {
+                    if position == key {
+                        let is_ordered = chunk.is_ordered_after(self.greatest.as_deref());
+                        assert!(is_ordered, "table {}: the rows come ordered by their key", table.name);
+                        greatest = chunk.greatest().map(<[u8]>::to_vec);
+                    }
+                    chunk.append(&mut group)?;
+                    self.sums[position] += Amount(amounts);
+                    position += 1;
+                }
             }
             group.close()?;
+            self.greatest = greatest.or(self.greatest.take());
         }
         self.rows += sheet.rows;
         Ok(())
@@ -180,10 +191,7 @@ impl Writer {
 
 /// The columns `names` of a published file, in their types in memory.
 pub(super) fn read(path: &Path, table: &'static Table, names: &[&str]) -> Result<RecordBatch> {
-    let file = File::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => damaged(path, "it is not there"),
-        _ => durable::failed("read", path, &error),
-    })?;
+    let file = open(path)?;
     let schema = table.schema();
     let options = ArrowReaderOptions::new().with_schema(SchemaRef::clone(&schema));
     let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(path, error))?;
@@ -192,6 +200,25 @@ pub(super) fn read(path: &Path, table: &'static Table, names: &[&str]) -> Result
     let positions: Vec<usize> = names.iter().map(|name| table.position(name)).collect();
     let schema = schema.project(&positions).expect("positions of the table are fields of its schema");
     RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| damaged(path, error))
+}
+
+/// A published file, batch after batch.
+pub(super) fn batches(path: PathBuf, table: &'static Table) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
+    let file = open(&path)?;
+    let options = ArrowReaderOptions::new().with_schema(table.schema());
+    let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(&path, error))?;
+    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+        .with_batch_size(PART_ROWS)
+        .build()
+        .map_err(|error| damaged(&path, error))?;
+    Ok(batches.map(move |batch| batch.map_err(|error| damaged(&path, error))))
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => damaged(path, "it is not there"),
+        _ => durable::failed("read", path, &error),
+    })
 }
 
 /// Hash of a file's footer, with which its sizes, statistics and sums of every column chunk are told: what a cheap

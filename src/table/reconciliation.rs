@@ -76,7 +76,7 @@ pub static BREAKS: Table = Table {
 pub static OPEN_ITEMS: Table = Table {
     name: "open_items",
     grain: "entry or record carried to the next night",
-    key: &["side", "id"],
+    key: &["side", "id", "kind"],
     columns: &[
         required("side", Word, "provider or merchant."),
         required("id", Text, "entry_id, attempt_id or refund_id."),

@@ -1,13 +1,15 @@
 //! A table as it is handed to the lake: its rows picked out of parts, column by column, and not laid out again.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder, new_null_array};
 use arrow::compute::{cast, concat, interleave};
 use arrow::datatypes::DataType;
 
+use super::alike::alike;
 use super::column::Table;
-use super::part::{NO_ROW, identity, place};
+use super::part::{NO_ROW, identity, nothing, place};
 
 /// A table of a night, in the order it is published in.
 #[derive(Clone, Debug)]
@@ -75,6 +77,37 @@ impl Picked {
         self.len() == 0
     }
 
+    /// Those rows laid out as one array. The parts are of one type.
+    fn part(&self, range: Range<usize>) -> ArrayRef {
+        let mut arrays: Vec<&dyn Array> = self.parts.iter().map(AsRef::as_ref).collect();
+        let kind = arrays[0].data_type().clone();
+        if kind == DataType::Null {
+            return nothing(range.len());
+        }
+        match &self.rows {
+            Pick::All => {
+                let mut start = 0;
+                let mut slices = Vec::new();
+                for part in &self.parts {
+                    let end = start + part.len();
+                    let (from, to) = (range.start.max(start), range.end.min(end));
+                    if from < to {
+                        slices.push(part.slice(from - start, to - from));
+                    }
+                    start = end;
+                }
+                let slices: Vec<&dyn Array> = slices.iter().map(AsRef::as_ref).collect();
+                concat(&slices)
+            }
+            Pick::Rows(rows) => {
+                let none = new_null_array(&kind, 1);
+                arrays.push(none.as_ref());
+                interleave(&arrays, &places(&rows[range], arrays.len() - 1))
+            }
+        }
+        .expect("the parts are of one type")
+    }
+
     /// The column laid out as one array of type `kind`.
     fn array(&self, kind: &DataType) -> ArrayRef {
         let parts: Vec<ArrayRef> = self.parts.iter().map(|part| published(part, kind)).collect();
@@ -87,14 +120,16 @@ impl Picked {
             Pick::Rows(rows) => {
                 let none = new_null_array(kind, 1);
                 arrays.push(none.as_ref());
-                let nowhere = (arrays.len() - 1, 0);
-                let places: Vec<(usize, usize)> =
-                    rows.iter().map(|&row| if row == NO_ROW { nowhere } else { place(row) }).collect();
-                interleave(&arrays, &places)
+                interleave(&arrays, &places(rows, arrays.len() - 1))
             }
         }
         .expect("all parts were brought to one type")
     }
+}
+
+/// Where rows are; `none` is the number of the part for those there are not.
+fn places(rows: &[u32], none: usize) -> Vec<(usize, usize)> {
+    rows.iter().map(|&row| if row == NO_ROW { (none, 0) } else { place(row) }).collect()
 }
 
 /// The values of a part in the type `kind` of its column.
@@ -150,6 +185,25 @@ impl Sheet {
     #[must_use]
     pub fn column(&self, name: &str) -> &Picked {
         &self.columns[self.table.position(name)]
+    }
+
+    /// The table laid out in parts of so many rows, in the types of [`super::part`].
+    pub fn parts(&self, rows: usize) -> impl Iterator<Item = RecordBatch> {
+        let columns: Vec<(&str, Picked)> = self
+            .table
+            .columns
+            .iter()
+            .zip(&self.columns)
+            .map(|(column, picked)| {
+                let parts = if picked.parts.is_empty() { vec![nothing(0)] } else { alike(&picked.parts) };
+                (column.name, Picked { parts, rows: picked.rows.clone() })
+            })
+            .collect();
+        (0..self.rows).step_by(rows).map(move |start| {
+            let range = start..self.rows.min(start + rows);
+            let column = |(name, picked): &(&'static str, Picked)| (*name, picked.part(range.clone()), true);
+            RecordBatch::try_from_iter_with_nullable(columns.iter().map(column)).expect("every column has the rows of the table")
+        })
     }
 
     /// The table laid out in memory.
