@@ -78,6 +78,9 @@ pub struct Run {
     /// Threads to use; all cores when not given. The output is the same for any number.
     #[arg(long, value_name = "COUNT")]
     pub threads: Option<usize>,
+    /// Memory the run may take, 300MB or more: a larger night waits on disk in part. The output is the same for any.
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory_limit: Option<u64>,
     /// Tell on stderr how long each stage took, and how much of the input that is a second.
     #[arg(long)]
     pub timings: bool,
@@ -211,4 +214,29 @@ pub struct Sample {
     /// The first business date.
     #[arg(long, value_name = "YYYY-MM-DD", default_value = "2026-11-17")]
     pub date: NaiveDate,
+}
+
+/// A size such as `2GB`, `1.5GiB` or `500000000`, in bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("KIB", 1 << 10),
+        ("MIB", 1 << 20),
+        ("GIB", 1 << 30),
+        ("TIB", 1 << 40),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+    ];
+    let text = text.trim().to_ascii_uppercase();
+    let (number, unit) =
+        UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?.trim_end().to_owned(), *unit))).unwrap_or((text, 1));
+    let (whole, part) = number.split_once('.').unwrap_or((&number, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let scale = 10_u64.checked_pow(u32::try_from(part.len()).unwrap_or(u32::MAX)).filter(|_| digits(whole) && digits(part));
+    let size = scale.and_then(|scale| {
+        let number: u64 = format!("{whole}{part}").parse().ok()?;
+        Some(number.checked_mul(unit)? / scale)
+    });
+    size.ok_or_else(|| "a size is a number and a unit, such as 2GB or 500MB".to_owned())
 }

@@ -1,31 +1,36 @@
-//! The close of one night: the only file that knows the order. Fetch, normalize, reconcile, analyze, publish.
+//! The close of one night: fetch, read, then the stages that make its tables, and publish.
+//!
+//! The stages and their order stand twice: [`whole`] for a night that memory holds, [`shares`] for a larger one. Both
+//! publish the same bytes.
 
+mod apart;
 mod deliveries;
 mod ledger;
+mod memory;
+mod scatter;
+mod shares;
+mod whole;
 
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::format::Target;
 use crate::format::time::day_range;
 use crate::job::Job;
-use crate::lake::{Lake, Manifest, Night, PreviousNight};
-use crate::stage::analyze::{self, analyze};
+use crate::lake::{Lake, Manifest, Night, PreviousNight, Spill};
+use crate::stage::analyze::{self, Analysis};
 use crate::stage::failures::FailureCategories;
-use crate::stage::items::{Expected, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
-use crate::stage::normalize::normalize;
-use crate::stage::reconcile::{Rules, Sides, reconcile};
-use crate::stage::records::{attempts_of_orders, records};
+use crate::stage::reconcile::Rules;
 use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
+use crate::table::column::Table;
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
-use crate::table::entries::ENTRIES;
-use crate::table::reconciliation::{BREAKS, OPEN_ITEMS, ROLLFORWARD};
-use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
-use crate::table::rows::Rows;
 use crate::table::sheet::Sheet;
 
-use deliveries::{Deliveries, Delivery};
+use apart::Apart;
+use deliveries::{Deliveries, Delivery, Ledger};
+use ledger::Summary;
+pub use memory::Memory;
 
 /// Version of this program, part of what a night depends on.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -37,6 +42,8 @@ pub struct Options {
     pub date: NaiveDate,
     /// Publish without the providers whose files are missing or refused, and mark the night incomplete.
     pub partial: bool,
+    /// How much memory the run may take. What is published is the same for any.
+    pub memory: Memory,
 }
 
 /// A night that was closed.
@@ -73,18 +80,25 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
         // An incomplete night is read again: its refused files are named, and stop a run that may not lack them.
         stands = true;
     }
+    let division = options.memory.division(deliveries.bytes()).map_err(alone)?;
+    let spill = division.map(|division| Ok((Spill::new(&lock)?, division))).transpose().map_err(alone)?;
+    let apart = spill.as_ref().map(|(spill, division)| Apart { spill, division: *division });
     // What was archived reaches the disk while the night is worked on, and before it is published.
     let archived = deliveries.paths();
     std::thread::scope(|scope| {
         let settled = scope.spawn(|| lake.settle(&archived));
         progress("reading files");
-        deliveries.read(job, options)?;
+        deliveries.read(job, options, apart)?;
         let left_out = deliveries.left_out.clone();
         let staging = lake.stage(&lock, VERSION);
+        let closing = Closing { job, options, lake: &lake, before: before.as_ref(), inputs_sha256, progress };
         // A table is encoded and written as soon as it is known, while the stages after it go on.
         let night = rayon::in_place_scope(|writers| {
             let stage = |sheet| staging.add(writers, sheet);
-            stages(job, options, &lake, deliveries, before.as_ref(), inputs_sha256, &stage, progress)
+            match apart {
+                None => whole::stages(&closing, deliveries, &stage),
+                Some(apart) => shares::stages(&closing, deliveries, apart, &staging, &stage),
+            }
         });
         let night = night.map_err(alone)?;
         settled.join().expect("settling files does not panic").map_err(alone)?;
@@ -94,103 +108,88 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
     })
 }
 
-/// The stages, in order: from files to the tables of the night, each given to `stage` once it is known.
-#[expect(clippy::too_many_arguments, reason = "the state of one night, handed over once")]
-fn stages(
-    job: &Job,
+/// What a night is closed with.
+struct Closing<'a> {
+    job: &'a Job,
     options: Options,
-    lake: &Lake,
-    mut deliveries: Deliveries,
-    before: Option<&Manifest>,
+    lake: &'a Lake,
+    /// The night before.
+    before: Option<&'a Manifest>,
     inputs_sha256: String,
-    stage: &dyn Fn(Sheet),
-    progress: &dyn Fn(&str),
-) -> Result<Night> {
-    let night = options.date;
-    progress("normalizing");
-    let mut delivered = deliveries.delivered(job);
-    let (entries, (orders, (attempts, refunds))) = rayon::join(
-        || normalize(&mut delivered.providers, night),
-        || {
-            let attempts_and_refunds = || {
-                let attempts = || records(&mut delivered.attempts, Target::Attempts, night);
-                rayon::join(attempts, || records(&mut delivered.refunds, Target::Refunds, night))
-            };
-            rayon::join(|| records(&mut delivered.orders, Target::Orders, night), attempts_and_refunds)
-        },
-    );
-    let attempts = if job.attempts.is_some() { attempts } else { attempts_of_orders(&orders) };
-    let files = deliveries::Ledger::of(delivered);
-    ledger::conserved(&files, [&entries, &orders, &attempts, &refunds].map(Rows::count), job.attempts.is_some())?;
+    progress: &'a dyn Fn(&str),
+}
 
-    stage(orders.sheet(&ORDERS, []));
-
-    progress("reconciling");
-    let carried = before.map(|before| before.night.business_date);
-    let carried_items = carried.map_or_else(|| Ok(OPEN_ITEMS.empty()), |date| lake.read(&OPEN_ITEMS, date))?;
-    let carried_breaks = carried.map_or_else(|| Ok(BREAKS.empty()), |date| lake.read(&BREAKS, date))?;
-    let by_provider = job.expected(night);
-    let expected = Expected { night, by_provider: &by_provider };
-    let (provider, merchant) = rayon::join(
-        || provider_side(&entries, &carried_items, &expected),
-        || merchant_side(&attempts, &refunds, &carried_items, &expected),
-    );
-    let rules = Rules {
-        night,
-        rate_cards: job.providers.iter().flat_map(|provider| provider.rate_cards.clone()).collect(),
-        tolerances: job.tolerances.clone(),
-    };
-    let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
-    let reconciled = reconcile(sides, &carried_breaks, &rules)?;
-    let of_entries = outcomes_of_rows(&provider.own, &reconciled.provider_outcomes);
-    let mut of_attempts = outcomes_of_rows(&merchant.own, &reconciled.merchant_outcomes);
-    let of_refunds = of_attempts.split_off(attempts.parts.len());
-    let summary = ledger::Summary::of([&entries, &orders, &attempts, &refunds], &reconciled, &files);
-    for sheet in [
-        entries.sheet(&ENTRIES, outcome_columns(&of_entries)),
-        attempts.sheet(&ATTEMPTS, outcome_columns(&of_attempts)),
-        refunds.sheet(&REFUNDS, outcome_columns(&of_refunds)),
-        reconciled.matches,
-        Sheet::of(&BREAKS, &reconciled.breaks),
-        reconciled.open_items,
-        Sheet::of(&ROLLFORWARD, &reconciled.rollforward),
-    ] {
-        stage(sheet);
+impl Closing<'_> {
+    /// What the night before left in `table`.
+    fn carried(&self, table: &'static Table) -> Result<RecordBatch> {
+        self.before.map_or_else(|| Ok(table.empty()), |before| self.lake.read(table, before.night.business_date))
     }
 
-    progress("analyzing");
-    let failures = FailureCategories::shipped()?;
-    let (_, closes_at) = day_range(night, job.timezone);
-    let analysis = analyze(
-        &analyze::Inputs { orders: &orders.parts, attempts: &attempts.parts, outcomes: &of_attempts },
-        &analyze::Rules { night, closes_at, maturity: job.abandoned_after, failures: &failures },
-    )?;
-
-    let complete = deliveries.left_out.is_empty();
-    let generation = lake.generation(night, &inputs_sha256)?;
-    let closing = Night {
-        job: job.name.clone(),
-        business_date: night,
-        inputs_sha256,
-        version: VERSION.to_owned(),
-        complete,
-        timezone: job.timezone.to_string(),
-        previous_night: before.map(PreviousNight::from),
-        inputs: files.inputs(),
-        totals: summary.totals(),
-    };
-    for (table, batch) in [
-        (&REJECTS, files.rejects(night)),
-        (&FUNNEL, analysis.funnel),
-        (&SUCCESS_RATES, analysis.success_rates),
-        (&ABANDONMENT, analysis.abandonment),
-        (&FAILURE_REASONS, analysis.failure_reasons),
-        (&FILES, files.table(night)),
-        (&NIGHTS, summary.nights(&closing, generation)),
-    ] {
-        stage(Sheet::of(table, &batch));
+    /// Some columns of it.
+    fn carried_columns(&self, table: &'static Table, names: &[&str]) -> Result<RecordBatch> {
+        let Some(before) = self.before else {
+            let positions: Vec<usize> = names.iter().map(|name| table.position(name)).collect();
+            return Ok(table.empty().project(&positions).expect("positions of the table"));
+        };
+        self.lake.read_columns(table, before.night.business_date, names)
     }
-    Ok(closing)
+
+    /// The same, for `each` a batch at a time.
+    fn carried_batches(&self, table: &'static Table, mut each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+        let Some(before) = self.before else { return Ok(()) };
+        self.lake.batches(table, before.night.business_date)?.try_for_each(|batch| each(&batch?))
+    }
+
+    /// What the comparison goes by.
+    fn rules(&self) -> Rules {
+        Rules {
+            night: self.options.date,
+            rate_cards: self.job.providers.iter().flat_map(|provider| provider.rate_cards.clone()).collect(),
+            tolerances: self.job.tolerances.clone(),
+        }
+    }
+
+    /// What the analysis goes by.
+    fn analysis_rules<'f>(&self, failures: &'f FailureCategories) -> analyze::Rules<'f> {
+        let (_, closes_at) = day_range(self.options.date, self.job.timezone);
+        analyze::Rules { night: self.options.date, closes_at, maturity: self.job.abandoned_after, failures }
+    }
+
+    /// Stages what is known last, and says what night it was.
+    fn end(
+        &self,
+        ledger: &Ledger,
+        summary: &Summary,
+        analysis: Analysis,
+        complete: bool,
+        stage: &dyn Fn(Sheet),
+    ) -> Result<Night> {
+        let date = self.options.date;
+        let generation = self.lake.generation(date, &self.inputs_sha256)?;
+        let night = Night {
+            job: self.job.name.clone(),
+            business_date: date,
+            inputs_sha256: self.inputs_sha256.clone(),
+            version: VERSION.to_owned(),
+            complete,
+            timezone: self.job.timezone.to_string(),
+            previous_night: self.before.map(PreviousNight::from),
+            inputs: ledger.inputs(),
+            totals: summary.totals(),
+        };
+        for (table, batch) in [
+            (&REJECTS, ledger.rejects(date)),
+            (&FUNNEL, analysis.funnel),
+            (&SUCCESS_RATES, analysis.success_rates),
+            (&ABANDONMENT, analysis.abandonment),
+            (&FAILURE_REASONS, analysis.failure_reasons),
+            (&FILES, ledger.table(date)),
+            (&NIGHTS, summary.nights(&night, generation)),
+        ] {
+            stage(Sheet::of(table, &batch));
+        }
+        Ok(night)
+    }
 }
 
 /// Hash of everything a night depends on: files, job, formats, carried state, version.

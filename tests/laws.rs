@@ -28,12 +28,12 @@ proptest! {
     #![proptest_config(cases(12))]
 
     #[test]
-    fn output_depends_on_no_thread_no_order_and_no_split(seed: u64, orders in 20_u32..80) {
+    fn output_depends_on_no_thread_no_share_no_order_and_no_split(seed: u64, orders in 20_u32..80, shares in 2_usize..6) {
         let shop = Shop::generated(seed, 2, orders);
         shop.rewrite_job(|job| {
             job.replace("{date:%Y%m%d}.csv", "{date:%Y%m%d}*.csv").replace("report_batch_*.csv", "report_batch_*")
         });
-        let [two_threads, shuffled, split] = [(); 3].map(|()| shop.twin());
+        let [two_threads, in_shares, shuffled, split] = [(); 4].map(|()| shop.twin());
         let mut chance = Chance(seed);
         relay(&shuffled, &mut |delivery| vec![shuffle(delivery, &mut chance)]);
         relay(&split, &mut |delivery| cut(delivery, &mut chance));
@@ -42,6 +42,8 @@ proptest! {
             with_threads(2, || two_threads.close(night));
             let (one, two) = (data(&shop), data(&two_threads));
             prop_assert!(one == two, "{night}: one thread and two give other bytes");
+            in_shares.close_in_shares(night, shares);
+            prop_assert!(one == data(&in_shares), "{night}: {shares} shares give other bytes than one");
             shuffled.close(night);
             assert_same(&shop, &shuffled, night, "shuffled lines");
             split.close(night);

@@ -13,4 +13,5 @@ mod nights;
 mod readme;
 mod reconcile;
 mod sample;
+mod shares;
 mod tidy;

@@ -21,7 +21,7 @@ use tieout::error::Error;
 use tieout::job::Job;
 use tieout::lake::Lake;
 use tieout::money::Amount;
-use tieout::night::{Closed, Options, close};
+use tieout::night::{Closed, Memory, Options, close};
 use tieout::sample::{Plan, write};
 use tieout::table::TABLES;
 use tieout::table::analysis::{ABANDONMENT, FUNNEL};
@@ -112,7 +112,14 @@ impl Shop {
     /// Closes a night; every error where it is refused.
     pub(crate) fn try_close(&self, date: NaiveDate, partial: bool) -> Result<Closed, Vec<Error>> {
         let job = Job::load(&self.job_file()).map_err(|error| vec![error])?;
-        close(&job, Options { date, partial }, &|_| {})
+        close(&job, Options { date, partial, memory: Memory::Unlimited }, &|_| {})
+    }
+
+    /// Closes a night, taken apart into so many shares, that must close.
+    pub(crate) fn close_in_shares(&self, date: NaiveDate, shares: usize) -> Closed {
+        let job = Job::load(&self.job_file()).unwrap();
+        let options = Options { date, partial: false, memory: Memory::Shares(shares) };
+        close(&job, options, &|_| {}).unwrap_or_else(|errors| panic!("{date}: {}", messages(&errors)))
     }
 
     /// Closes a night that must close.

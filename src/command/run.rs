@@ -10,12 +10,16 @@ use super::{print, say};
 use crate::cli::Run;
 use crate::error::{Error, Exit};
 use crate::job::Job;
-use crate::night::{Closed, Options, close};
+use crate::night::{Closed, Memory, Options, close};
 use crate::report::{json, summary, timings};
 
 pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     let job = Job::load(&arguments.job).map_err(|error| vec![error])?;
-    let options = Options { date: arguments.date, partial: arguments.partial };
+    let options = Options {
+        date: arguments.date,
+        partial: arguments.partial,
+        memory: arguments.memory_limit.map_or(Memory::Unlimited, Memory::Limit),
+    };
     let mut pool = rayon::ThreadPoolBuilder::new();
     if let Some(threads) = arguments.threads {
         pool = pool.num_threads(threads);

@@ -7,15 +7,16 @@ use chrono::NaiveDate;
 use rayon::prelude::*;
 
 use super::Options;
+use super::apart::{self, Apart};
 use super::ledger::FileRow;
 use crate::error::{Error, Exit, Result};
+use crate::format::Target;
 use crate::format::control::check_closings;
-use crate::format::read::Decoded;
-use crate::format::{Target, read, typed};
+use crate::format::read::{self, Decoded, read_into};
 use crate::job::{Job, Owner, Source};
 use crate::lake::{Archived, Input, Lake, NightLock};
 use crate::mask;
-use crate::stage::normalize::{Delivered, refuse_other_dates};
+use crate::stage::normalize::{Delivered, OneDate};
 
 /// One file, archived.
 #[derive(Debug)]
@@ -90,20 +91,33 @@ impl Deliveries {
         Ok(Self { files, left_out })
     }
 
+    /// The bytes of all files that are read.
+    pub(super) fn bytes(&self) -> u64 {
+        self.files.iter().filter(|file| !file.duplicate).map(|file| file.archived.bytes).sum()
+    }
+
     /// Where the archived files are.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         self.files.iter().map(|file| file.archived.path.clone()).collect()
     }
 
-    /// Reads every file. A provider with a refused file is left out whole where the run may be partial; otherwise
-    /// every refused file is named.
-    pub(super) fn read(&mut self, job: &Job, options: Options) -> std::result::Result<(), Vec<Error>> {
+    /// Reads every file; of a night taken `apart` the rows go to disk. A provider with a refused file is left out whole
+    /// where the run may be partial; otherwise every refused file is named.
+    pub(super) fn read(&mut self, job: &Job, options: Options, apart: Option<Apart>) -> std::result::Result<(), Vec<Error>> {
         let sources = job.sources();
-        let read = |file: &mut Delivery| {
-            let (format, path) = (source_of(&sources, file.owner).format, &file.archived.path);
-            let decoded = if typed::is_typed(path) { typed::read(path, format) } else { read::read(path, format) };
+        let read = |(number, file): (usize, &mut Delivery)| {
+            let Source { format, .. } = *source_of(&sources, file.owner);
+            let one_date = OneDate::new(format, options.date);
+            let path = &file.archived.path;
+            let decoded = match apart {
+                None => read_into(path, format, &|part| Ok(one_date.keep(part))),
+                Some(apart) => {
+                    let (provider, account) = (file.source.as_str(), file.account.as_str());
+                    apart.read(&apart::Source { number, path, format, provider, account }, &one_date)
+                }
+            };
             let of_night = decoded.and_then(|mut decoded| {
-                refuse_other_dates(&mut decoded, format, options.date).map_err(|error| error.file(&file.archived.name))?;
+                one_date.finish(&mut decoded).map_err(|error| error.file(&file.archived.name))?;
                 Ok(decoded)
             });
             match of_night {
@@ -114,7 +128,7 @@ impl Deliveries {
                 Err(error) => Some((file.owner, error)),
             }
         };
-        let files: Vec<&mut Delivery> = self.files.iter_mut().filter(|file| !file.duplicate).collect();
+        let files: Vec<(usize, &mut Delivery)> = self.files.iter_mut().enumerate().filter(|(_, file)| !file.duplicate).collect();
         let mut errors: Vec<(Owner, Error)> = files.into_par_iter().with_max_len(1).filter_map(read).collect();
         for at in 0..job.providers.len() {
             if let Err(error) = self.check_closings(at) {
@@ -163,7 +177,7 @@ impl Deliveries {
             refunds: Vec::new(),
             deliveries: Vec::new(),
         };
-        for (file, decoded) in self.files.iter().zip(&mut decoded) {
+        for (number, (file, decoded)) in self.files.iter().zip(&mut decoded).enumerate() {
             sorted.deliveries.push(file);
             let Some(decoded) = decoded.take() else { continue };
             let delivered = Delivered {
@@ -172,6 +186,7 @@ impl Deliveries {
                 format: source_of(&sources, file.owner).format,
                 file_id: &file.file_id,
                 name: &file.archived.name,
+                number,
                 decoded,
                 rows: 0,
             };

@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::format::read::Reject;
 use crate::lake::{Input, Night};
 use crate::money::Amount;
-use crate::stage::reconcile::Reconciled;
 use crate::table::build::{count, counts, dates, day_number, flags, same_date, texts, words};
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::part::amounts;
@@ -32,7 +31,7 @@ pub(super) struct FileRow {
 }
 
 /// Law 1: every line of every file is a row, a reject, or framing; and every row is in its table.
-pub(super) fn conserved(ledger: &Ledger, rows: [usize; 4], has_attempts: bool) -> Result<()> {
+pub(super) fn conserved(ledger: &Ledger, summary: &Summary, has_attempts: bool) -> Result<()> {
     for file in &ledger.files {
         let input = &file.input;
         if input.lines != input.entries + input.rejects + file.framing {
@@ -47,7 +46,7 @@ pub(super) fn conserved(ledger: &Ledger, rows: [usize; 4], has_attempts: bool) -
         let of = |file: &&FileRow| source.map_or(file.is_provider, |source| !file.is_provider && file.input.source == source);
         ledger.files.iter().filter(of).map(|file| file.input.entries).sum()
     };
-    let [entries, orders, attempts, refunds] = rows.map(|rows| rows as u64);
+    let [entries, orders, attempts, refunds] = ["entries", "orders", "attempts", "refunds"].map(|table| summary.rows(table));
     let attempts_read = if has_attempts { read(Some("attempts")) } else { orders };
     for (table, kept, read) in [
         ("entries", entries, read(None)),
@@ -108,40 +107,45 @@ pub(super) fn rejects_table(files: &[FileRow], night: NaiveDate) -> RecordBatch 
 }
 
 /// The counts and sums by which a night is told.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Summary {
     rows: BTreeMap<&'static str, usize>,
     /// Breaks by state and type.
     breaks: BTreeMap<(String, String), i64>,
     /// What the entries of each provider and currency add up to.
-    providers: BTreeMap<(String, String), ProviderSums>,
+    providers: ByProvider,
     files: usize,
     rejects: u64,
 }
 
 impl Summary {
-    /// `records` are the entries, orders, attempts and refunds.
-    pub(super) fn of(records: [&Rows; 4], reconciled: &Reconciled, ledger: &Ledger) -> Self {
-        let [entries, orders, attempts, refunds] = records;
-        let mut breaks = BTreeMap::new();
-        let (states, types) = (words_in(&reconciled.breaks, "state"), words_in(&reconciled.breaks, "break_type"));
-        for row in 0..reconciled.breaks.num_rows() {
-            *breaks.entry((states.get(row).to_owned(), types.get(row).to_owned())).or_insert(0) += 1;
+    /// Adds the files of the night.
+    pub(super) fn add_files(&mut self, ledger: &Ledger) {
+        self.files += ledger.files.len();
+        self.rejects += ledger.files.iter().map(|file| file.input.rejects).sum::<u64>();
+    }
+
+    /// Adds entries: all of the night, or a share of them.
+    pub(super) fn add_entries(&mut self, entries: &Rows) {
+        self.add("entries", entries.count());
+        add_all(&mut self.providers, provider_sums(entries));
+    }
+
+    /// Adds so many rows of a table.
+    pub(super) fn add(&mut self, table: &'static str, rows: usize) {
+        *self.rows.entry(table).or_default() += rows;
+    }
+
+    /// Adds the table `breaks`.
+    pub(super) fn add_breaks(&mut self, breaks: &RecordBatch) {
+        let (states, types) = (words_in(breaks, "state"), words_in(breaks, "break_type"));
+        for row in 0..breaks.num_rows() {
+            *self.breaks.entry((states.get(row).to_owned(), types.get(row).to_owned())).or_insert(0) += 1;
         }
-        Self {
-            rows: BTreeMap::from([
-                ("entries", entries.count()),
-                ("orders", orders.count()),
-                ("attempts", attempts.count()),
-                ("refunds", refunds.count()),
-                ("matches", reconciled.matches.rows),
-                ("open_items", reconciled.open_items.rows),
-            ]),
-            breaks,
-            providers: provider_sums(entries),
-            files: ledger.files.len(),
-            rejects: ledger.files.iter().map(|file| file.input.rejects).sum(),
-        }
+    }
+
+    fn rows(&self, table: &str) -> u64 {
+        self.rows.get(table).copied().unwrap_or_default() as u64
     }
 
     fn in_state(&self, state: &str) -> i64 {
@@ -169,7 +173,7 @@ impl Summary {
     /// Table `nights`.
     pub(super) fn nights(&self, night: &Night, generation: u64) -> RecordBatch {
         let one_count = |number: i64| counts([number]);
-        let rows = |table: &str| one_count(count(self.rows[table]));
+        let rows = |table: &str| one_count(count(self.rows.get(table).copied().unwrap_or_default()));
         NIGHTS.batch([
             ("business_date", same_date(night.business_date, 1)),
             ("job", words([Some(&night.job)])),
@@ -252,17 +256,24 @@ impl ProviderSums {
     }
 }
 
-fn provider_sums(entries: &Rows) -> BTreeMap<(String, String), ProviderSums> {
+/// Sums by provider and currency.
+type ByProvider = BTreeMap<(String, String), ProviderSums>;
+
+fn provider_sums(entries: &Rows) -> ByProvider {
     let parts = entries.parts.par_iter().map(sums_of_part);
     parts.reduce(BTreeMap::new, |mut all, part| {
-        for (key, sums) in part {
-            all.entry(key).or_default().add(&sums);
-        }
+        add_all(&mut all, part);
         all
     })
 }
 
-fn sums_of_part(part: &RecordBatch) -> BTreeMap<(String, String), ProviderSums> {
+fn add_all(all: &mut ByProvider, more: ByProvider) {
+    for (key, sums) in more {
+        all.entry(key).or_default().add(&sums);
+    }
+}
+
+fn sums_of_part(part: &RecordBatch) -> ByProvider {
     let [providers, currencies, kinds] = ["provider", "currency", "kind"].map(|name| words_in(part, name));
     let columns = ["gross", "fee", "net"].map(|name| amounts(part, name));
     let is = |kind: &str| kinds.values.iter().position(|word| word == Some(kind));

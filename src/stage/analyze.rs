@@ -55,6 +55,12 @@ pub struct Inputs<'a> {
     pub outcomes: &'a [Vec<Option<Outcome>>],
 }
 
+/// The columns of the table `attempts` that are read.
+pub fn attempt_columns() -> impl Iterator<Item = &'static str> {
+    let named = ["attempt_id", "order_id", "started_at", "amount", attempts::REACHED];
+    named.into_iter().chain(attempts::GROUPED)
+}
+
 /// By what rules.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {

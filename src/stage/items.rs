@@ -8,12 +8,12 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal64Array, Decimal128Array, DictionaryArray, RecordBatch, StringArray,
     TimestampMicrosecondArray, UInt16Array, UInt32Array,
 };
-use arrow::compute::{cast, filter_record_batch, kernels::zip::zip, take_record_batch};
+use arrow::compute::{cast, kernels::zip::zip, take_record_batch};
 use arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, UInt16Type};
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
-use super::reconcile::Outcome;
+use super::reconcile::{Exclusion, Outcome};
 use crate::money;
 use crate::table::build::{dates, day_number, words};
 use crate::table::identity::Identity;
@@ -23,9 +23,6 @@ use crate::table::part::{
 use crate::table::read::{column, count_of_rows, text, words as words_in};
 use crate::table::rows::Rows;
 
-/// Why a record of a provider the job does not name is not compared.
-const NOT_IN_JOB: &str = "provider_not_in_job";
-
 /// One side of matching, and where its rows come from.
 #[derive(Debug)]
 pub struct Side {
@@ -33,6 +30,8 @@ pub struct Side {
     pub parts: Vec<RecordBatch>,
     /// For each of the night's own parts, which rows of its table it holds.
     pub own: Vec<Taken>,
+    /// Which rows of what was carried in the others hold.
+    carried: Vec<u32>,
 }
 
 /// Which rows of a part are compared.
@@ -42,6 +41,26 @@ pub enum Taken {
     All(usize),
     /// Some of that many, by place.
     Some(usize, Vec<u32>),
+}
+
+impl Side {
+    /// Where a row of a part stands: in its table's part, or among all that was carried in.
+    #[must_use]
+    pub fn place(&self, part: usize, row: usize) -> usize {
+        match self.own.get(part) {
+            Some(taken) => taken.place(row),
+            None => self.carried[(part - self.own.len()) * PART_ROWS + row] as usize,
+        }
+    }
+}
+
+impl Taken {
+    fn place(&self, row: usize) -> usize {
+        match self {
+            Self::All(_) => row,
+            Self::Some(_, kept) => kept[row] as usize,
+        }
+    }
 }
 
 /// What items are made with.
@@ -81,7 +100,8 @@ impl Expected<'_> {
 pub fn provider_side(entries: &Rows, carried: &RecordBatch, expected: &Expected) -> Side {
     let own: Vec<RecordBatch> = entries.parts.par_iter().map(|part| entries_compared(part, expected)).collect();
     let taken = own.iter().map(|part| Taken::All(part.num_rows())).collect();
-    let carried = carried_in(carried, "provider").map(|part| {
+    let rows = carried_rows(carried, "provider");
+    let carried = carried_in(carried, &rows).map(|part| {
         // The night's own entries are called by numbers, so these are too.
         let numbers: Option<Vec<u128>> = text(&part, "id").iter().map(|id| Some(Identity::parse(id?)?.number())).collect();
         match numbers {
@@ -89,7 +109,7 @@ pub fn provider_side(entries: &Rows, carried: &RecordBatch, expected: &Expected)
             None => part,
         }
     });
-    Side { parts: own.into_iter().chain(carried).collect(), own: taken }
+    Side { parts: own.into_iter().chain(carried).collect(), own: taken, carried: rows }
 }
 
 fn entries_compared(part: &RecordBatch, expected: &Expected) -> RecordBatch {
@@ -142,7 +162,8 @@ pub fn merchant_side(attempts: &Rows, refunds: &Rows, carried: &RecordBatch, exp
     let payments = attempts.parts.par_iter().map(|part| records_compared(part, expected, "payment"));
     let given_back = refunds.parts.par_iter().map(|part| records_compared(part, expected, "refund"));
     let (parts, own): (Vec<RecordBatch>, Vec<Taken>) = payments.chain(given_back).unzip();
-    Side { parts: parts.into_iter().chain(carried_in(carried, "merchant")).collect(), own }
+    let rows = carried_rows(carried, "merchant");
+    Side { parts: parts.into_iter().chain(carried_in(carried, &rows)).collect(), own, carried: rows }
 }
 
 fn records_compared(part: &RecordBatch, expected: &Expected, kind: &str) -> (RecordBatch, Taken) {
@@ -225,13 +246,17 @@ fn widened(array: &ArrayRef) -> ArrayRef {
     crate::table::build::amounts((0..array.len()).map(|row| amounts.get(row)))
 }
 
-/// The items of one side that the night before left, in parts.
-fn carried_in(carried: &RecordBatch, side: &str) -> impl Iterator<Item = RecordBatch> + use<> {
-    let sides = words_in(carried, "side");
-    let of_side: BooleanArray = (0..carried.num_rows()).map(|row| Some(sides.get(row) == side)).collect();
-    let carried = filter_record_batch(carried, &of_side).expect("there is a flag a row");
+/// These of the items that the night before left, in parts.
+fn carried_in(carried: &RecordBatch, rows: &[u32]) -> impl Iterator<Item = RecordBatch> + use<> {
+    let carried = take_record_batch(carried, &UInt32Array::from(rows.to_vec())).expect("the rows are its own");
     let rows = carried.num_rows();
     (0..rows).step_by(PART_ROWS).map(move |start| compact(&carried.slice(start, PART_ROWS.min(rows - start))))
+}
+
+/// Which of them are of one side.
+fn carried_rows(carried: &RecordBatch, side: &str) -> Vec<u32> {
+    let sides = words_in(carried, "side");
+    (0..count_of_rows(carried.num_rows())).filter(|&row| sides.get(row as usize) == side).collect()
 }
 
 /// Items of a published table in the types of a part, so that all parts of a side are alike.
@@ -265,15 +290,15 @@ fn narrowed(array: &ArrayRef) -> ArrayRef {
     Arc::new(narrow.with_data_type(DataType::Decimal64(NARROW_PRECISION, 8)))
 }
 
-/// Where each row of the night's own parts ended; none where its provider is not in the job.
+/// Where each row of the night's own parts ended; none where it goes on to a later round.
 #[must_use]
-pub fn outcomes_of_rows(taken: &[Taken], outcomes: &[Vec<Outcome>]) -> Vec<Vec<Option<Outcome>>> {
-    let of_part = |(taken, outcomes): (&Taken, &Vec<Outcome>)| match taken {
-        Taken::All(_) => outcomes.iter().copied().map(Some).collect(),
+pub fn outcomes_of_rows(taken: &[Taken], outcomes: &[Vec<Option<Outcome>>]) -> Vec<Vec<Option<Outcome>>> {
+    let of_part = |(taken, outcomes): (&Taken, &Vec<Option<Outcome>>)| match taken {
+        Taken::All(_) => outcomes.clone(),
         Taken::Some(rows, kept) => {
-            let mut of_row = vec![None; *rows];
+            let mut of_row = vec![Some(Outcome::Excluded(Exclusion::ProviderNotInJob)); *rows];
             for (&row, &outcome) in kept.iter().zip(outcomes) {
-                of_row[row as usize] = Some(outcome);
+                of_row[row as usize] = outcome;
             }
             of_row
         }
@@ -281,15 +306,23 @@ pub fn outcomes_of_rows(taken: &[Taken], outcomes: &[Vec<Outcome>]) -> Vec<Vec<O
     taken.par_iter().zip(outcomes).map(of_part).collect()
 }
 
-/// The columns `outcome` and `outcome_reason` of a table, by part.
+/// The columns `outcome` and `outcome_reason` of a table, by part; empty where a row goes on to a later round.
 #[must_use]
 pub fn outcome_columns(outcomes: &[Vec<Option<Outcome>>]) -> [(&'static str, Vec<ArrayRef>); 2] {
-    let outcome = |outcome: Option<Outcome>| Some(outcome.map_or("excluded", Outcome::as_str));
-    let why = |outcome: Option<Outcome>| outcome.map_or(Some(NOT_IN_JOB), Outcome::reason);
+    let outcome = |outcome: Option<Outcome>| outcome.map(Outcome::as_str);
+    let why = |outcome: Option<Outcome>| outcome.and_then(Outcome::reason);
     [
         ("outcome", outcomes.par_iter().map(|part| said(part, outcome)).collect()),
         ("outcome_reason", outcomes.par_iter().map(|part| said(part, why)).collect()),
     ]
+}
+
+/// The outcomes that the columns of [`outcome_columns`] tell.
+#[must_use]
+pub fn outcomes_of_columns(part: &RecordBatch) -> Vec<Option<Outcome>> {
+    let (outcomes, reasons) = (words_in(part, "outcome"), words_in(part, "outcome_reason"));
+    let outcome = |row| Some(Outcome::parse(outcomes.optional(row)?, reasons.optional(row))?);
+    (0..part.num_rows()).map(outcome).collect()
 }
 
 /// A word per outcome. There are few outcomes, so each is put into words once.

@@ -3,7 +3,9 @@
 //! The order of a night's entries and their identities come from what they say, never from where they stood:
 //! shuffled lines and split files give the same rows.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use arrow::array::{ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray, UInt16Array, UInt32Array};
 use arrow::compute::take;
@@ -35,23 +37,26 @@ pub struct Delivered<'a> {
     pub file_id: &'a str,
     /// Its name as received.
     pub name: &'a str,
+    /// Its place among the files of the night.
+    pub number: usize,
     /// What was read. Its parts are given up when a table is made of them.
     pub decoded: Decoded,
     /// Its rows in that table.
     pub rows: usize,
 }
 
-/// All the entries of a night, ordered by provider, time and identity: every column but the outcome.
+/// All the entries of a night or of a share of it, ordered by provider, time and identity: every column but the
+/// outcome. `repeated` are identities that come more than once in a night taken apart; none in a whole one.
 #[must_use]
-pub fn normalize(delivered: &mut [Delivered], night: NaiveDate) -> Rows {
-    let mut numbers = identify(delivered);
-    tell_copies_apart(delivered, &mut numbers);
+pub fn normalize(delivered: &mut [Delivered], repeated: &Repeated, night: NaiveDate) -> Rows {
+    let mut numbers = identify_all(delivered);
+    tell_copies_apart(delivered, repeated, &mut numbers);
     let order = ordered(delivered, &numbers);
     let mut numbers = numbers.into_iter();
     let mut parts = Vec::with_capacity(numbers.len());
     for file in delivered {
         let kinds: Vec<u16> = file.format.kind.iter().map(|kind| kind_code(&kind.is)).collect();
-        file.rows = file.decoded.parts.iter().map(|part| part.lines.len()).sum();
+        file.rows += file.decoded.parts.iter().map(|part| part.lines.len()).sum::<usize>();
         for part in std::mem::take(&mut file.decoded.parts) {
             let rows = part.lines.len();
             let own = [
@@ -84,45 +89,91 @@ pub(super) fn batch<const N: usize>(
         .expect("every column of a part has its rows")
 }
 
-/// The identity of every row: hash of the cells its format names, and of whose and what it is.
-fn identify(delivered: &[Delivered]) -> Vec<Vec<u128>> {
+/// The identity of every row.
+fn identify_all(delivered: &[Delivered]) -> Vec<Vec<u128>> {
     let mut parts = Vec::new();
     for file in delivered {
-        let seeds: Arc<[u64]> = file.format.kind.iter().map(|kind| seed(file, &kind.is)).collect();
+        let seeds: Arc<[u64]> = seeds(file.provider, file.account, file.format).into();
         parts.extend(file.decoded.parts.iter().map(|part| (part, Arc::clone(&seeds))));
     }
-    let numbers = parts.par_iter().map(|(part, seeds)| {
-        let cells = part.kinds.iter().zip(&part.identities);
-        cells.map(|(&kind, cells)| xxh3_128_with_seed(&cells.to_le_bytes(), seeds[usize::from(kind)])).collect()
-    });
-    numbers.collect()
+    parts.par_iter().map(|(part, seeds)| identify(part, seeds).collect()).collect()
 }
 
-fn seed(file: &Delivered, kind: &str) -> u64 {
-    let mut hash = Xxh3::new();
-    for part in [file.provider, file.account, kind] {
-        hash.update(&(part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
+/// The identity of every row of a part, but for copies: hash of the cells its format names, and of whose and what it is.
+pub fn identify(part: &Part, seeds: &[u64]) -> impl Iterator<Item = u128> {
+    let cells = part.kinds.iter().zip(&part.identities);
+    cells.map(|(&kind, cells)| xxh3_128_with_seed(&cells.to_le_bytes(), seeds[usize::from(kind)]))
+}
+
+/// Whose and what a row is, for each kind of the format.
+#[must_use]
+pub fn seeds(provider: &str, account: &str, format: &Format) -> Vec<u64> {
+    let seed = |kind: &str| {
+        let mut hash = Xxh3::new();
+        for part in [provider, account, kind] {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.digest()
+    };
+    format.kind.iter().map(|kind| seed(&kind.is)).collect()
+}
+
+/// What comes more than once in a night taken apart: for the number of each such thing, the hashes of its rows' bytes.
+///
+/// Rows of equal bytes are always in one share, others may not be.
+#[derive(Debug, Default)]
+pub struct Repeated(HashMap<u128, Vec<u64>>);
+
+impl Repeated {
+    /// Adds all rows of some numbers: the number of each, and the hash of its bytes.
+    pub fn add(&mut self, mut rows: Vec<(u128, u64)>) {
+        rows.sort_unstable();
+        let repeated = rows.chunk_by(|one, next| one.0 == next.0).filter(|rows| rows.len() > 1);
+        self.0.extend(repeated.map(|rows| (rows[0].0, rows.iter().map(|&(_, content)| content).collect())));
     }
-    hash.digest()
+
+    /// The hashes of the rows of `number`, ascending, if there are several.
+    #[must_use]
+    pub fn get(&self, number: u128) -> Option<&[u64]> {
+        self.0.get(&number).map(Vec::as_slice)
+    }
+
+    /// Whether nothing comes more than once.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// Rows of one identity get an ordinal, in the order of their bytes: which of two equal lines comes first makes no
-/// difference.
-fn tell_copies_apart(delivered: &[Delivered], numbers: &mut [Vec<u128>]) {
-    let parts: Vec<&Part> = delivered.iter().flat_map(|file| &file.decoded.parts).collect();
-    let mut copies: Vec<(u128, u64, usize, usize)> = Vec::new();
+/// difference, but the first is the one that stands first.
+fn tell_copies_apart(delivered: &[Delivered], repeated: &Repeated, numbers: &mut [Vec<u128>]) {
+    let parts: Vec<(usize, &Part)> =
+        delivered.iter().flat_map(|file| file.decoded.parts.iter().map(|part| (file.number, part))).collect();
+    let mut copies: Vec<(u128, u64, (usize, u32), u32)> = Vec::new();
     let marks = Marks::of(numbers);
+    let comes_again = |number| marks.may_repeat(number) || !repeated.is_empty() && repeated.get(number).is_some();
     for (part, numbers) in numbers.iter().enumerate() {
-        let alike = numbers.iter().enumerate().filter(|(_, number)| marks.may_repeat(**number));
-        copies.extend(alike.map(|(row, &number)| (number, parts[part].contents[row], part, row)));
+        let (file, of) = parts[part];
+        let alike = numbers.iter().enumerate().filter(|(_, number)| comes_again(**number));
+        copies.extend(alike.map(|(row, &number)| (number, of.contents[row], (file, of.lines[row]), row_id(part, row))));
     }
     copies.sort_unstable();
     for copies in copies.chunk_by(|one, next| one.0 == next.0) {
-        for (ordinal, &(number, _, part, row)) in copies.iter().enumerate().skip(1) {
-            let mut bytes = number.to_le_bytes().to_vec();
-            bytes.extend_from_slice(&(ordinal as u64).to_le_bytes());
-            numbers[part][row] = xxh3_128(&bytes);
+        let everywhere = repeated.get(copies[0].0);
+        for (at, &(number, content, _, row)) in copies.iter().enumerate() {
+            // Where all copies of the night are known, this many of them come before those of its bytes.
+            let ordinal = everywhere.map_or(at, |contents| {
+                let before_here = copies.partition_point(|copy| copy.1 < content);
+                contents.partition_point(|&other| other < content) + at - before_here
+            });
+            if ordinal > 0 {
+                let mut bytes = number.to_le_bytes().to_vec();
+                bytes.extend_from_slice(&(ordinal as u64).to_le_bytes());
+                let (part, row) = place(row);
+                numbers[part][row] = xxh3_128(&bytes);
+            }
         }
     }
 }
@@ -204,44 +255,68 @@ fn kind_words(kinds: &[u16], codes: &[u16]) -> ArrayRef {
     Arc::new(DictionaryArray::<UInt16Type>::try_new(codes, words).expect("every code is of a kind"))
 }
 
-/// Turns the rows of a file of one date that are dated outside the night into rejects. A file all of whose rows are
-/// is of another night, and refused.
-pub fn refuse_other_dates(decoded: &mut Decoded, format: &Format, night: NaiveDate) -> Result<()> {
-    let Some(zone) = format.file.one_date_in else { return Ok(()) };
-    let (start, end) = day_range(night, zone);
-    let inside = |time: i64| (start..end).contains(&time);
-    let mut outside = Vec::new();
-    let rows: usize = decoded.parts.iter().map(|part| part.lines.len()).sum();
-    for part in &mut decoded.parts {
-        let times = time_column(part);
+/// Watches over a file of one date: rows dated outside the night become rejects. A file all of whose rows are is of
+/// another night, and refused.
+#[derive(Debug)]
+pub struct OneDate<'a> {
+    format: &'a Format,
+    night: NaiveDate,
+    rows: AtomicUsize,
+    outside: Mutex<Vec<Reject>>,
+}
+
+impl<'a> OneDate<'a> {
+    /// Of a file that is read for `night`.
+    #[must_use]
+    pub fn new(format: &'a Format, night: NaiveDate) -> Self {
+        Self { format, night, rows: AtomicUsize::default(), outside: Mutex::default() }
+    }
+
+    /// The rows of a part that are of the night; none if no row is.
+    #[must_use]
+    pub fn keep(&self, mut part: Part) -> Option<Part> {
+        let Some(zone) = self.format.file.one_date_in else { return Some(part) };
+        let (start, end) = day_range(self.night, zone);
+        let inside = |time: i64| (start..end).contains(&time);
+        let times = time_column(&part);
+        self.rows.fetch_add(times.len(), Ordering::Relaxed);
         if times.iter().all(|&time| inside(time)) {
-            continue;
+            return Some(part);
         }
         let keep: Vec<u32> = (0..count_of_rows(times.len())).filter(|&row| inside(times[row as usize])).collect();
-        let column = format.fill.get("occurred_at").map(|rule| rule.from.0.join(" or ")).unwrap_or_default();
-        for row in (0..times.len()).filter(|&row| !inside(times[row])) {
-            let local = crate::format::time::date_in(times[row], zone);
-            outside.push(Reject {
-                line: u64::from(part.lines[row]),
-                column: column.clone(),
-                value: local.to_string(),
-                reason: format!("is not of the night {night}"),
-            });
+        let column = self.format.fill.get("occurred_at").map(|rule| rule.from.0.join(" or ")).unwrap_or_default();
+        let reject = |row: usize| Reject {
+            line: u64::from(part.lines[row]),
+            column: column.clone(),
+            value: crate::format::time::date_in(times[row], zone).to_string(),
+            reason: format!("is not of the night {}", self.night),
+        };
+        let rejects = (0..times.len()).filter(|&row| !inside(times[row])).map(reject);
+        self.outside.lock().expect("nothing panics while it holds the rejects").extend(rejects);
+        if keep.is_empty() {
+            return None;
         }
-        keep_rows(part, &keep);
+        keep_rows(&mut part, &keep);
+        Some(part)
     }
-    if rows > 0 && outside.len() == rows {
-        let first = outside.swap_remove(0);
-        return Err(Error::data("the file is of another night, and nothing of it is booked")
-            .line(first.line)
-            .column(first.column)
-            .expected(night)
-            .found(first.value)
-            .next("check the date in the file's name, and fetch the file of the night"));
+
+    /// Adds the rejects to those of the file, or refuses it.
+    pub fn finish(self, decoded: &mut Decoded) -> Result<()> {
+        let mut outside = self.outside.into_inner().expect("nothing panics while it holds the rejects");
+        outside.sort_by_key(|reject| reject.line);
+        if !outside.is_empty() && outside.len() == self.rows.into_inner() {
+            let first = outside.swap_remove(0);
+            return Err(Error::data("the file is of another night, and nothing of it is booked")
+                .line(first.line)
+                .column(first.column)
+                .expected(self.night)
+                .found(first.value)
+                .next("check the date in the file's name, and fetch the file of the night"));
+        }
+        decoded.rejects.extend(outside);
+        decoded.rejects.sort_by_key(|reject| reject.line);
+        Ok(())
     }
-    decoded.rejects.extend(outside);
-    decoded.rejects.sort_by_key(|reject| reject.line);
-    Ok(())
 }
 
 /// Keeps those rows of a part.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use chrono::NaiveDate;
 use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_128;
 
-use super::normalize::{Delivered, batch, keep_rows};
+use super::normalize::{Delivered, Repeated, batch, keep_rows};
 use crate::format::Target;
 use crate::format::read::{Part, Reject};
 use crate::mask::masked;
@@ -18,13 +19,17 @@ use crate::table::read::{column, count_of_rows, words as words_of};
 use crate::table::rows::Rows;
 use crate::table::sheet::Pick;
 
-/// All records of one table of a night, ordered by their identifier: every column but the outcome.
+/// All records of one table of a night or of a share of it, ordered by their identifier: every column but the outcome.
 ///
 /// A second row of the same identifier is taken out of `delivered` and becomes a reject: of two that differ the one
-/// whose bytes come first in a fixed order stays, wherever they stood.
+/// whose bytes come first in a fixed order stays, wherever they stood. `repeated` are identifiers that come more than
+/// once in a night taken apart; none in a whole one.
 #[must_use]
-pub fn records(delivered: &mut [Delivered], target: Target, night: NaiveDate) -> Rows {
+pub fn records(delivered: &mut [Delivered], target: Target, repeated: &Repeated, night: NaiveDate) -> Rows {
     let key = target.table().key[0];
+    if !repeated.is_empty() {
+        reject_repeated_elsewhere(delivered, key, repeated);
+    }
     let mut order = Pick::All;
     if !Keys::of(delivered, key).are_in_order() {
         let mut rows = sorted(delivered, key);
@@ -35,7 +40,7 @@ pub fn records(delivered: &mut [Delivered], target: Target, night: NaiveDate) ->
     }
     let mut parts = Vec::new();
     for file in delivered {
-        file.rows = file.decoded.parts.iter().map(|part| part.lines.len()).sum();
+        file.rows += file.decoded.parts.iter().map(|part| part.lines.len()).sum::<usize>();
         let read = std::mem::take(&mut file.decoded.parts);
         parts.extend(read.into_iter().map(|part| batch([], part, file.file_id, night)));
     }
@@ -83,36 +88,55 @@ pub fn attempts_of_orders(orders: &Rows) -> Rows {
 }
 
 /// The identifiers of every part, with the hashes of the rows' bytes.
-struct Keys<'a>(Vec<(&'a StringArray, &'a [u64])>);
+struct Keys<'a>(Vec<OfPart<'a>>);
+
+struct OfPart<'a> {
+    ids: &'a StringArray,
+    contents: &'a [u64],
+    file: usize,
+    lines: &'a [u32],
+}
 
 impl<'a> Keys<'a> {
     fn of(delivered: &'a [Delivered], key: &str) -> Self {
-        let parts = delivered.iter().flat_map(|file| &file.decoded.parts);
-        Self(parts.map(|part| (key_column(part, key), &part.contents[..])).collect())
+        let parts = delivered.iter().flat_map(|file| file.decoded.parts.iter().map(|part| (file.number, part)));
+        let of_part = |(file, part): (usize, &'a Part)| OfPart {
+            ids: key_column(part, key),
+            contents: &part.contents,
+            file,
+            lines: &part.lines,
+        };
+        Self(parts.map(of_part).collect())
     }
 
     fn get(&self, row: u32) -> &'a str {
         let (part, row) = place(row);
-        self.0[part].0.value(row)
+        self.0[part].ids.value(row)
     }
 
     fn content(&self, row: u32) -> u64 {
         let (part, row) = place(row);
-        self.0[part].1[row]
+        self.0[part].contents[row]
+    }
+
+    /// Which file, and which line of it.
+    fn stands(&self, row: u32) -> (usize, u32) {
+        let (part, row) = place(row);
+        (self.0[part].file, self.0[part].lines[row])
     }
 
     /// Whether all rows stand in order as they are, each identifier once. Files are mostly written so, and looking
     /// costs less than sorting.
     fn are_in_order(&self) -> bool {
         let rises = |ids: &StringArray| (1..ids.len()).all(|row| ids.value(row - 1) < ids.value(row));
-        let stated: Vec<&StringArray> = self.0.iter().map(|(ids, _)| *ids).filter(|ids| !ids.is_empty()).collect();
+        let stated: Vec<&StringArray> = self.0.iter().map(|part| part.ids).filter(|ids| !ids.is_empty()).collect();
         stated.windows(2).all(|pair| pair[0].value(pair[0].len() - 1) < pair[1].value(0))
             && stated.par_iter().all(|ids| rises(ids))
     }
 
     /// What all identifiers begin with, in bytes.
     fn common_prefix(&self) -> usize {
-        let stated = || self.0.iter().flat_map(|(ids, _)| ids.iter().flatten());
+        let stated = || self.0.iter().flat_map(|part| part.ids.iter().flatten());
         let Some(first) = stated().next() else { return 0 };
         stated().fold(first.len(), |common, id| {
             let same = first.bytes().zip(id.bytes()).take(common);
@@ -125,7 +149,7 @@ fn key_column<'a>(part: &'a Part, key: &str) -> &'a StringArray {
     part.columns.iter().find(|(name, _)| *name == key).expect("a record has its identifier").1.as_string::<i32>()
 }
 
-/// Every row, by identifier, then by content.
+/// Every row, by identifier, then by content, then as they stand.
 fn sorted(delivered: &[Delivered], key: &str) -> Vec<u32> {
     let keys = Keys::of(delivered, key);
     // Most identifiers share their first letters: eight bytes behind those decide almost every comparison.
@@ -139,11 +163,11 @@ fn sorted(delivered: &[Delivered], key: &str) -> Vec<u32> {
     };
     let parts = keys.0.par_iter().enumerate();
     let mut rows: Vec<(u64, u32)> = parts
-        .flat_map_iter(|(part, (ids, _))| (0..ids.len()).map(move |row| (behind(ids.value(row)), row_id(part, row))))
+        .flat_map_iter(|(part, OfPart { ids, .. })| (0..ids.len()).map(move |row| (behind(ids.value(row)), row_id(part, row))))
         .collect();
     let compare = |a: &(u64, u32), b: &(u64, u32)| -> Ordering {
         let by_text = || (keys.get(a.1), keys.content(a.1)).cmp(&(keys.get(b.1), keys.content(b.1)));
-        a.0.cmp(&b.0).then_with(by_text).then(a.1.cmp(&b.1))
+        a.0.cmp(&b.0).then_with(by_text).then_with(|| keys.stands(a.1).cmp(&keys.stands(b.1)))
     };
     rows.par_sort_unstable_by(compare);
     rows.into_iter().map(|(_, row)| row).collect()
@@ -160,6 +184,31 @@ fn reject_repeated(delivered: &mut [Delivered], key: &str, order: &[u32]) -> boo
     if repeated.is_empty() {
         return false;
     }
+    reject(delivered, key, repeated);
+    true
+}
+
+/// Turns every row into a reject whose identifier comes in another share too, in a row whose bytes come first.
+fn reject_repeated_elsewhere(delivered: &mut [Delivered], key: &str, known: &Repeated) {
+    let mut repeated: BTreeMap<usize, BTreeMap<usize, String>> = BTreeMap::new();
+    for (part, OfPart { ids, contents, .. }) in Keys::of(delivered, key).0.iter().enumerate() {
+        for (row, (id, &content)) in ids.iter().flatten().zip(*contents).enumerate() {
+            if known.get(number_of(id)).is_some_and(|contents| contents[0] < content) {
+                repeated.entry(part).or_default().insert(row, id.to_owned());
+            }
+        }
+    }
+    reject(delivered, key, repeated);
+}
+
+/// The number of an identifier among those of a night taken apart.
+#[must_use]
+pub fn number_of(id: &str) -> u128 {
+    xxh3_128(id.as_bytes())
+}
+
+/// Turns rows into rejects: by part and row, with their identifiers.
+fn reject(delivered: &mut [Delivered], key: &str, mut repeated: BTreeMap<usize, BTreeMap<usize, String>>) {
     let mut number = 0;
     for file in delivered {
         for part in &mut file.decoded.parts {
@@ -180,5 +229,4 @@ fn reject_repeated(delivered: &mut [Delivered], key: &str, order: &[u32]) -> boo
         }
         file.decoded.rejects.sort_by_key(|reject| reject.line);
     }
-    true
 }

@@ -1,0 +1,336 @@
+//! The stages of a night larger than memory: share after share goes through them, and waits on disk between.
+//!
+//! ```text
+//! rows by share of their reference ─▶ compared, round after round ─▶ sorted runs ─▶ merged into the tables
+//!                                         │ still open: by share of the next round's key
+//!                                         └▶ attempts by share of their order ─▶ counted, and added up
+//! ```
+//!
+//! Rows that may meet are always in one share, so every stage does to a share what it would do to the night.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use rayon::prelude::*;
+
+use super::Closing;
+use super::apart::Apart;
+use super::deliveries::{Deliveries, Ledger};
+use super::ledger::{self, Summary};
+use super::scatter::{Scatter, name_of};
+use crate::error::Result;
+use crate::format::Target;
+use crate::lake::{Night, Run, Staging};
+use crate::stage::analyze::{self, Counted, count, tables};
+use crate::stage::failures::FailureCategories;
+use crate::stage::items::{self, Expected, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
+use crate::stage::normalize::normalize;
+use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, compare, roll};
+use crate::stage::records::{attempts_of_orders, records};
+use crate::table::alike::joined;
+use crate::table::column::Table;
+use crate::table::entries::ENTRIES;
+use crate::table::part::texts;
+use crate::table::read::column;
+use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS, ROLLFORWARD};
+use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
+use crate::table::rows::Rows;
+use crate::table::sheet::Sheet;
+
+/// The tables that are made in runs.
+static IN_RUNS: [&Table; 6] = [&ENTRIES, &ORDERS, &ATTEMPTS, &REFUNDS, &MATCHES, &OPEN_ITEMS];
+/// Rows of a batch of a run: few, because a batch of every run is in memory when runs are merged.
+const RUN_ROWS: usize = 1 << 12;
+
+/// From files to the tables of the night: the large ones merged by `staging`, each other given to `stage`.
+pub(super) fn stages(
+    closing: &Closing,
+    mut deliveries: Deliveries,
+    apart: Apart,
+    staging: &Staging,
+    stage: &dyn Fn(Sheet),
+) -> Result<Night> {
+    let (job, night) = (closing.job, closing.options.date);
+    (closing.progress)("normalizing");
+    let mut delivered = deliveries.delivered(job);
+    let of_entries = apart.repeated(&delivered.providers)?;
+    let of_attempts = apart.repeated(&delivered.attempts)?;
+    let of_refunds = apart.repeated(&delivered.refunds)?;
+    let none = apart.repeated(&[])?;
+
+    (closing.progress)("reconciling");
+    let by_provider = job.expected(night);
+    let expected = Expected { night, by_provider: &by_provider };
+    let mut comparison = Comparison::new(closing, apart, expected);
+    comparison.send_carried()?;
+    let mut summary = Summary::default();
+    for share in apart.shares() {
+        for files in [&mut delivered.providers, &mut delivered.orders, &mut delivered.attempts, &mut delivered.refunds] {
+            apart.load(files, share)?;
+        }
+        let orders = records(&mut delivered.orders, Target::Orders, &none, night);
+        let attempts = match job.attempts {
+            Some(_) => records(&mut delivered.attempts, Target::Attempts, &of_attempts, night),
+            None => attempts_of_orders(&orders),
+        };
+        let items = Items {
+            entries: normalize(&mut delivered.providers, &of_entries, night),
+            attempts,
+            refunds: records(&mut delivered.refunds, Target::Refunds, &of_refunds, night),
+            carried: apart.take(&sent_on(CARRIED, 0), share)?,
+        };
+        summary.add_entries(&items.entries);
+        for (table, of_share) in [("orders", &orders), ("attempts", &items.attempts), ("refunds", &items.refunds)] {
+            summary.add(table, of_share.count());
+        }
+        write_run(apart, 0, share, &orders.sheet(&ORDERS, []))?;
+        drop(orders);
+        comparison.compare(0, share, &items)?;
+    }
+    let files = Ledger::of(delivered);
+    summary.add_files(&files);
+    ledger::conserved(&files, &summary, job.attempts.is_some())?;
+    for round in 1..ROUNDS.len() {
+        comparison.begin(round)?;
+        for share in apart.shares() {
+            let items = Items::sent_on(apart, round, share)?;
+            if !items.are_none() {
+                comparison.compare(round, share, &items)?;
+            }
+        }
+    }
+    let compared = comparison.end()?;
+    let came_in = closing.carried_columns(&OPEN_ITEMS, &["side", "id", "first_seen"])?;
+    let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], night)?;
+    summary.add("matches", compared.matches);
+    summary.add("open_items", compared.open_items);
+    summary.add_breaks(&rolled.breaks);
+    stage(Sheet::of(&BREAKS, &rolled.breaks));
+    stage(Sheet::of(&ROLLFORWARD, &rolled.rollforward));
+
+    (closing.progress)("analyzing");
+    let failures = FailureCategories::shipped()?;
+    let rules = closing.analysis_rules(&failures);
+    let mut counted: Option<Counted> = None;
+    for share in apart.shares() {
+        let orders: Vec<RecordBatch> = apart.spill.read(&run(&ORDERS, 0, share))?.collect::<Result<_>>()?;
+        let attempts = apart.take(BY_ORDER, share)?;
+        let outcomes: Vec<Vec<Option<Outcome>>> = attempts.iter().map(items::outcomes_of_columns).collect();
+        let of_share = count(&analyze::Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes }, &rules)?;
+        counted = Some(match counted {
+            None => of_share,
+            Some(before) => before.and(&of_share)?,
+        });
+    }
+    let analysis = tables(&counted.expect("a night has a share"), &rules)?;
+    let night = closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage)?;
+
+    (closing.progress)("merging");
+    let merge = |table: &&'static Table| {
+        let mut runs = Vec::new();
+        for (round, share) in (0..ROUNDS.len()).flat_map(|round| apart.shares().map(move |share| (round, share))) {
+            runs.push(Box::new(apart.spill.read(&run(table, round, share))?) as Run);
+        }
+        staging.merge(table, runs)
+    };
+    for tables in IN_RUNS.chunks(apart.division.merged) {
+        tables.par_iter().with_max_len(1).try_for_each(merge)?;
+    }
+    Ok(night)
+}
+
+/// What of a share is compared in a round.
+struct Items {
+    entries: Rows,
+    attempts: Rows,
+    refunds: Rows,
+    /// Rows of the table `open_items` of the night before.
+    carried: Vec<RecordBatch>,
+}
+
+/// What goes on from round to round; what was carried in goes to the first.
+const SENT_ON: [&str; 4] = ["entries", "attempts", "refunds", CARRIED];
+const CARRIED: &str = "carried";
+
+/// What rows that go on to a round are kept under.
+fn sent_on(what: &str, round: usize) -> String {
+    format!("{what}.{round}")
+}
+
+const BY_ORDER: &str = "attempts.by_order";
+
+/// What a sorted run is kept under.
+fn run(table: &Table, round: usize, share: usize) -> String {
+    name_of(&format!("run.{}.{round}", table.name), share)
+}
+
+impl Items {
+    /// What the rounds before sent on.
+    fn sent_on(apart: Apart, round: usize, share: usize) -> Result<Self> {
+        let rows =
+            |table: &'static Table| -> Result<Rows> { Ok(Rows::by_key(apart.take(&sent_on(table.name, round), share)?, table)) };
+        Ok(Self {
+            entries: rows(&ENTRIES)?,
+            attempts: rows(&ATTEMPTS)?,
+            refunds: rows(&REFUNDS)?,
+            carried: apart.take(&sent_on(CARRIED, round), share)?,
+        })
+    }
+
+    fn are_none(&self) -> bool {
+        [&self.entries, &self.attempts, &self.refunds].iter().all(|rows| rows.parts.is_empty()) && self.carried.is_empty()
+    }
+}
+
+/// The comparison of a night, share by share.
+struct Comparison<'a> {
+    closing: &'a Closing<'a>,
+    apart: Apart<'a>,
+    expected: Expected<'a>,
+    rules: Rules,
+    /// Rows on their way to later rounds, by round; the last stands first. What they are is told by [`SENT_ON`].
+    onward: Vec<[Scatter<'a>; SENT_ON.len()]>,
+    /// Attempts that have ended, on their way to the analysis.
+    by_order: Scatter<'a>,
+    compared: Compared,
+}
+
+/// What was compared so far, beside what is in runs.
+#[derive(Default)]
+struct Compared {
+    /// Rows of the table `breaks`.
+    found: Vec<RecordBatch>,
+    matches: usize,
+    open_items: usize,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(closing: &'a Closing<'a>, apart: Apart<'a>, expected: Expected<'a>) -> Self {
+        let to_round = |round| SENT_ON.map(|what| apart.scatter(sent_on(what, round)));
+        Self {
+            closing,
+            apart,
+            expected,
+            rules: closing.rules(),
+            onward: (1..ROUNDS.len()).rev().map(to_round).collect(),
+            by_order: apart.scatter(BY_ORDER.to_owned()),
+            compared: Compared::default(),
+        }
+    }
+
+    /// Takes what was carried in apart: it meets the night's own items in the rounds.
+    fn send_carried(&self) -> Result<()> {
+        let carried = self.apart.scatter(sent_on(CARRIED, 0));
+        self.closing.carried_batches(&OPEN_ITEMS, |batch| {
+            let (references, ids) = (texts(batch, "merchant_reference"), texts(batch, "id"));
+            let key = |row: usize| references.stated(row).or(ids.get(row)).unwrap_or_default();
+            carried.add(batch, |row| Some(self.apart.share_of(key(row).as_bytes())))
+        })?;
+        carried.finish()
+    }
+
+    /// Begins a later round: nothing more is sent on to it.
+    fn begin(&mut self, round: usize) -> Result<()> {
+        assert_eq!(self.onward.len(), ROUNDS.len() - round, "rounds follow one another");
+        self.onward.pop().expect("a later round").into_iter().try_for_each(Scatter::finish)
+    }
+
+    fn end(self) -> Result<Compared> {
+        self.by_order.finish()?;
+        Ok(self.compared)
+    }
+
+    /// Compares the items of a share: those that end go to runs, the others on to a later round.
+    fn compare(&mut self, round: usize, share: usize, items: &Items) -> Result<()> {
+        let carried = if items.carried.is_empty() { OPEN_ITEMS.empty() } else { joined(&items.carried) };
+        let (provider, merchant) = rayon::join(
+            || provider_side(&items.entries, &carried, &self.expected),
+            || merchant_side(&items.attempts, &items.refunds, &carried, &self.expected),
+        );
+        let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
+        let compared = compare(sides, round..round + 1, &self.rules)?;
+        let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
+        let mut of_attempts = outcomes_of_rows(&merchant.own, &compared.merchant_outcomes);
+        let of_refunds = of_attempts.split_off(items.attempts.parts.len());
+
+        let of_table = |what: usize, rows: &'_ Rows| rows.parts.iter().map(move |part| (what, part.clone())).collect::<Vec<_>>();
+        let entries = of_table(0, &items.entries);
+        let records = [of_table(1, &items.attempts), of_table(2, &items.refunds)].concat();
+        self.send_on(round, &provider, &compared.provider_outcomes, &entries, &carried)?;
+        self.send_on(round, &merchant, &compared.merchant_outcomes, &records, &carried)?;
+        self.send_to_analysis(&items.attempts, &of_attempts)?;
+
+        let sheets = [
+            ended(&items.entries, &of_entries).sheet(&ENTRIES, outcome_columns(&of_entries)),
+            ended(&items.attempts, &of_attempts).sheet(&ATTEMPTS, outcome_columns(&of_attempts)),
+            ended(&items.refunds, &of_refunds).sheet(&REFUNDS, outcome_columns(&of_refunds)),
+            compared.matches,
+            compared.open_items,
+        ];
+        self.compared.matches += sheets[3].rows;
+        self.compared.open_items += sheets[4].rows;
+        self.compared.found.push(compared.found);
+        let apart = self.apart;
+        sheets.par_iter().with_max_len(1).try_for_each(|sheet| write_run(apart, round, share, sheet))
+    }
+
+    /// Sends the rows of a side that have not ended to where they may still meet another: `own` are the rows of the
+    /// night's tables for each part of the side, with their place in [`SENT_ON`]; then come those carried in.
+    fn send_on(
+        &self,
+        round: usize,
+        side: &items::Side,
+        outcomes: &[Vec<Option<Outcome>>],
+        own: &[(usize, RecordBatch)],
+        carried: &RecordBatch,
+    ) -> Result<()> {
+        for (part, outcomes) in outcomes.iter().enumerate() {
+            if outcomes.iter().all(Option::is_some) {
+                continue;
+            }
+            let (what, rows) = own.get(part).map_or((SENT_ON.len() - 1, carried), |(what, rows)| (*what, rows));
+            let onward = Onward::of(&side.parts[part], round + 1);
+            let mut goes: Vec<Option<(usize, usize)>> = vec![None; rows.num_rows()];
+            for (row, _) in outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_none()) {
+                let (to, key) = onward.get(row).expect("what has not ended goes on");
+                goes[side.place(part, row)] = Some((to, self.apart.share_of(key.as_bytes())));
+            }
+            for (later, scatters) in self.onward.iter().rev().enumerate() {
+                let share = |row: usize| goes[row].filter(|(to, _)| *to == round + 1 + later).map(|(_, share)| share);
+                scatters[what].add(rows, share)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends attempts that have ended to the share of their order.
+    fn send_to_analysis(&self, attempts: &Rows, outcomes: &[Vec<Option<Outcome>>]) -> Result<()> {
+        let [(outcome, words), (reason, reasons)] = outcome_columns(outcomes);
+        let parts = attempts.parts.par_iter().zip(outcomes).zip(words).zip(reasons);
+        let (by_order, apart) = (&self.by_order, self.apart);
+        parts.try_for_each(|(((part, outcomes), words), reasons)| {
+            let orders = texts(part, "order_id");
+            let columns = analyze::attempt_columns().map(|name| (name, Arc::clone(column(part, name))));
+            let columns = columns.chain([(outcome, words), (reason, reasons)]).map(|(name, array)| (name, array, true));
+            let rows = RecordBatch::try_from_iter_with_nullable(columns).expect("every column has a row an attempt");
+            by_order.add(&rows, |row| {
+                let order = orders.get(row).unwrap_or_default();
+                outcomes[row].map(|_| apart.share_of(order.as_bytes()))
+            })
+        })
+    }
+}
+
+/// Keeps what a share adds to a table, in the order of its key.
+fn write_run(apart: Apart, round: usize, share: usize, sheet: &Sheet) -> Result<()> {
+    let name = run(sheet.table, round, share);
+    sheet.parts(RUN_ROWS).try_for_each(|batch| apart.spill.write(&name, &batch))
+}
+
+/// The rows that have ended.
+fn ended(rows: &Rows, outcomes: &[Vec<Option<Outcome>>]) -> Rows {
+    if outcomes.iter().flatten().all(Option::is_some) {
+        return rows.clone();
+    }
+    rows.filter(|part, row| outcomes[part][row].is_some())
+}

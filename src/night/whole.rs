@@ -1,0 +1,83 @@
+//! The stages of a night that memory holds, in order: normalize, reconcile, analyze.
+
+use super::Closing;
+use super::deliveries::{Deliveries, Ledger};
+use super::ledger::{self, Summary};
+use crate::error::Result;
+use crate::format::Target;
+use crate::lake::Night;
+use crate::stage::analyze::{self, analyze};
+use crate::stage::failures::FailureCategories;
+use crate::stage::items::{Expected, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
+use crate::stage::normalize::{Repeated, normalize};
+use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
+use crate::stage::records::{attempts_of_orders, records};
+use crate::table::entries::ENTRIES;
+use crate::table::reconciliation::{BREAKS, OPEN_ITEMS, ROLLFORWARD};
+use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
+use crate::table::sheet::Sheet;
+
+/// From files to the tables of the night, each given to `stage` once it is known.
+pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn Fn(Sheet)) -> Result<Night> {
+    let (job, night) = (closing.job, closing.options.date);
+    (closing.progress)("normalizing");
+    let mut delivered = deliveries.delivered(job);
+    let none = Repeated::default();
+    let (entries, (orders, (attempts, refunds))) = rayon::join(
+        || normalize(&mut delivered.providers, &none, night),
+        || {
+            let attempts_and_refunds = || {
+                let attempts = || records(&mut delivered.attempts, Target::Attempts, &none, night);
+                rayon::join(attempts, || records(&mut delivered.refunds, Target::Refunds, &none, night))
+            };
+            rayon::join(|| records(&mut delivered.orders, Target::Orders, &none, night), attempts_and_refunds)
+        },
+    );
+    let attempts = if job.attempts.is_some() { attempts } else { attempts_of_orders(&orders) };
+    let files = Ledger::of(delivered);
+    let mut summary = Summary::default();
+    summary.add_files(&files);
+    summary.add_entries(&entries);
+    for (table, rows) in [("orders", &orders), ("attempts", &attempts), ("refunds", &refunds)] {
+        summary.add(table, rows.count());
+    }
+    ledger::conserved(&files, &summary, job.attempts.is_some())?;
+    stage(orders.sheet(&ORDERS, []));
+
+    (closing.progress)("reconciling");
+    let carried_items = closing.carried(&OPEN_ITEMS)?;
+    let by_provider = job.expected(night);
+    let expected = Expected { night, by_provider: &by_provider };
+    let (provider, merchant) = rayon::join(
+        || provider_side(&entries, &carried_items, &expected),
+        || merchant_side(&attempts, &refunds, &carried_items, &expected),
+    );
+    let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
+    let compared = compare(sides, 0..ROUNDS.len(), &closing.rules())?;
+    let rolled = roll(&[compared.found], &closing.carried(&BREAKS)?, [&carried_items], night)?;
+    let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
+    let mut of_attempts = outcomes_of_rows(&merchant.own, &compared.merchant_outcomes);
+    let of_refunds = of_attempts.split_off(attempts.parts.len());
+    summary.add("matches", compared.matches.rows);
+    summary.add("open_items", compared.open_items.rows);
+    summary.add_breaks(&rolled.breaks);
+    for sheet in [
+        entries.sheet(&ENTRIES, outcome_columns(&of_entries)),
+        attempts.sheet(&ATTEMPTS, outcome_columns(&of_attempts)),
+        refunds.sheet(&REFUNDS, outcome_columns(&of_refunds)),
+        compared.matches,
+        Sheet::of(&BREAKS, &rolled.breaks),
+        compared.open_items,
+        Sheet::of(&ROLLFORWARD, &rolled.rollforward),
+    ] {
+        stage(sheet);
+    }
+    // A column goes when the last table that has it is written.
+    drop((entries, refunds, provider, merchant));
+
+    (closing.progress)("analyzing");
+    let failures = FailureCategories::shipped()?;
+    let inputs = analyze::Inputs { orders: &orders.parts, attempts: &attempts.parts, outcomes: &of_attempts };
+    let analysis = analyze(&inputs, &closing.analysis_rules(&failures))?;
+    closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage)
+}

@@ -1,0 +1,198 @@
+//! A night taken apart into shares is the night: byte for byte, however its rows are entangled.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use chrono::NaiveDate;
+use proptest::prelude::*;
+use tieout::error::Exit;
+use tieout::job::Job;
+use tieout::night::{Closed, Memory, Options, close};
+
+use crate::laws::Chance;
+use crate::nights::{files, messages, november};
+
+const JOB: &str = r#"
+name = "entangled"
+lake = "lake"
+timezone = "UTC"
+
+[[provider]]
+name = "stripe"
+account = "one"
+format = "stripe/payout_reconciliation"
+source = { files = "../stripe_{date:%Y%m%d}*.csv" }
+settles_in = "1 day"
+fee = [{ percent = "1.0" }]
+
+[[provider]]
+name = "second"
+account = "two"
+format = "stripe/payout_reconciliation"
+source = { files = "../second_{date:%Y%m%d}*.csv" }
+settles_in = "2 days"
+
+[merchant.orders]
+source = { files = "../orders_{date:%Y%m%d}*.csv" }
+ATTEMPTS
+[merchant.refunds]
+source = { files = "../refunds_{date:%Y%m%d}*.csv" }
+
+[[tolerance]]
+currency = "EUR"
+absolute = "0.01"
+"#;
+
+const ATTEMPTS: &str = "[merchant.attempts]\nsource = { files = \"../attempts_{date:%Y%m%d}*.csv\" }\n";
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn shares_give_the_bytes_of_the_whole(seed: u64, rows in 5_usize..120, shares in 2_usize..9, has_attempts: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chance = Chance(seed);
+        for day in 17..20 {
+            write_night(folder.path(), november(day), rows, &mut chance);
+        }
+        for shop in ["whole", "apart"] {
+            let job = JOB.replace("ATTEMPTS", if has_attempts { ATTEMPTS } else { "" });
+            fs::create_dir(folder.path().join(shop)).unwrap();
+            fs::write(folder.path().join(shop).join("job.toml"), job).unwrap();
+        }
+        for night in [17, 18, 19].map(november) {
+            let [whole, apart] = ["whole", "apart"].map(|shop| folder.path().join(shop));
+            let closed = close_night(&whole, night, Memory::Unlimited);
+            let closed_apart = close_night(&apart, night, Memory::Shares(shares));
+            prop_assert_eq!(&closed.manifest.night, &closed_apart.manifest.night);
+            prop_assert_eq!(&closed.manifest.outputs, &closed_apart.manifest.outputs);
+            let data = |shop: &Path| files(&shop.join("lake/data"));
+            prop_assert!(data(&whole) == data(&apart), "{night}: shares give other bytes");
+            prop_assert!(!apart.join("lake/staging").join(night.to_string()).exists(), "rows are left on disk");
+        }
+    }
+}
+
+fn close_night(shop: &Path, date: NaiveDate, memory: Memory) -> Closed {
+    let job = Job::load(&shop.join("job.toml")).unwrap();
+    close(&job, Options { date, partial: false, memory }, &|_| {}).unwrap_or_else(|errors| panic!("{}", messages(&errors)))
+}
+
+/// Names out of so few that rows meet in every way there is: by each key, several at once, across providers, twice.
+struct Names<'c> {
+    chance: &'c mut Chance,
+    few: usize,
+    night: NaiveDate,
+}
+
+impl Names<'_> {
+    /// A name, which other nights may have too, or one time of four nothing.
+    fn name(&mut self, of: &str) -> String {
+        if self.chance.below(4) == 0 { String::new() } else { format!("{of}{}", self.chance.below(self.few)) }
+    }
+
+    /// The name of an order of this night, or any.
+    fn reference(&mut self) -> String {
+        if self.chance.below(2) == 0 { format!("{}-{}", self.night, self.chance.below(self.few)) } else { self.name("ref") }
+    }
+
+    fn one<'w>(&mut self, words: &[&'w str]) -> &'w str {
+        words[self.chance.below(words.len())]
+    }
+
+    fn amount(&mut self) -> String {
+        self.one(&["10.00", "10.01", "25.00", "12345678901234.56"]).to_owned()
+    }
+
+    fn time(&mut self, date: NaiveDate) -> String {
+        format!("{date}T0{}:00:0{}Z", self.chance.below(3), self.chance.below(3))
+    }
+}
+
+fn write_night(folder: &Path, date: NaiveDate, rows: usize, chance: &mut Chance) {
+    let mut names = Names { chance, few: rows / 2 + 1, night: date };
+    let write = |name: &str, text: &str| fs::write(folder.join(format!("{name}_{}.csv", date.format("%Y%m%d"))), text).unwrap();
+    for provider in ["stripe", "second"] {
+        let mut text = String::from(
+            "balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,charge_id,automatic_payout_id,\
+             payment_metadata[order_id],refund_metadata[refund_id]\n",
+        );
+        for row in 0..rows {
+            // One of eight is the line of another night or row, with other references.
+            let id = if names.chance.below(8) == 0 { names.chance.below(rows) } else { row };
+            let kind = names.one(&["charge", "charge", "charge", "refund", "dispute", "fee", "payout"]);
+            let (amount, sign) = (names.amount(), if kind == "charge" { "" } else { "-" });
+            let time = names.time(date).replace('T', " ").replace('Z', "");
+            let (charge, order, refund) = (names.name("ch"), names.reference(), names.name("rf"));
+            let line = format!(
+                "txn{date}{id},{time},{},{sign}{amount},0.00,{sign}{amount},{kind},{},{charge},po,{order},{refund}\n",
+                names.one(&["eur", "eur", "usd"]),
+                names.name("src"),
+            );
+            text += &line;
+            // And some stand twice.
+            if names.chance.below(10) == 0 {
+                text += &line;
+            }
+        }
+        write(provider, &text);
+    }
+    let mut orders = String::from("order_id,created_at,amount,currency,status,channel,country,customer_segment\n");
+    let mut attempts = String::from(
+        "attempt_id,order_id,provider,merchant_reference,provider_reference,method,wallet,card_brand,card_funding,started_at,\
+         finished_at,stage,status,failure_code,amount,currency\n",
+    );
+    let mut refunds = String::from(
+        "refund_id,order_id,provider,merchant_reference,merchant_refund_reference,provider_reference,requested_at,amount,currency,\
+         status\n",
+    );
+    for row in 0..rows {
+        let (time, amount, status) = (names.time(date), names.amount(), names.one(&["paid", "created", "expired", "cancelled"]));
+        writeln!(orders, "{date}-{row},{time},{amount},EUR,{status},{},DE,", names.one(&["app", "web", ""])).unwrap();
+        for _ in 0..names.chance.below(3) {
+            let id = names.chance.below(3 * rows);
+            let provider = names.one(&["stripe", "second", "", "unknown"]);
+            let status = names.one(&["succeeded", "succeeded", "pending", "failed", "expired"]);
+            let (reference, charge, stage) = (names.reference(), names.name("ch"), names.one(&["submitted", "completed", ""]));
+            let line = format!(
+                "at{date}{id},{date}-{row},{provider},{reference},{charge},card,,visa,credit,{},,{stage},{status},{},{},{}\n",
+                names.time(date),
+                if status == "failed" { names.one(&["card_declined", "no_such_code"]) } else { "" },
+                names.amount(),
+                names.one(&["EUR", "EUR", "USD"]),
+            );
+            attempts += &line;
+            if names.chance.below(10) == 0 {
+                attempts += &line;
+            }
+        }
+        if names.chance.below(2) == 0 {
+            let (reference, refund, source) = (names.reference(), names.name("rf"), names.name("src"));
+            let status = names.one(&["succeeded", "pending", "failed"]);
+            let provider = names.one(&["stripe", "second", ""]);
+            let (time, amount) = (names.time(date), names.amount());
+            let id = names.chance.below(2 * rows);
+            writeln!(refunds, "rfd{date}{id},{date}-{row},{provider},{reference},{refund},{source},{time},{amount},EUR,{status}")
+                .unwrap();
+        }
+    }
+    write("orders", &orders);
+    write("attempts", &attempts);
+    write("refunds", &refunds);
+}
+
+#[test]
+fn a_limit_too_small_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    write_night(folder.path(), november(17), 5, &mut Chance(7));
+    fs::create_dir(folder.path().join("shop")).unwrap();
+    fs::write(folder.path().join("shop/job.toml"), JOB.replace("ATTEMPTS", ATTEMPTS)).unwrap();
+    let job = Job::load(&folder.path().join("shop/job.toml")).unwrap();
+    let options = Options { date: november(17), partial: false, memory: Memory::Limit(1 << 20) };
+    let errors = close(&job, options, &|_| {}).unwrap_err();
+    assert_eq!(errors.iter().map(|error| error.exit).collect::<Vec<_>>(), [Exit::BadConfiguration]);
+    assert!(messages(&errors).contains("300MB or more"), "{}", messages(&errors));
+}
