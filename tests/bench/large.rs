@@ -1,9 +1,10 @@
-//! Matching and reconciling alone, on as many rows as memory holds:
+//! Single tasks on as many rows as memory holds: matching, reconciling, a bill to a table, a join of files.
 //!
 //! ```text
 //! cargo bench --bench large -- match --rows 10000000
 //! cargo bench --bench large -- reconcile --rows 20000000
 //! cargo bench --bench large -- files --rows 10000000 FOLDER      left.parquet and right.parquet, for a join
+//! cargo bench --bench large -- bill FILE FORMAT OUT.parquet      one file of a provider or merchant to one table
 //! ```
 #![expect(clippy::print_stdout, reason = "a measurement is told where it is made")]
 
@@ -23,6 +24,7 @@ use tieout::stage::reconcile::{RateCard, Reconciled, Rules, Sides, reconcile};
 use tieout::table::build::{amounts, instants, same_date, same_word, texts, words};
 use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
+mod bill;
 mod rows;
 
 use rows::{digits, in_parts, references, shuffled};
@@ -49,6 +51,18 @@ enum Measure {
         /// Where to.
         folder: PathBuf,
     },
+    /// Reads one file with a shipped format, and writes its table as the lake does.
+    Bill {
+        /// The file, as it was served.
+        file: PathBuf,
+        /// The name of its format, as in `stripe/payout_reconciliation`.
+        format: String,
+        /// The table to write.
+        out: PathBuf,
+        /// Threads to use; all cores when not given.
+        #[arg(long, default_value_t = 0)]
+        threads: usize,
+    },
 }
 
 #[derive(Args)]
@@ -70,13 +84,29 @@ fn main() {
         Measure::Match(size) => match_alone(&size),
         Measure::Reconcile(size) => reconcile_alone(&size),
         Measure::Files { size, folder } => write_files(&size, &folder),
+        Measure::Bill { file, format, out, threads } => {
+            let ran = pool(threads).install(|| bill::run(&file, &format, &out)).unwrap_or_else(|error| panic!("{error}"));
+            told(ran.seconds, ran.rows, ran.bytes);
+        }
     }
+}
+
+fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start")
+}
+
+/// Tells how long it took from `bytes` of input to a file of `rows` rows, and the peak of memory, as JSON.
+fn told(seconds: f64, rows: usize, bytes: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "a rate, shown with few digits")]
+    let rate = bytes as f64 / seconds / 1e6;
+    let peak = megabytes("VmHWM:").map_or("null".to_owned(), |peak| peak.to_string());
+    println!(r#"{{"seconds": {seconds:.3}, "rows": {rows}, "bytes": {bytes}, "rate": {rate:.0}, "peak": {peak}}}"#);
 }
 
 /// Runs `work` as often as asked, and tells how long it took and how much memory beside its input. The first run says
 /// most of memory: later ones may use what it left.
 fn measured<T: Send>(size: &Size, input: usize, work: impl Fn() -> T + Sync, told: impl Fn(&T) -> String) {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(size.threads).build().expect("threads start");
+    let pool = pool(size.threads);
     println!("{} rows a side, {} MB of input, {} threads", size.rows, input / 1_000_000, pool.current_num_threads());
     for _ in 0..size.runs {
         let before = megabytes("VmRSS:");

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast a night is closed, and the same by DuckDB: both by turns, on this machine.
+"""How fast a night is closed and each of its bills becomes a table, and the same by DuckDB: by turns, on this machine.
 
     python3 tests/bench/run.py                                         one night of 1,000,000 orders, five pairs of runs
     python3 tests/bench/run.py --orders 1000000,5000000 --seeds 7,11   nights of two sizes, two of each
@@ -10,7 +10,8 @@ Builds the program, makes the nights once (in `bench` in the target folder, wher
 prints tables of Markdown. `--record NAME` also writes them into RESULTS.md, as its section NAME.
 
 What is timed is the whole of a process, from its start to its exit, with its inputs in the page cache and its outputs
-going to the disk. Peak memory is what the system says of that process (its maximum resident set).
+going to the disk; of a bill alone, from opening it to its table on the disk. Peak memory is what the system says of that
+process (its maximum resident set).
 """
 
 import argparse
@@ -74,6 +75,7 @@ class Program:
 
     def __init__(self):
         subprocess.run(["cargo", "build", "--release"], cwd=ROOT, check=True)
+        subprocess.run(["cargo", "bench", "--bench", "large", "--no-run"], cwd=ROOT, check=True)
         about = run("cargo", "metadata", "--format-version", "1", "--no-deps", "--offline").out
         target = Path(json.loads(about)["target_directory"])
         self.binary = target / "release" / "tieout"
@@ -103,6 +105,10 @@ class Night:
             with open(file, "rb") as bytes_of_file:
                 while bytes_of_file.read(1 << 24):
                     pass
+
+    def bills(self):
+        """The format and the file of each provider's bill."""
+        return {name: (form, next(self.data.glob(f"provider/{pattern}"))) for name, (form, pattern, _) in PROVIDERS.items()}
 
     def job_text(self):
         source = lambda pattern: f"source = {{ files = {json.dumps(str(next(self.data.glob(pattern))))} }}\n"
@@ -211,6 +217,29 @@ def against_the_peer(night, label, arguments, report):
     return seconds / lines * 1e6, statistics.median(ran.peak for ran in ours)
 
 
+def bills_alone(night, label, arguments, report):
+    """Each bill to a table of typed columns: pairs of runs, ours and the peer's by turns."""
+    work = night.job.parent
+    for name, (form, file) in night.bills().items():
+        told = lambda *command: json.loads(run(*command, "--threads", arguments.threads).out.splitlines()[-1])
+        ours = lambda: told("cargo", "bench", "--quiet", "--bench", "large", "--", "bill", file, form, work / "ours.parquet")
+        theirs = lambda: told(night.program.python, HERE / "peer_bill.py", file, form, work / "peers.parquet")
+        pairs = [(ours(), theirs()) if pair % 2 == 0 else (theirs(), ours())[::-1] for pair in range(arguments.runs)]
+        report["wrong"] |= any(our["rows"] != their["rows"] for our, their in pairs)
+        rates = [our["bytes"] / our["seconds"] / 1e6 for our, _ in pairs]
+        report["bills"].append([
+            label,
+            name,
+            f"{pairs[0][0]['bytes'] / 1e6:.0f}",
+            spread([our["seconds"] for our, _ in pairs]),
+            spread([their["seconds"] for _, their in pairs]),
+            f"**{spread([their['seconds'] / our['seconds'] for our, their in pairs])}**",
+            f"{statistics.median(our['peak'] for our, _ in pairs):.0f}",
+            f"{statistics.median(their['peak'] for _, their in pairs):.0f}",
+            f"{statistics.median(rates):.0f}",
+        ])
+
+
 def alone(night, label, arguments, report):
     """What needs no peer: a night again where nothing has changed, and one thread against two."""
     again = [night.close(arguments.threads, again=True).seconds for _ in range(arguments.runs)]
@@ -257,7 +286,7 @@ def machine(engines):
 def measured(arguments):
     """All tables, and whether a break was missed or made up."""
     program = Program()
-    report = {"night": [], "stages": [], "breaks": [], "alone": [], "engines": set(), "wrong": False}
+    report = {"night": [], "stages": [], "breaks": [], "alone": [], "bills": [], "engines": set(), "wrong": False}
     growth = []
     with tempfile.TemporaryDirectory(dir=program.kept, prefix="work-") as work:
         work = Path(work)
@@ -272,6 +301,7 @@ def measured(arguments):
             cost, peak = against_the_peer(night, label, arguments, report)
             growth.append([label, f"{cost:.3f}", f"{cost / (growth[0][3] if growth else cost):.2f}", cost, f"{peak:.0f}"])
             alone(night, label, arguments, report)
+            bills_alone(night, label, arguments, report)
         small = small_night(program, work, 4 * arguments.runs)
     text = f"{machine(report['engines'])}.\n\n"
     text += f"    python3 tests/bench/run.py {' '.join(shown(word) for word in sys.argv[1:])}".rstrip() + "\n\n"
@@ -282,6 +312,8 @@ def measured(arguments):
     text += "### Growth\n\n" + table(["night", "µs a line", "to the first", "peak MB"], [[*row[:3], row[4]] for row in growth])
     header = ["night", "again, unchanged, s", "one thread, s", "two threads, s", "times faster with two"]
     text += "### Again, and with one thread\n\n" + table(header, report["alone"])
+    header = ["night", "bill", "MB", "seconds", "peer's", "times faster", "peak MB", "peer's", "MB/s"]
+    text += "### A bill to a table\n\n" + table(header, report["bills"])
     text += "### The night of `sample-data`\n\n" + small
     text += "### Breaks\n\n" + table(["night", "break", "planted", "found", "by the peer"], report["breaks"])
     return text, report["wrong"]
@@ -322,7 +354,7 @@ def main():
     if arguments.record:
         record(arguments.record, text)
     if wrong:
-        sys.exit("the breaks found are not those planted")
+        sys.exit("the breaks found are not those planted, or a bill lost rows")
 
 
 if __name__ == "__main__":
