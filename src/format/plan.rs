@@ -71,6 +71,8 @@ pub struct KindPlan {
 pub struct Telling {
     /// The cells.
     pub cells: Vec<usize>,
+    /// Cells that tell by holding nothing or something: what that is differs from row to row.
+    pub blanks: Vec<usize>,
     /// The amount slots, of which the sign tells.
     pub signs: Vec<usize>,
 }
@@ -79,10 +81,14 @@ impl Telling {
     fn of<'t>(tests: impl Iterator<Item = &'t Test>) -> Self {
         let mut telling = Self::default();
         for test in tests {
-            match test {
-                Test::OneOf(Some(cell), _) if !telling.cells.contains(cell) => telling.cells.push(*cell),
-                Test::Signed(slot, _) if !telling.signs.contains(slot) => telling.signs.push(*slot),
-                _ => {}
+            let (list, at) = match test {
+                Test::OneOf(Some(cell), words) if words.iter().all(Vec::is_empty) => (&mut telling.blanks, *cell),
+                Test::OneOf(Some(cell), _) => (&mut telling.cells, *cell),
+                Test::Signed(slot, _) => (&mut telling.signs, *slot),
+                Test::OneOf(None, _) => continue,
+            };
+            if !list.contains(&at) {
+                list.push(at);
             }
         }
         telling
@@ -91,7 +97,7 @@ impl Telling {
     /// Whether all rows are alike.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty() && self.signs.is_empty()
+        self.cells.is_empty() && self.blanks.is_empty() && self.signs.is_empty()
     }
 }
 

@@ -99,6 +99,7 @@ impl<'p> Keeper<'p> {
         for &row in rows {
             self.signs.clear();
             self.signs.extend(telling.signs.iter().map(|&slot| u8::from(is_negative(slots, slot, row))));
+            self.signs.extend(telling.blanks.iter().map(|&cell| u8::from(batch.cell(row, cell).is_empty())));
             let key = batch.key(row, &telling.cells, &self.signs, &mut self.long);
             let class = self.by_telling.recall(key).unwrap_or_else(|| {
                 self.classes.push(Class::of(self.plan, batch, slots, row));
