@@ -289,8 +289,9 @@ fn rate(cell: &[u8]) -> Option<Option<i128>> {
     if whole.len() > 12 || part.len() > 18 || whole.iter().chain(part).any(|byte| !byte.is_ascii_digit()) {
         return None;
     }
-    let digit = |at: usize| i128::from(part.get(at).map_or(0, |byte| byte - b'0'));
-    let whole = whole.iter().fold(0, |value, byte| value * 10 + i128::from(byte - b'0'));
-    let rate = (0..12).fold(whole, |value, at| value * 10 + digit(at));
-    Some(Some(rate + i128::from(digit(12) >= 5)))
+    // Twelve digits before the point and twelve behind it: each fit 64 bits, and are a rate together.
+    let digit = |at: usize| u64::from(part.get(at).map_or(0, |byte| byte - b'0'));
+    let whole = whole.iter().fold(0, |value, byte| value * 10 + u64::from(byte - b'0'));
+    let behind = (0..12).fold(0, |value, at| value * 10 + digit(at)) + u64::from(digit(12) >= 5);
+    Some(Some(i128::from(whole) * 1_000_000_000_000 + i128::from(behind)))
 }
