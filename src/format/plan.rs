@@ -71,24 +71,34 @@ pub struct KindPlan {
 pub struct Telling {
     /// The cells.
     pub cells: Vec<usize>,
-    /// Cells that tell by holding nothing or something: what that is differs from row to row.
-    pub blanks: Vec<usize>,
-    /// The amount slots, of which the sign tells.
-    pub signs: Vec<usize>,
+    /// What tells by a yes or no.
+    pub flags: Vec<Flag>,
+}
+
+/// What of a row tells by a yes or no: of its own it would be another thing in every row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// Whether the amount in that slot is negative.
+    IsNegative(usize),
+    /// Whether that cell is empty.
+    IsEmpty(usize),
 }
 
 impl Telling {
     fn of<'t>(tests: impl Iterator<Item = &'t Test>) -> Self {
         let mut telling = Self::default();
         for test in tests {
-            let (list, at) = match test {
-                Test::OneOf(Some(cell), words) if words.iter().all(Vec::is_empty) => (&mut telling.blanks, *cell),
-                Test::OneOf(Some(cell), _) => (&mut telling.cells, *cell),
-                Test::Signed(slot, _) => (&mut telling.signs, *slot),
-                Test::OneOf(None, _) => continue,
+            let flag = match test {
+                Test::OneOf(Some(cell), words) if words.iter().all(Vec::is_empty) => Flag::IsEmpty(*cell),
+                Test::Signed(slot, _) => Flag::IsNegative(*slot),
+                Test::OneOf(Some(cell), _) if !telling.cells.contains(cell) => {
+                    telling.cells.push(*cell);
+                    continue;
+                }
+                Test::OneOf(..) => continue,
             };
-            if !list.contains(&at) {
-                list.push(at);
+            if !telling.flags.contains(&flag) {
+                telling.flags.push(flag);
             }
         }
         telling
@@ -97,7 +107,7 @@ impl Telling {
     /// Whether all rows are alike.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty() && self.blanks.is_empty() && self.signs.is_empty()
+        self.cells.is_empty() && self.flags.is_empty()
     }
 }
 

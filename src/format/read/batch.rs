@@ -169,36 +169,36 @@ impl Batch {
         Some([first & low, second & high | (span.length as u64) << 56])
     }
 
-    /// Cells of a row as a key: each with its length before it. Signs follow in a byte of their own.
+    /// Cells of a row as a key: each with its length before it. Flags follow in a byte of their own.
     #[inline]
-    pub(super) fn key<'k>(&self, row: u32, cells: &[usize], signs: &[u8], long: &'k mut Vec<u8>) -> Key<'k> {
-        if let (&[only], []) = (cells, signs) {
-            return self.short_key(row, only).map_or_else(|| self.long_key(row, cells, signs, long), Key::Short);
+    pub(super) fn key<'k>(&self, row: u32, cells: &[usize], flags: &[u8], long: &'k mut Vec<u8>) -> Key<'k> {
+        if let (&[only], []) = (cells, flags) {
+            return self.short_key(row, only).map_or_else(|| self.long_key(row, cells, flags, long), Key::Short);
         }
         let mut key = [0; KEY_BYTES];
         let mut used = 0;
         for &cell in cells {
             let cell = self.cell(row, cell);
-            let Some(room) = key.get_mut(used..used + 1 + cell.len()) else { return self.long_key(row, cells, signs, long) };
+            let Some(room) = key.get_mut(used..used + 1 + cell.len()) else { return self.long_key(row, cells, flags, long) };
             room[0] = u8::try_from(cell.len()).expect("a short key has short cells");
             room[1..].copy_from_slice(cell);
             used += room.len();
         }
-        let Some(room) = key.get_mut(used..used + signs.len()) else { return self.long_key(row, cells, signs, long) };
-        room.copy_from_slice(signs);
+        let Some(room) = key.get_mut(used..used + flags.len()) else { return self.long_key(row, cells, flags, long) };
+        room.copy_from_slice(flags);
         let [first, second] = key.as_chunks().0 else { unreachable!("a key has two halves") };
         Key::Short([*first, *second].map(u64::from_le_bytes))
     }
 
     #[cold]
-    fn long_key<'k>(&self, row: u32, cells: &[usize], signs: &[u8], long: &'k mut Vec<u8>) -> Key<'k> {
+    fn long_key<'k>(&self, row: u32, cells: &[usize], flags: &[u8], long: &'k mut Vec<u8>) -> Key<'k> {
         long.clear();
         for &cell in cells {
             let cell = self.cell(row, cell);
             long.extend_from_slice(&offset(cell.len()).to_le_bytes());
             long.extend_from_slice(cell);
         }
-        long.extend_from_slice(signs);
+        long.extend_from_slice(flags);
         Key::Long(long)
     }
 }

@@ -7,7 +7,7 @@ use super::batch::Batch;
 use super::memo::Memo;
 use super::slots::Slots;
 use super::text::text;
-use crate::format::plan::{Plan, Test};
+use crate::format::plan::{Flag, Plan, Test};
 use crate::format::{Encoding, Sign};
 use crate::money::Amount;
 
@@ -24,7 +24,7 @@ pub(super) struct Keeper<'p> {
     pub(super) kept: Kept,
     /// The class of each row of the batch.
     of_row: Vec<u16>,
-    signs: Vec<u8>,
+    flags: Vec<u8>,
     long: Vec<u8>,
 }
 
@@ -52,7 +52,7 @@ impl<'p> Keeper<'p> {
             closings: plan.closings.iter().map(|_| Groups::default()).collect(),
             kept: Kept { sums: vec![(0, Amount::ZERO); plan.sums.len()], ..Kept::default() },
             of_row: Vec::new(),
-            signs: Vec::new(),
+            flags: Vec::new(),
             long: Vec::new(),
         }
     }
@@ -97,10 +97,12 @@ impl<'p> Keeper<'p> {
             self.by_telling.clear();
         }
         for &row in rows {
-            self.signs.clear();
-            self.signs.extend(telling.signs.iter().map(|&slot| u8::from(is_negative(slots, slot, row))));
-            self.signs.extend(telling.blanks.iter().map(|&cell| u8::from(batch.cell(row, cell).is_empty())));
-            let key = batch.key(row, &telling.cells, &self.signs, &mut self.long);
+            self.flags.clear();
+            self.flags.extend(telling.flags.iter().map(|&flag| match flag {
+                Flag::IsNegative(slot) => u8::from(is_negative(slots, slot, row)),
+                Flag::IsEmpty(cell) => u8::from(batch.cell(row, cell).is_empty()),
+            }));
+            let key = batch.key(row, &telling.cells, &self.flags, &mut self.long);
             let class = self.by_telling.recall(key).unwrap_or_else(|| {
                 self.classes.push(Class::of(self.plan, batch, slots, row));
                 let class = u16::try_from(self.classes.len() - 1).expect("classes are forgotten before there are so many");
