@@ -33,7 +33,7 @@ pub use audit::AuditLine;
 pub use lock::NightLock;
 pub use manifest::{Input, Manifest, Night, Output, PreviousNight, SCHEMA_VERSION};
 pub use merge::Run;
-pub use parquet::Division;
+pub use parquet::{Division, Writer};
 pub use publish::{Published, Staging};
 pub use spill::{Batches, Spill};
 

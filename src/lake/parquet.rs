@@ -77,9 +77,9 @@ pub(super) struct Written {
 }
 
 /// A file in the making: rows in the order of their table's key, row group after row group.
-pub(super) struct Writer {
+pub struct Writer {
     path: PathBuf,
-    table: &'static Table,
+    pub(super) table: &'static Table,
     division: Division,
     file: SerializedFileWriter<HashingFile>,
     rows: usize,
@@ -124,7 +124,7 @@ impl Writer {
     ///
     /// # Panics
     /// If rows follow others that did not fill their last row group, or stand below them in the order of the key.
-    pub(super) fn append(&mut self, sheet: &Sheet) -> Result<()> {
+    pub fn append(&mut self, sheet: &Sheet) -> Result<()> {
         self.encode(sheet).map_err(|error| unwritable(&self.path, error))
     }
 
@@ -157,7 +157,7 @@ impl Writer {
             .zip(stored)
             .map(|(((about, picked), parts), stored)| Column::new(about, ColumnDescPtr::clone(stored), picked, parts))
             .collect();
-        let key = table.position(table.key[0]);
+        let key = table.key.first().map(|name| table.position(name));
         for start in (0..sheet.rows).step_by(division.group) {
             let rows = start..sheet.rows.min(start + division.group);
             let visits = visits(&sheet.columns, &rows, division.page);
@@ -171,7 +171,7 @@ impl Writer {
                 let encoded = columns.par_iter().zip(picked).with_max_len(1).map(encode);
                 let encoded: Vec<(Chunk, i128)> = encoded.collect::<std::result::Result<_, _>>()?;
                 for (chunk, amounts) in encoded {
-                    if position == key {
+                    if Some(position) == key {
                         let is_ordered = chunk.is_ordered_after(self.greatest.as_deref());
                         assert!(is_ordered, "table {}: the rows come ordered by their key", table.name);
                         greatest = chunk.greatest().map(<[u8]>::to_vec);

@@ -156,12 +156,22 @@ impl Staging {
     /// # Panics
     /// If a run is not ordered by the key, or a batch is longer than a part: a mistake in the code that made it.
     pub fn merge(&self, table: &'static Table, runs: Vec<Run>) -> Result<()> {
-        let path = self.folder.join(staged_name(table.name));
         let mut merge = Merge::of(table, runs)?;
-        let mut writer = Writer::create(&path, table, self.division, self.night, &self.version)?;
+        let mut writer = self.begin(table)?;
         while let Some(sheet) = merge.next(self.division.group)? {
             writer.append(&sheet)?;
         }
+        self.end(writer)
+    }
+
+    /// Begins a table whose rows come sheet after sheet.
+    pub fn begin(&self, table: &'static Table) -> Result<Writer> {
+        Writer::create(&self.folder.join(staged_name(table.name)), table, self.division, self.night, &self.version)
+    }
+
+    /// Ends a table that was begun.
+    pub fn end(&self, writer: Writer) -> Result<()> {
+        let table = writer.table;
         let output = self.output(table, writer.finish()?);
         self.staged.lock().expect("no writer panics while it holds the list").push(Ok(output));
         Ok(())

@@ -121,7 +121,7 @@ pub struct Table {
     pub name: &'static str,
     /// One row per what.
     pub grain: &'static str,
-    /// The columns that identify a row and order the file.
+    /// The columns that identify a row and order the file; none where rows stand in no order.
     pub key: &'static [&'static str],
     /// Its columns, in order.
     pub columns: &'static [Column],
