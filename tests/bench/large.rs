@@ -5,6 +5,7 @@
 //! cargo bench --bench large -- reconcile --rows 20000000
 //! cargo bench --bench large -- files --rows 10000000 FOLDER      left.parquet and right.parquet, for a join
 //! cargo bench --bench large -- bill FILE FORMAT OUT.parquet      one file of a provider or merchant to one table
+//! cargo bench --bench large -- join FOLDER OUT.parquet           the two files of a folder to one
 //! ```
 #![expect(clippy::print_stdout, reason = "a measurement is told where it is made")]
 
@@ -25,6 +26,7 @@ use tieout::table::build::{amounts, instants, same_date, same_word, texts, words
 use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
 mod bill;
+mod join;
 mod rows;
 
 use rows::{digits, in_parts, references, shuffled};
@@ -63,6 +65,16 @@ enum Measure {
         #[arg(long, default_value_t = 0)]
         threads: usize,
     },
+    /// Joins the two files of a folder by their keys: every row of both, with all columns of both.
+    Join {
+        /// Where `files` wrote them.
+        folder: PathBuf,
+        /// The file to write.
+        out: PathBuf,
+        /// Threads to use; all cores when not given.
+        #[arg(long, default_value_t = 0)]
+        threads: usize,
+    },
 }
 
 #[derive(Args)]
@@ -87,6 +99,10 @@ fn main() {
         Measure::Bill { file, format, out, threads } => {
             let ran = pool(threads).install(|| bill::run(&file, &format, &out)).unwrap_or_else(|error| panic!("{error}"));
             told(ran.seconds, ran.rows, ran.bytes);
+        }
+        Measure::Join { folder, out, threads } => {
+            let (seconds, rows, bytes) = pool(threads).install(|| join::run(&folder, &out));
+            told(seconds, rows, bytes);
         }
     }
 }
