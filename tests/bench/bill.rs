@@ -12,7 +12,7 @@ use tieout::format::shipped::Library;
 use tieout::format::{Format, Target, container, read};
 use tieout::lake::Lake;
 use tieout::night::VERSION;
-use tieout::stage::normalize::{Delivered, normalize};
+use tieout::stage::normalize::{Delivered, Repeated, normalize};
 use tieout::stage::records::records;
 use tieout::table::part::{nothing, same_word};
 use tieout::table::rows::Rows;
@@ -54,6 +54,7 @@ pub(crate) fn run(file: &Path, format: &str, out: &Path) -> Result<Ran> {
 fn sheet(file: &Path, format: &Format, night: NaiveDate) -> Result<Sheet> {
     let decoded = read::read(file, format)?;
     let mut delivered = [Delivered {
+        number: 0,
         provider: format.provider(),
         account: "bench",
         format,
@@ -63,8 +64,8 @@ fn sheet(file: &Path, format: &Format, night: NaiveDate) -> Result<Sheet> {
         rows: 0,
     }];
     let rows = match format.target {
-        Target::Entries => normalize(&mut delivered, night),
-        target => records(&mut delivered, target, night),
+        Target::Entries => normalize(&mut delivered, &Repeated::default(), night),
+        target => records(&mut delivered, target, &Repeated::default(), night),
     };
     let said = |column: &dyn Fn(usize) -> ArrayRef| rows.parts.iter().map(|part| column(part.num_rows())).collect();
     let mut found = vec![("outcome", said(&|rows| same_word("excluded", rows))), ("outcome_reason", said(&nothing))];
