@@ -13,7 +13,7 @@ use tieout::format::shipped::Library;
 use tieout::format::time::day_range;
 use tieout::job::Job;
 use tieout::lake::Lake;
-use tieout::night::{Options, VERSION, close};
+use tieout::night::{Memory, Options, VERSION, close};
 use tieout::sample::{self, Plan};
 use tieout::stage::analyze::{Inputs, Rules, analyze};
 use tieout::stage::failures::FailureCategories;
