@@ -80,7 +80,7 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
         // An incomplete night is read again: its refused files are named, and stop a run that may not lack them.
         stands = true;
     }
-    let division = options.memory.division(deliveries.bytes()).map_err(alone)?;
+    let division = options.memory.division(deliveries.text_bytes()).map_err(alone)?;
     let spill = division.map(|division| Ok((Spill::new(&lock)?, division))).transpose().map_err(alone)?;
     let apart = spill.as_ref().map(|(spill, division)| Apart { spill, division: *division });
     // What was archived reaches the disk while the night is worked on, and before it is published.

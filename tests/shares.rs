@@ -185,6 +185,29 @@ fn write_night(folder: &Path, date: NaiveDate, rows: usize, chance: &mut Chance)
 }
 
 #[test]
+fn a_provider_is_left_out_of_shares_as_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    write_night(folder.path(), november(17), 40, &mut Chance(11));
+    // Cut in a row: all before it was read, and is on disk, when the file is refused.
+    let path = folder.path().join("second_20261117.csv");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &text[..text.len() - 20]).unwrap();
+    let [whole, apart] = [("whole", Memory::Unlimited), ("apart", Memory::Shares(3))].map(|(shop, memory)| {
+        let shop = folder.path().join(shop);
+        fs::create_dir(&shop).unwrap();
+        fs::write(shop.join("job.toml"), JOB.replace("ATTEMPTS", ATTEMPTS)).unwrap();
+        let job = Job::load(&shop.join("job.toml")).unwrap();
+        let refused = close(&job, Options { date: november(17), partial: false, memory }, &|_| {}).unwrap_err();
+        let closed = close(&job, Options { date: november(17), partial: true, memory }, &|_| {}).unwrap();
+        assert_eq!(messages(&refused), messages(&closed.left_out));
+        assert!(!closed.manifest.night.complete);
+        (closed.manifest, files(&shop.join("lake/data")))
+    });
+    assert_eq!(whole.0.night, apart.0.night);
+    assert!(whole.1 == apart.1, "shares give other bytes");
+}
+
+#[test]
 fn a_limit_too_small_says_so() {
     let folder = tempfile::tempdir().unwrap();
     write_night(folder.path(), november(17), 5, &mut Chance(7));

@@ -1,6 +1,7 @@
 //! The files of a night: found, archived, read, and what became of each.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -91,9 +92,16 @@ impl Deliveries {
         Ok(Self { files, left_out })
     }
 
-    /// The bytes of all files that are read.
-    pub(super) fn bytes(&self) -> u64 {
-        self.files.iter().filter(|file| !file.duplicate).map(|file| file.archived.bytes).sum()
+    /// About as many bytes as all files that are read have as text.
+    pub(super) fn text_bytes(&self) -> u64 {
+        /// What text packed in these containers mostly grows to.
+        const UNPACKED: u64 = 8;
+        let of_file = |file: &Delivery| {
+            let extension = Path::new(&file.archived.name).extension().map(OsStr::to_ascii_lowercase).unwrap_or_default();
+            let is_packed = ["gz", "zip", "parquet"].iter().any(|packed| extension == *packed);
+            file.archived.bytes * if is_packed { UNPACKED } else { 1 }
+        };
+        self.files.iter().filter(|file| !file.duplicate).map(of_file).sum()
     }
 
     /// Where the archived files are.

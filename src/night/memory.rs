@@ -32,7 +32,7 @@ impl Memory {
     /// Most rows of a file that wait.
     const MOST_WAITING: u64 = 1 << 19;
 
-    /// How a night of so many bytes of files is taken apart; not at all if memory holds it.
+    /// How a night of so many bytes of text is taken apart; not at all if memory holds it.
     pub(super) fn division(self, bytes: u64) -> Result<Option<Division>> {
         let limit = match self {
             Self::Unlimited => return Ok(None),
