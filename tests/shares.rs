@@ -6,11 +6,20 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use proptest::prelude::*;
 use tieout::error::Exit;
 use tieout::job::Job;
+use tieout::money::Amount;
 use tieout::night::{Closed, Memory, Options, close};
+use tieout::stage::items::{Expected, merchant_side};
+use tieout::table::build::{amounts, instants, same_date, texts, words};
+use tieout::table::column::Type;
+use tieout::table::part::{PART_ROWS, ids};
+use tieout::table::reconciliation::OPEN_ITEMS;
+use tieout::table::rows::Rows;
+use tieout::table::sheet::Pick;
 
 use crate::laws::Chance;
 use crate::nights::{files, messages, november};
@@ -205,6 +214,37 @@ fn a_provider_is_left_out_of_shares_as_of_the_whole() {
     });
     assert_eq!(whole.0.night, apart.0.night);
     assert!(whole.1 == apart.1, "shares give other bytes");
+}
+
+// What goes on from one share to another is taken from the table it came from: also where more was carried in than a
+// part holds.
+#[test]
+fn a_row_of_a_side_is_found_again_where_it_came_from() {
+    let rows = 3 * PART_ROWS;
+    let names: Vec<String> = (0..rows).map(|row| format!("item{row}")).collect();
+    let side = |row: usize| if row % 3 == 0 { "provider" } else { "merchant" };
+    let carried = OPEN_ITEMS.batch(OPEN_ITEMS.columns.iter().map(|column| {
+        let array = match (column.name, column.kind) {
+            ("side", _) => words((0..rows).map(|row| Some(side(row)))),
+            ("id", _) => texts(names.iter().map(Some)),
+            (_, Type::Text) => texts(names.iter().map(|_| None::<&str>)),
+            (_, Type::Word) => words(names.iter().map(|_| Some("word"))),
+            (_, Type::Amount) => amounts(names.iter().map(|_| Some(Amount::ZERO))),
+            (_, Type::Date) => same_date(november(17), rows),
+            _ => instants(names.iter().map(|_| Some(0))),
+        };
+        (column.name, array)
+    }));
+    let none = || Rows { parts: Vec::new(), order: Pick::All };
+    let expected = Expected { night: november(18), by_provider: &[] };
+    let merchant = merchant_side(&none(), &none(), &carried, &expected);
+    assert_eq!(merchant.parts.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [PART_ROWS, PART_ROWS]);
+    for (part, items) in merchant.parts.iter().enumerate() {
+        let ids = ids(items, "id");
+        for row in (0..PART_ROWS).step_by(1001) {
+            assert_eq!(ids.get(row).to_string(), names[merchant.place(part, row)]);
+        }
+    }
 }
 
 #[test]
