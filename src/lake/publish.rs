@@ -151,17 +151,20 @@ impl Staging {
     }
 
     /// Merges runs of a table and writes them as one file, with a row group in memory at a time: the bytes that all
-    /// rows as one sheet would be.
+    /// rows as one sheet would be. Says how many rows they were.
     ///
     /// # Panics
     /// If a run is not ordered by the key, or a batch is longer than a part: a mistake in the code that made it.
-    pub fn merge(&self, table: &'static Table, runs: Vec<Run>) -> Result<()> {
+    pub fn merge(&self, table: &'static Table, runs: Vec<Run>) -> Result<u64> {
         let mut merge = Merge::of(table, runs)?;
         let mut writer = self.begin(table)?;
+        let mut rows = 0;
         while let Some(sheet) = merge.next(self.division.group)? {
+            rows += sheet.rows as u64;
             writer.append(&sheet)?;
         }
-        self.end(writer)
+        self.end(writer)?;
+        Ok(rows)
     }
 
     /// Begins a table whose rows come sheet after sheet.

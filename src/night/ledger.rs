@@ -144,7 +144,8 @@ impl Summary {
         }
     }
 
-    fn rows(&self, table: &str) -> u64 {
+    /// How many rows of a table were added.
+    pub(super) fn rows(&self, table: &str) -> u64 {
         self.rows.get(table).copied().unwrap_or_default() as u64
     }
 

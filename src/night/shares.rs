@@ -18,7 +18,7 @@ use super::apart::Apart;
 use super::deliveries::{Deliveries, Ledger};
 use super::ledger::{self, Summary};
 use super::scatter::{Scatter, name_of};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::lake::{Night, Run, Staging};
 use crate::stage::analyze::{self, Counted, count, tables};
@@ -61,8 +61,8 @@ pub(super) fn stages(
     (closing.progress)("reconciling");
     let by_provider = job.expected(night);
     let expected = Expected { night, by_provider: &by_provider };
-    let mut comparison = Comparison::new(closing, apart, expected);
-    comparison.send_carried()?;
+    let mut comparison = Comparison::new(apart, closing.rules(), expected);
+    comparison.send_carried(closing)?;
     let mut summary = Summary::default();
     for share in apart.shares() {
         for files in [&mut delivered.providers, &mut delivered.orders, &mut delivered.attempts, &mut delivered.refunds] {
@@ -94,7 +94,8 @@ pub(super) fn stages(
         comparison.begin(round)?;
         for share in apart.shares() {
             let items = Items::sent_on(apart, round, share)?;
-            if !items.are_none() {
+            if items.count() > 0 {
+                comparison.on_their_way -= items.count();
                 comparison.compare(round, share, &items)?;
             }
         }
@@ -131,7 +132,12 @@ pub(super) fn stages(
         for (round, share) in (0..ROUNDS.len()).flat_map(|round| apart.shares().map(move |share| (round, share))) {
             runs.push(Box::new(apart.spill.read(&run(table, round, share))?) as Run);
         }
-        staging.merge(table, runs)
+        let rows = staging.merge(table, runs)?;
+        if rows == summary.rows(table.name) {
+            return Ok(());
+        }
+        // Law 1: a row of a share is a row of the table.
+        Err(Error::law(format!("the runs of {} make {rows} rows", table.name)).expected(summary.rows(table.name)))
     };
     for tables in IN_RUNS.chunks(apart.division.merged) {
         tables.par_iter().with_max_len(1).try_for_each(merge)?;
@@ -177,19 +183,21 @@ impl Items {
         })
     }
 
-    fn are_none(&self) -> bool {
-        [&self.entries, &self.attempts, &self.refunds].iter().all(|rows| rows.parts.is_empty()) && self.carried.is_empty()
+    fn count(&self) -> usize {
+        let rows: usize = [&self.entries, &self.attempts, &self.refunds].into_iter().map(Rows::count).sum();
+        rows + self.carried.iter().map(RecordBatch::num_rows).sum::<usize>()
     }
 }
 
 /// The comparison of a night, share by share.
 struct Comparison<'a> {
-    closing: &'a Closing<'a>,
     apart: Apart<'a>,
     expected: Expected<'a>,
     rules: Rules,
     /// Rows on their way to later rounds, by round; the last stands first. What they are is told by [`SENT_ON`].
     onward: Vec<[Scatter<'a>; SENT_ON.len()]>,
+    /// How many those are.
+    on_their_way: usize,
     /// Attempts that have ended, on their way to the analysis.
     by_order: Scatter<'a>,
     compared: Compared,
@@ -205,23 +213,23 @@ struct Compared {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(closing: &'a Closing<'a>, apart: Apart<'a>, expected: Expected<'a>) -> Self {
+    fn new(apart: Apart<'a>, rules: Rules, expected: Expected<'a>) -> Self {
         let to_round = |round| SENT_ON.map(|what| apart.scatter(sent_on(what, round)));
         Self {
-            closing,
             apart,
             expected,
-            rules: closing.rules(),
+            rules,
             onward: (1..ROUNDS.len()).rev().map(to_round).collect(),
+            on_their_way: 0,
             by_order: apart.scatter(BY_ORDER.to_owned()),
             compared: Compared::default(),
         }
     }
 
     /// Takes what was carried in apart: it meets the night's own items in the rounds.
-    fn send_carried(&self) -> Result<()> {
+    fn send_carried(&self, closing: &Closing) -> Result<()> {
         let carried = self.apart.scatter(sent_on(CARRIED, 0));
-        self.closing.carried_batches(&OPEN_ITEMS, |batch| {
+        closing.carried_batches(&OPEN_ITEMS, |batch| {
             let (references, ids) = (texts(batch, "merchant_reference"), texts(batch, "id"));
             let key = |row: usize| references.stated(row).or(ids.get(row)).unwrap_or_default();
             carried.add(batch, |row| Some(self.apart.share_of(key(row).as_bytes())))
@@ -235,7 +243,11 @@ impl<'a> Comparison<'a> {
         self.onward.pop().expect("a later round").into_iter().try_for_each(Scatter::finish)
     }
 
+    /// Law 1: what was sent on has arrived.
     fn end(self) -> Result<Compared> {
+        if self.on_their_way != 0 {
+            return Err(Error::law(format!("{} items were sent on to a later round and are in none", self.on_their_way)));
+        }
         self.by_order.finish()?;
         Ok(self.compared)
     }
@@ -253,9 +265,9 @@ impl<'a> Comparison<'a> {
         let mut of_attempts = outcomes_of_rows(&merchant.own, &compared.merchant_outcomes);
         let of_refunds = of_attempts.split_off(items.attempts.parts.len());
 
-        let of_table = |what: usize, rows: &'_ Rows| rows.parts.iter().map(move |part| (what, part.clone())).collect::<Vec<_>>();
-        let entries = of_table(0, &items.entries);
-        let records = [of_table(1, &items.attempts), of_table(2, &items.refunds)].concat();
+        let entries: Vec<(usize, &RecordBatch)> = items.entries.parts.iter().map(|part| (0, part)).collect();
+        let attempts = items.attempts.parts.iter().map(|part| (1, part));
+        let records: Vec<(usize, &RecordBatch)> = attempts.chain(items.refunds.parts.iter().map(|part| (2, part))).collect();
         self.send_on(round, &provider, &compared.provider_outcomes, &entries, &carried)?;
         self.send_on(round, &merchant, &compared.merchant_outcomes, &records, &carried)?;
         self.send_to_analysis(&items.attempts, &of_attempts)?;
@@ -277,23 +289,24 @@ impl<'a> Comparison<'a> {
     /// Sends the rows of a side that have not ended to where they may still meet another: `own` are the rows of the
     /// night's tables for each part of the side, with their place in [`SENT_ON`]; then come those carried in.
     fn send_on(
-        &self,
+        &mut self,
         round: usize,
         side: &items::Side,
         outcomes: &[Vec<Option<Outcome>>],
-        own: &[(usize, RecordBatch)],
+        own: &[(usize, &RecordBatch)],
         carried: &RecordBatch,
     ) -> Result<()> {
         for (part, outcomes) in outcomes.iter().enumerate() {
             if outcomes.iter().all(Option::is_some) {
                 continue;
             }
-            let (what, rows) = own.get(part).map_or((SENT_ON.len() - 1, carried), |(what, rows)| (*what, rows));
+            let (what, rows) = own.get(part).copied().unwrap_or((SENT_ON.len() - 1, carried));
             let onward = Onward::of(&side.parts[part], round + 1);
             let mut goes: Vec<Option<(usize, usize)>> = vec![None; rows.num_rows()];
             for (row, _) in outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_none()) {
                 let (to, key) = onward.get(row).expect("what has not ended goes on");
                 goes[side.place(part, row)] = Some((to, self.apart.share_of(key.as_bytes())));
+                self.on_their_way += 1;
             }
             for (later, scatters) in self.onward.iter().rev().enumerate() {
                 let share = |row: usize| goes[row].filter(|(to, _)| *to == round + 1 + later).map(|(_, share)| share);

@@ -120,13 +120,13 @@ class Night:
             text += f"[merchant.{table}]\n{source(f'merchant/{table}_*.csv')}"
         return text
 
-    def close(self, threads, again=False):
-        """Closes it: in an empty lake, or once more where nothing has changed."""
+    def close(self, threads, again=False, limit=None):
+        """Closes it: in an empty lake, or once more where nothing has changed; in memory of that size, if given."""
         if not again:
             shutil.rmtree(self.lake, ignore_errors=True)
-        timings = [] if again else ["--timings"]
-        command = [self.program.binary, "run", self.job, "--date", self.date, "--quiet", "--threads", threads, *timings]
-        return run(*command)
+        more = [] if again else ["--timings"]
+        more += ["--memory-limit", limit] if limit else []
+        return run(self.program.binary, "run", self.job, "--date", self.date, "--quiet", "--threads", threads, *more)
 
     def close_with(self, peer, threads):
         """Closes it as the peer does."""
@@ -253,6 +253,23 @@ def alone(night, label, arguments, report):
     ])
 
 
+def limited(night, label, arguments, report):
+    """The night in less memory than it needs: pairs of runs, without the limit and with it, which publish the same bytes."""
+    pairs = []
+    for _ in range(arguments.runs):
+        whole = night.close(arguments.threads)
+        published = night.manifest()["outputs"]
+        pairs.append((whole, night.close(arguments.threads, limit=arguments.memory_limit)))
+        report["wrong"] |= night.manifest()["outputs"] != published
+    report["limited"].append([
+        label,
+        arguments.memory_limit,
+        spread([apart.peak for _, apart in pairs], 0),
+        spread([apart.seconds for _, apart in pairs]),
+        spread([apart.seconds / whole.seconds for whole, apart in pairs]),
+    ])
+
+
 def small_night(program, work, runs):
     """The night of `sample-data`, from start to exit."""
     small = work / "small"
@@ -286,7 +303,7 @@ def machine(engines):
 def measured(arguments):
     """All tables, and whether a break was missed or made up."""
     program = Program()
-    report = {"night": [], "stages": [], "breaks": [], "alone": [], "bills": [], "engines": set(), "wrong": False}
+    report = {"night": [], "stages": [], "breaks": [], "alone": [], "limited": [], "bills": [], "engines": set(), "wrong": False}
     growth = []
     with tempfile.TemporaryDirectory(dir=program.kept, prefix="work-") as work:
         work = Path(work)
@@ -301,6 +318,8 @@ def measured(arguments):
             cost, peak = against_the_peer(night, label, arguments, report)
             growth.append([label, f"{cost:.3f}", f"{cost / (growth[0][3] if growth else cost):.2f}", cost, f"{peak:.0f}"])
             alone(night, label, arguments, report)
+            if arguments.memory_limit:
+                limited(night, label, arguments, report)
             bills_alone(night, label, arguments, report)
         small = small_night(program, work, 4 * arguments.runs)
     text = f"{machine(report['engines'])}.\n\n"
@@ -312,6 +331,9 @@ def measured(arguments):
     text += "### Growth\n\n" + table(["night", "µs a line", "to the first", "peak MB"], [[*row[:3], row[4]] for row in growth])
     header = ["night", "again, unchanged, s", "one thread, s", "two threads, s", "times faster with two"]
     text += "### Again, and with one thread\n\n" + table(header, report["alone"])
+    if arguments.memory_limit:
+        header = ["night", "limit", "peak MB", "seconds", "of the time without"]
+        text += "### In less memory than it needs\n\n" + table(header, report["limited"])
     header = ["night", "bill", "MB", "seconds", "peer's", "times faster", "peak MB", "peer's", "MB/s"]
     text += "### A bill to a table\n\n" + table(header, report["bills"])
     text += "### The night of `sample-data`\n\n" + small
@@ -344,6 +366,7 @@ def main():
     parser.add_argument("--seeds", type=numbers, default=[7], help="a night of each size for each of these")
     parser.add_argument("--runs", type=int, default=5, help="pairs of runs for each night")
     parser.add_argument("--threads", type=int, default=2, help="threads of either")
+    parser.add_argument("--memory-limit", metavar="SIZE", help="close each night in so much memory, too")
     parser.add_argument("--data", type=Path, nargs="+", help="folders with a night each, instead of making some")
     parser.add_argument("--peer", type=Path, default=HERE / "peer_duckdb.py", help="a script that takes DATA OUT --threads COUNT")
     parser.add_argument("--record", metavar="NAME", help="the section of RESULTS.md to write")

@@ -59,7 +59,7 @@ fn read(batches: Vec<RecordBatch>) -> Run {
 }
 
 /// What `stage` stages of a table: the file, and what is said of it.
-fn staged(table: &Table, division: Division, stage: impl FnOnce(&Staging)) -> (Vec<u8>, String) {
+fn staged<T>(table: &Table, division: Division, stage: impl FnOnce(&Staging) -> T) -> (Vec<u8>, String) {
     let (_folder, lake) = new_lake();
     let lock = lake.lock(day(20)).unwrap();
     let staging = lake.stage(&lock, "0.1.0").divided(division);
@@ -82,7 +82,10 @@ fn merges_to_the_same(
     let whole = staged(table, division, |staging| {
         rayon::in_place_scope(|scope| staging.add(scope, Sheet::of(table, batch)));
     });
-    let merged = staged(table, division, |staging| staging.merge(table, runs.into_iter().map(read).collect()).unwrap());
+    let merged = staged(table, division, |staging| {
+        let rows = staging.merge(table, runs.into_iter().map(read).collect()).unwrap();
+        assert_eq!(rows, batch.num_rows() as u64);
+    });
     prop_assert_eq!(&merged.1, &whole.1, "{}", table.name);
     prop_assert!(merged.0 == whole.0, "{}: other bytes", table.name);
     Ok(())
