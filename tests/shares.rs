@@ -222,7 +222,7 @@ fn a_provider_is_left_out_of_shares_as_of_the_whole() {
 fn a_row_of_a_side_is_found_again_where_it_came_from() {
     let rows = 3 * PART_ROWS;
     let names: Vec<String> = (0..rows).map(|row| format!("item{row}")).collect();
-    let side = |row: usize| if row % 3 == 0 { "provider" } else { "merchant" };
+    let side = |row: usize| if row.is_multiple_of(3) { "provider" } else { "merchant" };
     let carried = OPEN_ITEMS.batch(OPEN_ITEMS.columns.iter().map(|column| {
         let array = match (column.name, column.kind) {
             ("side", _) => words((0..rows).map(|row| Some(side(row)))),

@@ -317,12 +317,16 @@ pub fn outcome_columns(outcomes: &[Vec<Option<Outcome>>]) -> [(&'static str, Vec
     ]
 }
 
-/// The outcomes that the columns of [`outcome_columns`] tell.
+/// The outcomes that the columns of [`outcome_columns`] tell, of rows that have all ended.
+///
+/// # Panics
+/// If they tell of none: a mistake in the code that made them.
 #[must_use]
 pub fn outcomes_of_columns(part: &RecordBatch) -> Vec<Option<Outcome>> {
     let (outcomes, reasons) = (words_in(part, "outcome"), words_in(part, "outcome_reason"));
-    let outcome = |row| Some(Outcome::parse(outcomes.optional(row)?, reasons.optional(row))?);
-    (0..part.num_rows()).map(outcome).collect()
+    let outcome =
+        |row| Outcome::parse(outcomes.get(row), reasons.optional(row)).expect("columns tell outcomes in their own words");
+    (0..part.num_rows()).map(outcome).map(Some).collect()
 }
 
 /// A word per outcome. There are few outcomes, so each is put into words once.
