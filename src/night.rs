@@ -1,6 +1,6 @@
 //! The close of one night: fetch, read, then the stages that make its tables, and publish.
 //!
-//! The stages and their order stand twice: [`whole`] for a night that memory holds, [`shares`] for a larger one. Both
+//! The stages and their order stand twice: `whole` for a night that memory holds, `shares` for a larger one. Both
 //! publish the same bytes.
 
 mod apart;
