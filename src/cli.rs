@@ -78,7 +78,8 @@ pub struct Run {
     /// Threads to use; all cores when not given. The output is the same for any number.
     #[arg(long, value_name = "COUNT")]
     pub threads: Option<usize>,
-    /// Memory the run may take, 300MB or more: a larger night waits on disk in part. The output is the same for any.
+    /// Memory the run may take, 300MB or more; four fifths of the machine's when not given. A night that needs more
+    /// waits on disk in part. The output is the same for any.
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory_limit: Option<u64>,
     /// Tell on stderr how long each stage took, and how much of the input that is a second.

@@ -117,6 +117,25 @@ fn a_partial_night_does_not_hide_a_refused_file() {
 }
 
 #[test]
+fn a_memory_limit_is_a_number_and_a_unit() {
+    let place = Place::with_sample_nights();
+    let run = |limit: &str| place.run(&format!("run jobs/nightly.toml --date 2026-11-17 --quiet --memory-limit={limit}"));
+    for limit in ["300MB", "0.3gb", "300000000", "286.2MiB", "8TB"] {
+        assert_eq!(run(limit).code, 0, "{limit}: {}", run(limit).stderr);
+    }
+    for limit in ["", "MB", "-1", "1.2.3GB", "1e9", "18446744073709551616", "20000000TB"] {
+        let ran = run(limit);
+        assert_eq!(ran.code, 64, "{limit}: {}", ran.stderr);
+        assert!(ran.stderr.contains("such as 2GB or 500MB"), "{limit}: {}", ran.stderr);
+    }
+    for limit in ["0", "299MB"] {
+        let ran = run(limit);
+        assert_eq!(ran.code, 64, "{limit}: {}", ran.stderr);
+        assert!(ran.stderr.contains("300MB or more"), "{limit}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn run_says_when_nothing_is_wrong() {
     let place = Place::empty();
     let bill = "sample-data/provider/wechat_pay/1900000109_tradebill_ALL_20261117.csv";

@@ -9,7 +9,6 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use proptest::prelude::*;
-use tieout::error::Exit;
 use tieout::job::Job;
 use tieout::money::Amount;
 use tieout::night::{Closed, Memory, Options, close};
@@ -245,17 +244,4 @@ fn a_row_of_a_side_is_found_again_where_it_came_from() {
             assert_eq!(ids.get(row).to_string(), names[merchant.place(part, row)]);
         }
     }
-}
-
-#[test]
-fn a_limit_too_small_says_so() {
-    let folder = tempfile::tempdir().unwrap();
-    write_night(folder.path(), november(17), 5, &mut Chance(7));
-    fs::create_dir(folder.path().join("shop")).unwrap();
-    fs::write(folder.path().join("shop/job.toml"), JOB.replace("ATTEMPTS", ATTEMPTS)).unwrap();
-    let job = Job::load(&folder.path().join("shop/job.toml")).unwrap();
-    let options = Options { date: november(17), partial: false, memory: Memory::Limit(1 << 20) };
-    let errors = close(&job, options, &|_| {}).unwrap_err();
-    assert_eq!(errors.iter().map(|error| error.exit).collect::<Vec<_>>(), [Exit::BadConfiguration]);
-    assert!(messages(&errors).contains("300MB or more"), "{}", messages(&errors));
 }

@@ -15,11 +15,8 @@ use crate::report::{json, summary, timings};
 
 pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     let job = Job::load(&arguments.job).map_err(|error| vec![error])?;
-    let options = Options {
-        date: arguments.date,
-        partial: arguments.partial,
-        memory: arguments.memory_limit.map_or(Memory::Unlimited, Memory::Limit),
-    };
+    let memory = arguments.memory_limit.map_or(Ok(Memory::OfMachine), Memory::limited_to).map_err(|error| vec![error])?;
+    let options = Options { date: arguments.date, partial: arguments.partial, memory };
     let mut pool = rayon::ThreadPoolBuilder::new();
     if let Some(threads) = arguments.threads {
         pool = pool.num_threads(threads);
