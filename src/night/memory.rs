@@ -1,6 +1,7 @@
 //! How much memory a night may take, and what that means for how it is closed.
 
 use std::fs;
+use std::path::Path;
 
 use crate::error::{Error, Exit, Result};
 
@@ -75,13 +76,23 @@ impl Memory {
     }
 }
 
-/// How much memory this machine has, or the group of processes this one is in may take.
+/// How much memory this machine has, or the groups of processes this one is in may take: what the system says.
 fn of_machine() -> Option<u64> {
-    let told = |path: &str| fs::read_to_string(path).ok();
+    let told = |path: &Path| fs::read_to_string(path).ok();
     let kilobytes = |line: &str| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok();
-    let machine = told("/proc/meminfo")?.lines().find_map(kilobytes)? * 1024;
-    // Where there is no limit, the newer of the two files says `max`, and the older a number above any memory.
-    let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let limits = groups.into_iter().filter_map(|path| told(path)?.trim().parse::<u64>().ok());
+    let machine = told(Path::new("/proc/meminfo"))?.lines().find_map(kilobytes)? * 1024;
+    let groups = told(Path::new("/proc/self/cgroup")).unwrap_or_default();
+    let limits = groups.lines().flat_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, group) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        // Groups of the second kind have no controllers of their own.
+        let (root, file) = if controllers.is_empty() { ("", "memory.max") } else { ("memory", "memory.limit_in_bytes") };
+        let is_of_memory = controllers.is_empty() || controllers.split(',').any(|controller| controller == "memory");
+        let root = Path::new("/sys/fs/cgroup").join(root);
+        // The groups a group is in have limits of their own. One without says `max`, or a number above any memory.
+        let of_group = move |group: &Path| told(&root.join(group).join(file))?.trim().parse::<u64>().ok();
+        let group = Path::new(group.trim_start_matches('/')).ancestors().filter(move |_| is_of_memory);
+        group.filter_map(of_group).collect::<Vec<_>>()
+    });
     Some(limits.fold(machine, u64::min))
 }
