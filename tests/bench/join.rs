@@ -1,7 +1,7 @@
 //! Two Parquet files to one: every row of both, side by side where their keys are equal.
 //!
-//! Rows are scattered over shards by the hash of their key, and wait on the disk: what the system keeps of that in memory
-//! it may take back at any time. A shard is then matched and written while the next one is read.
+//! Rows are scattered over shards by the hash of their key, and wait on the disk, or those of the left file in memory. A
+//! shard is then matched and written while the next one is read.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ static JOINED: Table = Table {
 };
 
 /// Joins `left.parquet` and `right.parquet` of `folder` into `out`; returns seconds, rows and bytes read.
-pub(crate) fn run(folder: &Path, out: &Path) -> (f64, usize, u64) {
+pub(crate) fn run(folder: &Path, out: &Path, left_in_memory: bool) -> (f64, usize, u64) {
     let [left, right] = ["left", "right"].map(|side| folder.join(format!("{side}.parquet")));
     let begin = Instant::now();
     let [left, right] = [Input::open(left), Input::open(right)];
@@ -67,7 +67,7 @@ pub(crate) fn run(folder: &Path, out: &Path) -> (f64, usize, u64) {
     let spilled = tempfile::tempdir_in(above).expect("there is room beside the output");
     let bytes = left.bytes() + right.bytes();
     let bits = bytes.div_ceil(SHARD_BYTES).next_power_of_two().ilog2();
-    let left = left.scatter(bits, &spilled.path().join("left"));
+    let left = if left_in_memory { left.split(bits) } else { left.scatter(bits, &spilled.path().join("left")) };
     let right = right.scatter(bits, &spilled.path().join("right"));
     let lake = Lake::open(spilled.path()).expect("it is a folder");
     let night = NaiveDate::from_ymd_opt(2026, 11, 20).expect("a day of the calendar");
@@ -107,8 +107,16 @@ impl Input {
         groups.iter().map(|group| u64::try_from(group.total_byte_size()).expect("a size is positive")).sum()
     }
 
-    /// Writes every row to the shard of its key; returns the files of the shards.
-    fn scatter(&self, bits: u32, name: &Path) -> Vec<PathBuf> {
+    /// Takes every row into the shard of its key.
+    fn split(&self, bits: u32) -> Vec<Shard> {
+        let schema = in_parts(self.metadata.schema());
+        let shards: Vec<Mutex<Vec<RecordBatch>>> = (0..1 << bits).map(|_| Mutex::default()).collect();
+        self.by_shard(bits, &schema, |shard, part| shards[shard].lock().expect("nothing panics").push(part));
+        shards.into_iter().map(|shard| Shard::InMemory(shard.into_inner().expect("nothing panics"))).collect()
+    }
+
+    /// Writes every row to the file of the shard of its key.
+    fn scatter(&self, bits: u32, name: &Path) -> Vec<Shard> {
         let schema = in_parts(self.metadata.schema());
         let paths: Vec<PathBuf> = (0..1 << bits).map(|shard| name.with_extension(shard.to_string())).collect();
         let writer = |path| {
@@ -116,24 +124,29 @@ impl Input {
             Mutex::new(StreamWriter::try_new_buffered(file, &schema).expect("every type has its like"))
         };
         let shards: Vec<_> = paths.iter().map(writer).collect();
+        self.by_shard(bits, &schema, |shard, part| {
+            shards[shard].lock().expect("no writer panics").write(&part).expect("there is room beside the output");
+        });
+        for shard in shards {
+            shard.into_inner().expect("no writer panics").finish().expect("there is room beside the output");
+        }
+        paths.into_iter().map(Shard::OnDisk).collect()
+    }
+
+    /// Gives `each` all rows in parts, with the shard they are of.
+    fn by_shard(&self, bits: u32, schema: &SchemaRef, each: impl Fn(usize, RecordBatch) + Sync) {
         (0..self.metadata.metadata().num_row_groups()).into_par_iter().with_max_len(1).for_each(|group| {
             for batch in self.batches(group) {
-                let (ordered, ends) = by_shard(&narrowed(&batch, &schema), bits);
+                let (ordered, ends) = by_shard(&narrowed(&batch, schema), bits);
                 let mut start = 0;
-                for (shard, end) in shards.iter().zip(ends) {
-                    let mut shard = shard.lock().expect("no writer panics");
+                for (shard, end) in ends.into_iter().enumerate() {
                     for row in (start..end).step_by(PART_ROWS) {
-                        let part = ordered.slice(row, PART_ROWS.min(end - row));
-                        shard.write(&part).expect("there is room beside the output");
+                        each(shard, ordered.slice(row, PART_ROWS.min(end - row)));
                     }
                     start = end;
                 }
             }
         });
-        for shard in shards {
-            shard.into_inner().expect("no writer panics").finish().expect("there is room beside the output");
-        }
-        paths
     }
 
     fn batches(&self, group: usize) -> impl Iterator<Item = RecordBatch> {
@@ -206,14 +219,14 @@ struct Side {
     rows: Vec<u32>,
 }
 
-impl<S: Iterator<Item = (PathBuf, PathBuf)>> Iterator for Joined<S> {
+impl<S: Iterator<Item = (Shard, Shard)>> Iterator for Joined<S> {
     type Item = Sheet;
 
     fn next(&mut self) -> Option<Sheet> {
         let Beside { left, right } = &mut self.waiting;
         while left.rows.len() < DIVISION.group {
             let Some((of_left, of_right)) = self.shards.next() else { break };
-            let (of_left, of_right) = rayon::join(|| gathered(&of_left), || gathered(&of_right));
+            let (of_left, of_right) = rayon::join(|| of_left.gathered(), || of_right.gathered());
             let rows = side_by_side(&of_left, &of_right);
             left.add(of_left, rows.0);
             right.add(of_right, rows.1);
@@ -249,12 +262,24 @@ impl Side {
     }
 }
 
-/// The parts of a shard, which leave the disk. Their columns stay where the bytes of the file were read to.
-fn gathered(path: &Path) -> Vec<RecordBatch> {
-    let mut bytes = Buffer::from(fs::read(path).expect("it was just written"));
-    fs::remove_file(path).expect("it is our own");
-    let mut decoder = StreamDecoder::new();
-    std::iter::from_fn(|| decoder.decode(&mut bytes).expect("it was just written")).collect()
+/// Rows of one side that wait.
+enum Shard {
+    InMemory(Vec<RecordBatch>),
+    OnDisk(PathBuf),
+}
+
+impl Shard {
+    /// Its parts, which leave the disk. Their columns stay where the bytes of the file were read to.
+    fn gathered(self) -> Vec<RecordBatch> {
+        let path = match self {
+            Self::InMemory(parts) => return parts,
+            Self::OnDisk(path) => path,
+        };
+        let mut bytes = Buffer::from(fs::read(&path).expect("it was just written"));
+        fs::remove_file(path).expect("it is our own");
+        let mut decoder = StreamDecoder::new();
+        std::iter::from_fn(|| decoder.decode(&mut bytes).expect("it was just written")).collect()
+    }
 }
 
 /// The rows of both sides as they stand beside each other: those the left side lacks first, then in its order.

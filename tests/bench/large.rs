@@ -71,6 +71,9 @@ enum Measure {
         folder: PathBuf,
         /// The file to write.
         out: PathBuf,
+        /// Keep the left file's rows in memory while they wait, instead of on disk.
+        #[arg(long)]
+        left_in_memory: bool,
         /// Threads to use; all cores when not given.
         #[arg(long, default_value_t = 0)]
         threads: usize,
@@ -100,8 +103,8 @@ fn main() {
             let ran = pool(threads).install(|| bill::run(&file, &format, &out)).unwrap_or_else(|error| panic!("{error}"));
             told(ran.seconds, ran.rows, ran.bytes);
         }
-        Measure::Join { folder, out, threads } => {
-            let (seconds, rows, bytes) = pool(threads).install(|| join::run(&folder, &out));
+        Measure::Join { folder, out, left_in_memory, threads } => {
+            let (seconds, rows, bytes) = pool(threads).install(|| join::run(&folder, &out, left_in_memory));
             told(seconds, rows, bytes);
         }
     }
