@@ -8,7 +8,7 @@ use crate::format::Target;
 use crate::lake::Night;
 use crate::stage::analyze::{self, analyze};
 use crate::stage::failures::FailureCategories;
-use crate::stage::items::{Expected, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
+use crate::stage::items::{Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
@@ -52,9 +52,11 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
         || provider_side(&entries, &carried_items, &expected),
         || merchant_side(&attempts, &refunds, &carried_items, &expected),
     );
+    all_carried_in([&provider, &merchant], &carried_items)?;
     let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
     let compared = compare(sides, 0..ROUNDS.len(), &closing.rules())?;
-    let rolled = roll(&[compared.found], &closing.carried(&BREAKS)?, [&carried_items], night)?;
+    let came_in = provider.parts.iter().chain(&merchant.parts);
+    let rolled = roll(&[compared.found], &closing.carried(&BREAKS)?, came_in, night)?;
     let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
     let mut of_attempts = outcomes_of_rows(&merchant.own, &compared.merchant_outcomes);
     let of_refunds = of_attempts.split_off(attempts.parts.len());

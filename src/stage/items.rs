@@ -14,6 +14,7 @@ use chrono::NaiveDate;
 use rayon::prelude::*;
 
 use super::reconcile::{Exclusion, Outcome};
+use crate::error::{Error, Result};
 use crate::money;
 use crate::table::build::{dates, day_number, words};
 use crate::table::identity::Identity;
@@ -93,6 +94,15 @@ impl Expected<'_> {
         let of_row = |row| providers.code(row).map_or(none, |code| of_code[code]);
         dates((0..part.num_rows()).map(|row| Some(day_number(of_row(row)))))
     }
+}
+
+/// Law 1: every item that the night before left is on one of the two sides.
+pub fn all_carried_in(sides: [&Side; 2], carried: &RecordBatch) -> Result<()> {
+    let found: usize = sides.iter().map(|side| side.carried.len()).sum();
+    if found == carried.num_rows() {
+        return Ok(());
+    }
+    Err(Error::law("items carried in are on neither side").expected(carried.num_rows()).found(found))
 }
 
 /// The provider's side: all entries, and what was carried in.
