@@ -80,9 +80,9 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
         // An incomplete night is read again: its refused files are named, and stop a run that may not lack them.
         stands = true;
     }
-    let division = options.memory.division(deliveries.text_bytes()).map_err(alone)?;
-    let spill = division.map(|division| Ok((Spill::new(&lock)?, division))).transpose().map_err(alone)?;
-    let apart = spill.as_ref().map(|(spill, division)| Apart { spill, division: *division });
+    let sizes = options.memory.sizes(deliveries.text_bytes()).map_err(alone)?;
+    let spill = sizes.map(|sizes| Ok((Spill::new(&lock)?, sizes))).transpose().map_err(alone)?;
+    let apart = spill.as_ref().map(|(spill, sizes)| Apart { spill, sizes: *sizes });
     // What was archived reaches the disk while the night is worked on, and before it is published.
     let archived = deliveries.paths();
     std::thread::scope(|scope| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array};
 use arrow::datatypes::UInt64Type;
 
-use super::memory::Division;
+use super::memory::Sizes;
 use super::scatter::{self, Scatter, name_of};
 use crate::error::Result;
 use crate::format::read::{Decoded, Part, read_into};
@@ -22,7 +22,7 @@ use crate::table::read::column;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Apart<'a> {
     pub(super) spill: &'a Spill,
-    pub(super) division: Division,
+    pub(super) sizes: Sizes,
 }
 
 /// A file that is read.
@@ -40,17 +40,17 @@ pub(super) struct Source<'a> {
 impl<'a> Apart<'a> {
     /// The numbers of the shares.
     pub(super) fn shares(&self) -> Range<usize> {
-        0..self.division.shares
+        0..self.sizes.shares
     }
 
     /// The share a key belongs to.
     pub(super) fn share_of(&self, key: &[u8]) -> usize {
-        scatter::share_of(key, self.division.shares)
+        scatter::share_of(key, self.sizes.shares)
     }
 
     /// Begins to take rows apart, which are kept under `name`.
     pub(super) fn scatter(&self, name: String) -> Scatter<'a> {
-        Scatter::new(self.spill, name, self.division)
+        Scatter::new(self.spill, name, self.sizes)
     }
 
     /// Reads a file, and keeps its rows by share: those of one reference together, and those of one order.

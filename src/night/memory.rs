@@ -20,7 +20,7 @@ pub enum Memory {
 
 /// How a night that memory does not hold is taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Division {
+pub(super) struct Sizes {
     /// Into how many shares.
     pub(super) shares: usize,
     /// How many rows of a file may wait to be written.
@@ -46,10 +46,10 @@ impl Memory {
     }
 
     /// How a night of so many bytes of text is taken apart; not at all if memory holds it.
-    pub(super) fn division(self, bytes: u64) -> Result<Option<Division>> {
+    pub(super) fn sizes(self, bytes: u64) -> Result<Option<Sizes>> {
         let limit = match self {
             Self::Unlimited => return Ok(None),
-            Self::Shares(shares) => return Ok(Some(Division { shares, waiting: shares, merged: 2 })),
+            Self::Shares(shares) => return Ok(Some(Sizes { shares, waiting: shares, merged: 2 })),
             Self::OfMachine => match of_machine() {
                 Some(memory) => (memory / 5 * 4).max(Self::LEAST),
                 None => return Ok(None),
@@ -68,7 +68,7 @@ impl Memory {
                 .found(limit));
         }
         let count = |number: u64| usize::try_from(number).expect("some thousands");
-        Ok(Some(Division {
+        Ok(Some(Sizes {
             shares: count(shares),
             waiting: count((limit / 2048).min(Self::MOST_WAITING)),
             merged: if limit < 4 * Self::LEAST { 1 } else { 2 },

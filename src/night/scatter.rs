@@ -6,7 +6,7 @@ use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::memory::Division;
+use super::memory::Sizes;
 use crate::error::Result;
 use crate::lake::Spill;
 use crate::table::alike::joined;
@@ -46,8 +46,8 @@ pub(super) fn name_of(name: &str, share: usize) -> String {
 }
 
 impl<'a> Scatter<'a> {
-    pub(super) fn new(spill: &'a Spill, name: String, division: Division) -> Self {
-        let Division { shares, waiting, .. } = division;
+    pub(super) fn new(spill: &'a Spill, name: String, sizes: Sizes) -> Self {
+        let Sizes { shares, waiting, .. } = sizes;
         let most = (waiting / shares).min(WRITTEN);
         Self { spill, name, most, shares: (0..shares).map(|_| Mutex::default()).collect() }
     }

@@ -23,7 +23,7 @@ use crate::format::Target;
 use crate::lake::{Night, Run, Staging};
 use crate::stage::analyze::{self, Counted, count, tables};
 use crate::stage::failures::FailureCategories;
-use crate::stage::items::{self, Expected, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
+use crate::stage::items::{self, Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::normalize;
 use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
@@ -85,6 +85,7 @@ pub(super) fn stages(
         }
         write_run(apart, 0, share, &orders.sheet(&ORDERS, []))?;
         drop(orders);
+        comparison.on_their_way -= items.carried_count();
         comparison.compare(0, share, &items)?;
     }
     let files = Ledger::of(delivered);
@@ -139,7 +140,7 @@ pub(super) fn stages(
         // Law 1: a row of a share is a row of the table.
         Err(Error::law(format!("the runs of {} make {rows} rows", table.name)).expected(summary.rows(table.name)))
     };
-    for tables in IN_RUNS.chunks(apart.division.merged) {
+    for tables in IN_RUNS.chunks(apart.sizes.merged) {
         tables.par_iter().with_max_len(1).try_for_each(merge)?;
     }
     Ok(night)
@@ -185,7 +186,11 @@ impl Items {
 
     fn count(&self) -> usize {
         let rows: usize = [&self.entries, &self.attempts, &self.refunds].into_iter().map(Rows::count).sum();
-        rows + self.carried.iter().map(RecordBatch::num_rows).sum::<usize>()
+        rows + self.carried_count()
+    }
+
+    fn carried_count(&self) -> usize {
+        self.carried.iter().map(RecordBatch::num_rows).sum()
     }
 }
 
@@ -196,7 +201,7 @@ struct Comparison<'a> {
     rules: Rules,
     /// Rows on their way to later rounds, by round; the last stands first. What they are is told by [`SENT_ON`].
     onward: Vec<[Scatter<'a>; SENT_ON.len()]>,
-    /// How many those are.
+    /// How many those are, and the rows carried in whose share was not compared yet.
     on_their_way: usize,
     /// Attempts that have ended, on their way to the analysis.
     by_order: Scatter<'a>,
@@ -227,11 +232,12 @@ impl<'a> Comparison<'a> {
     }
 
     /// Takes what was carried in apart: it meets the night's own items in the rounds.
-    fn send_carried(&self, closing: &Closing) -> Result<()> {
+    fn send_carried(&mut self, closing: &Closing) -> Result<()> {
         let carried = self.apart.scatter(sent_on(CARRIED, 0));
         closing.carried_batches(&OPEN_ITEMS, |batch| {
             let (references, ids) = (texts(batch, "merchant_reference"), texts(batch, "id"));
             let key = |row: usize| references.stated(row).or(ids.get(row)).unwrap_or_default();
+            self.on_their_way += batch.num_rows();
             carried.add(batch, |row| Some(self.apart.share_of(key(row).as_bytes())))
         })?;
         carried.finish()
@@ -259,6 +265,7 @@ impl<'a> Comparison<'a> {
             || provider_side(&items.entries, &carried, &self.expected),
             || merchant_side(&items.attempts, &items.refunds, &carried, &self.expected),
         );
+        all_carried_in([&provider, &merchant], &carried)?;
         let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
         let compared = compare(sides, round..round + 1, &self.rules)?;
         let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
