@@ -20,6 +20,7 @@ mod typed;
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::Error;
@@ -251,11 +252,12 @@ pub struct Rule {
 }
 
 /// One or several names.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(from = "OneOrMany")]
+#[schemars(with = "OneOrMany")]
 pub struct Names(pub Vec<String>);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum OneOrMany {
     One(String),

@@ -12,7 +12,7 @@ use crate::error::{Error, Exit, Result};
 use crate::format::shipped::Library;
 use crate::format::{Format, Target};
 use crate::money::{Amount, Rounding};
-use crate::source::FilePattern;
+use crate::source::{Asked, Place, PlaceFile};
 use crate::stage::reconcile::{RateCard, Tolerance};
 
 /// A job, ready to run.
@@ -49,8 +49,8 @@ pub struct Provider {
     pub account: String,
     /// How its files are laid out.
     pub format: Format,
-    /// Where they are.
-    pub files: Vec<FilePattern>,
+    /// Where they come from.
+    pub place: Box<dyn Place>,
     /// When what happened on a night should be stated by both sides.
     pub settles_in: Lag,
     /// What it charges.
@@ -66,8 +66,8 @@ pub struct Records {
     pub target: Target,
     /// How the files are laid out.
     pub format: Format,
-    /// Where they are.
-    pub files: Vec<FilePattern>,
+    /// Where they come from.
+    pub place: Box<dyn Place>,
 }
 
 /// Whose file it is.
@@ -92,32 +92,8 @@ pub struct Source<'a> {
     pub format: &'a Format,
     /// Whether the night stops without them.
     pub required: bool,
-    files: &'a [FilePattern],
-}
-
-impl Source<'_> {
-    /// Its files on a date. None is an error: a day without business has a file that says so.
-    pub fn files(&self, date: NaiveDate) -> Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for pattern in self.files {
-            files.extend(pattern.files(date)?);
-        }
-        files.sort();
-        files.dedup();
-        if files.is_empty() {
-            let looked: Vec<String> = self.files.iter().map(|pattern| pattern.on(date)).collect();
-            let whose = [self.name, self.account].join(" ");
-            let next = match self.owner {
-                Owner::Provider(_) => "wait for the file, or close without it with --partial or `required = false`",
-                Owner::Merchant(_) => "wait for the file: no night is closed without the merchant's records",
-            };
-            return Err(Error::new(Exit::MissingInput, format!("no file of {} for the night {date}", whose.trim_end()))
-                .expected(looked.join(" or "))
-                .found("nothing")
-                .next(next));
-        }
-        Ok(files)
-    }
+    /// Where they come from.
+    pub place: &'a dyn Place,
 }
 
 /// A number of days, or of business days: Monday to Friday.
@@ -179,7 +155,7 @@ struct ProviderFile {
     name: String,
     account: String,
     format: String,
-    source: SourceFile,
+    source: PlaceFile,
     settles_in: String,
     #[serde(default)]
     fee: Vec<FeeFile>,
@@ -189,12 +165,6 @@ struct ProviderFile {
 
 fn yes() -> bool {
     true
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SourceFile {
-    files: crate::format::Names,
 }
 
 #[derive(Debug, Deserialize)]
@@ -218,7 +188,7 @@ struct MerchantFile {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RecordsFile {
-    source: SourceFile,
+    source: PlaceFile,
     format: Option<String>,
 }
 
@@ -271,7 +241,7 @@ impl Job {
             account: &provider.account,
             format: &provider.format,
             required: provider.required,
-            files: &provider.files,
+            place: &*provider.place,
         });
         let records = [Some(&self.orders), self.attempts.as_ref(), self.refunds.as_ref()].into_iter().flatten();
         let merchant = records.map(|records| Source {
@@ -280,9 +250,29 @@ impl Job {
             account: "",
             format: &records.format,
             required: true,
-            files: &records.files,
+            place: &*records.place,
         });
         providers.chain(merchant).collect()
+    }
+
+    /// What a source is asked for, of a night.
+    #[must_use]
+    pub fn asked(&self, source: &Source, date: NaiveDate) -> Asked {
+        Asked { date, timezone: self.timezone, account: source.account.to_owned() }
+    }
+
+    /// A source that has nothing for a night.
+    #[must_use]
+    pub fn missing(&self, source: &Source, date: NaiveDate) -> Error {
+        let whose = [source.name, source.account].join(" ");
+        let next = match source.owner {
+            Owner::Provider(_) => "wait for the file, or close without it with --partial or `required = false`",
+            Owner::Merchant(_) => "wait for the file: no night is closed without the merchant's records",
+        };
+        Error::new(Exit::MissingInput, format!("no file of {} for the night {date}", whose.trim_end()))
+            .expected(source.place.name(&self.asked(source, date)))
+            .found("nothing")
+            .next(next)
     }
 
     /// The providers' names with the night by which what is first seen on `night` should have met its counterpart.
@@ -346,7 +336,7 @@ impl Resolver {
                 .next("list all its files in one [[provider]]"));
             }
         }
-        let records = |records: RecordsFile, target, default: &str| self.records(&records, target, default, &library);
+        let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &library);
         let orders = records(file.merchant.orders, Target::Orders, "merchant/orders")?;
         let attempts = file.merchant.attempts.map(|file| records(file, Target::Attempts, "merchant/attempts")).transpose()?;
         let refunds = file.merchant.refunds.map(|file| records(file, Target::Refunds, "merchant/refunds")).transpose()?;
@@ -402,7 +392,7 @@ impl Resolver {
         });
         Ok(Provider {
             rate_cards: rate_cards.collect::<Result<_>>()?,
-            files: self.patterns(&file.source)?,
+            place: file.source.open(&self.folder)?,
             name: file.name,
             account: file.account,
             format,
@@ -411,16 +401,12 @@ impl Resolver {
         })
     }
 
-    fn records(&self, file: &RecordsFile, target: Target, default: &str, library: &Library) -> Result<Records> {
+    fn records(&self, file: RecordsFile, target: Target, default: &str, library: &Library) -> Result<Records> {
         let format = library.load(file.format.as_deref().unwrap_or(default))?;
         if format.target != target {
             return Err(Error::configuration(format!("{} does not describe {}", format.name, target.table().name)));
         }
-        Ok(Records { target, files: self.patterns(&file.source)?, format })
-    }
-
-    fn patterns(&self, source: &SourceFile) -> Result<Vec<FilePattern>> {
-        source.files.0.iter().map(|pattern| FilePattern::new(&self.folder, pattern)).collect()
+        Ok(Records { target, place: file.source.open(&self.folder)?, format })
     }
 }
 

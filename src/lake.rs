@@ -11,9 +11,9 @@
 //! A write becomes visible in one order only: staged, read back, on the disk, renamed, committed. Whatever dies
 //! in between leaves a night that [`Lake::is_intact`] denies, and the next run of that night repairs it.
 
-mod archive;
 mod audit;
 mod durable;
+mod inbox;
 mod lock;
 mod manifest;
 mod merge;
@@ -28,8 +28,8 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
-pub use archive::Archived;
 pub use audit::AuditLine;
+pub use inbox::{Archived, Inbox, Incoming, Known, Received};
 pub use lock::NightLock;
 pub use manifest::{Input, Manifest, Night, Output, PreviousNight, SCHEMA_VERSION};
 pub use merge::Run;

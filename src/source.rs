@@ -1,69 +1,126 @@
-//! Where bytes come from. Folders today.
+//! Where bytes come from: one small interface, [`Place`], and a file for each kind of place behind it.
+//!
+//! A place takes what a provider or a database has for one business date into the inbox of the lake, byte for byte,
+//! and says what it was told. It decides nothing about money, and reads nothing it has taken.
 
+pub mod conversation;
+pub mod folder;
+pub mod pattern;
+pub mod secret;
+
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::NaiveDate;
-use chrono::format::{Item, StrftimeItems};
+use chrono_tz::Tz;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use crate::error::{Error, Result};
+pub use conversation::{Conversation, Manners, Switchboard};
 
-/// A pattern of file names, in which `{date:%Y%m%d}` stands for the business date and `*` for anything.
-#[derive(Clone, Debug)]
-pub struct FilePattern {
-    folder: PathBuf,
-    pattern: String,
+use crate::error::Result;
+use crate::format::Names;
+use crate::lake::{Inbox, Received};
+
+/// A place files come from.
+pub trait Place: fmt::Debug + Send + Sync {
+    /// Where it is, for people: names of files, a host, a report. Never a secret.
+    fn name(&self, asked: &Asked) -> String;
+
+    /// The files themselves, where they are on this machine, for a look without taking them.
+    fn on_this_machine(&self, _: &Asked) -> Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    /// Whether what is asked for is there, without taking it.
+    fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready>;
+
+    /// Takes what is asked for into the inbox. What is there unchanged since it came before is not taken again.
+    ///
+    /// Not permitted: 77. No answer, or one that says so, after all tries: 75. Not what the other side says it sent,
+    /// or not signed by it: 65, with the bytes kept aside. Everything else that cannot be right: 78.
+    fn fetch(&self, asked: &Asked, conversation: &Conversation, inbox: &Inbox) -> Result<Answer>;
 }
 
-impl FilePattern {
-    /// A pattern relative to `folder`.
-    pub fn new(folder: &Path, pattern: &str) -> Result<Self> {
-        let wrong = |what: &str| {
-            Error::configuration(what.to_owned())
-                .column("files")
-                .found(pattern)
-                .next("write the date as {date:%Y%m%d}, or {date:%Y-%m-%d}")
-        };
-        let mut rest = pattern;
-        while let Some(start) = rest.find('{') {
-            let Some(end) = rest[start..].find('}') else { return Err(wrong("a `{` that is not closed")) };
-            let inner = &rest[start + 1..start + end];
-            let Some(layout) = inner.strip_prefix("date:") else { return Err(wrong("only the date can stand in braces")) };
-            if StrftimeItems::new(layout).any(|item| item == Item::Error) {
-                return Err(wrong("not a layout of a date"));
-            }
-            rest = &rest[start + end + 1..];
-        }
-        Ok(Self { folder: folder.to_path_buf(), pattern: pattern.to_owned() })
-    }
+/// A place as a job describes it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceFile {
+    /// Folders of this machine: patterns of file names, relative to the job.
+    Files(Names),
+}
 
-    /// The pattern with the date filled in, as the job names it.
+impl PlaceFile {
+    /// The place itself: every pattern checked, every path taken as relative to `folder`. Nothing is opened or asked.
+    pub fn open(self, folder: &Path) -> Result<Box<dyn Place>> {
+        Ok(match self {
+            Self::Files(names) => Box::new(folder::Folder::new(folder, &names.0)?),
+        })
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The business date.
+    pub date: NaiveDate,
+    /// Its time zone.
+    pub timezone: Tz,
+    /// The account with the provider; empty for the merchant's own records.
+    pub account: String,
+}
+
+/// Whether files are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// They are.
+    Yes,
+    /// There will be none: the provider states that nothing happened.
+    NoBill {
+        /// In its words.
+        said: String,
+    },
+    /// Not yet.
+    NotYet {
+        /// In the words of the other side.
+        said: String,
+        /// When it says to come back.
+        again_in: Option<Duration>,
+    },
+}
+
+/// What a source answers.
+#[derive(Debug)]
+pub enum Answer {
+    /// These files, those that came before among them.
+    Delivered(Vec<Received>),
+    /// None, and there will be none: the provider states that nothing happened.
+    NoBill {
+        /// In its words.
+        said: String,
+    },
+    /// None yet.
+    NotYet {
+        /// In the words of the other side.
+        said: String,
+        /// When it says to come back.
+        again_in: Option<Duration>,
+    },
+}
+
+impl Ready {
+    /// Not yet, and no word on when.
     #[must_use]
-    pub fn on(&self, date: NaiveDate) -> String {
-        let mut name = String::new();
-        let mut rest = self.pattern.as_str();
-        while let Some((before, after)) = rest.split_once("{date:") {
-            let (layout, after) = after.split_once('}').expect("the pattern was checked when it was made");
-            name.push_str(before);
-            name.push_str(&date.format(layout).to_string());
-            rest = after;
-        }
-        name + rest
+    pub fn not_yet(said: impl Into<String>) -> Self {
+        Self::NotYet { said: said.into(), again_in: None }
     }
+}
 
-    /// The files that fit on that date, by name.
-    pub fn files(&self, date: NaiveDate) -> Result<Vec<PathBuf>> {
-        let folder = glob::Pattern::escape(&self.folder.to_string_lossy());
-        let pattern = Path::new(&folder).join(self.on(date));
-        let paths = glob::glob(&pattern.to_string_lossy())
-            .map_err(|error| Error::configuration(format!("not a pattern of file names: {error}")).found(&self.pattern))?;
-        let mut files = Vec::new();
-        for path in paths {
-            let path = path.map_err(|error| Error::io("list the folder", error.path().display(), error.error()))?;
-            if path.is_file() {
-                files.push(path);
-            }
-        }
-        files.sort();
-        Ok(files)
+impl Answer {
+    /// Not yet, and no word on when.
+    #[must_use]
+    pub fn not_yet(said: impl Into<String>) -> Self {
+        Self::NotYet { said: said.into(), again_in: None }
     }
 }

@@ -16,7 +16,7 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use tieout::error::Exit;
-use tieout::lake::{Division, Lake, Night, PreviousNight, Published};
+use tieout::lake::{Archived, Division, Lake, Night, NightLock, PreviousNight, Published};
 use tieout::money::Amount;
 use tieout::table::build;
 use tieout::table::column::{Column, Table, Type, optional, required};
@@ -525,23 +525,28 @@ fn what_a_dead_run_staged_is_swept_by_the_next() {
     assert_eq!(files_below(lake.root()), BTreeSet::new());
 }
 
+/// Keeps a file of this machine as what a source delivered.
+fn keep(lake: &Lake, lock: &NightLock, source: &str, file: &Path) -> tieout::error::Result<Archived> {
+    Ok(lake.inbox(lock, source, Vec::new())?.keep_file(file)?.archived)
+}
+
 #[test]
 fn a_file_is_archived_once() {
     let (folder, lake) = new_lake();
     let file = folder.path().join("20261120_tradebill_ALL.csv");
     fs::write(&file, "abc").unwrap();
     let lock = lake.lock(day(20)).unwrap();
-    let first = lake.archive(&lock, "wechat_pay", &file).unwrap();
+    let first = keep(&lake, &lock, "wechat_pay", &file).unwrap();
     assert_eq!(first.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_eq!((first.bytes, first.name.as_str()), (3, "20261120_tradebill_ALL.csv"));
     assert_eq!(first.path, lake.root().join("raw/wechat_pay/2026-11-20").join(&first.sha256).join(&first.name));
     assert_eq!(fs::read(&first.path).unwrap(), b"abc");
     let written = fs::metadata(&first.path).unwrap().modified().unwrap();
 
-    assert_eq!(lake.archive(&lock, "wechat_pay", &file).unwrap(), first);
+    assert_eq!(keep(&lake, &lock, "wechat_pay", &file).unwrap(), first);
     assert_eq!(fs::metadata(&first.path).unwrap().modified().unwrap(), written);
     fs::write(&file, "abcd").unwrap();
-    assert_ne!(lake.archive(&lock, "wechat_pay", &file).unwrap().path, first.path);
+    assert_ne!(keep(&lake, &lock, "wechat_pay", &file).unwrap().path, first.path);
     drop(lock);
     assert_eq!(files_below(lake.root()).len(), 2, "both deliveries are kept and nothing else");
 }
@@ -563,7 +568,7 @@ fn a_growing_file_is_not_archived() {
             }
         });
         std::thread::sleep(std::time::Duration::from_millis(20));
-        let archived = lake.archive(&lock, "orders", &file);
+        let archived = keep(&lake, &lock, "orders", &file);
         done.store(true, std::sync::atomic::Ordering::SeqCst);
         archived
     });
@@ -578,7 +583,7 @@ fn a_source_cannot_leave_the_archive() {
     fs::write(&file, "abc").unwrap();
     let lock = lake.lock(day(20)).unwrap();
     for source in ["", "..", "../orders", "a/b"] {
-        assert_eq!(lake.archive(&lock, source, &file).unwrap_err().exit, Exit::BadConfiguration);
+        assert_eq!(keep(&lake, &lock, source, &file).unwrap_err().exit, Exit::BadConfiguration);
     }
 }
 

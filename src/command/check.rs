@@ -19,7 +19,7 @@ pub(super) fn check(arguments: &Check) -> Result<Exit, Vec<Error>> {
         writeln!(text, "  {}: {}", [source.name, source.account].join(" ").trim_end(), source.format.name)
             .expect("writing to a string does not fail");
         if let Some(date) = arguments.date {
-            match files(&source, date) {
+            match files(&job, &source, date) {
                 Ok(lines) => text.push_str(&lines),
                 Err(error) if source.required => errors.push(error),
                 Err(error) => writeln!(text, "    {error}").expect("writing to a string does not fail"),
@@ -31,9 +31,13 @@ pub(super) fn check(arguments: &Check) -> Result<Exit, Vec<Error>> {
 }
 
 /// The files of a source for a date, each recognised by its layout.
-fn files(source: &Source, date: chrono::NaiveDate) -> Result<String, Error> {
+fn files(job: &Job, source: &Source, date: chrono::NaiveDate) -> Result<String, Error> {
     let mut lines = String::new();
-    for path in source.files(date)? {
+    let files = source.place.on_this_machine(&job.asked(source, date))?;
+    if files.is_empty() {
+        return Err(job.missing(source, date));
+    }
+    for path in files {
         writeln!(lines, "    {}", path.display()).expect("writing to a string does not fail");
         if source.format.target == Target::Entries {
             is_of_format(&path, source.format)?;

@@ -15,8 +15,9 @@ use crate::format::Target;
 use crate::format::control::check_closings;
 use crate::format::read::{self, Decoded, read_into};
 use crate::job::{Job, Owner, Source};
-use crate::lake::{Archived, Input, Lake, NightLock};
+use crate::lake::{Archived, Input, Lake, NightLock, Received};
 use crate::mask;
+use crate::source::{Answer, Manners, Switchboard};
 use crate::stage::normalize::{Delivered, OneDate};
 
 /// One file, archived.
@@ -58,38 +59,35 @@ pub(super) struct Sorted<'a> {
 }
 
 impl Deliveries {
-    /// Finds and archives every file the job names for the night. All that is missing is named at once.
+    /// Takes every file of the night into the lake. All that is missing is named at once.
     pub(super) fn fetch(job: &Job, options: Options, lake: &Lake, lock: &NightLock) -> std::result::Result<Self, Vec<Error>> {
-        let (mut found, mut left_out, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut left_out, mut errors) = (Vec::new(), Vec::new());
+        let mut files: Vec<Delivery> = Vec::new();
+        let board = Switchboard::new(Manners::default(), &|| chrono::DateTime::UNIX_EPOCH, &|_, _| {});
         for source in job.sources() {
-            match source.files(options.date) {
-                Ok(files) => found.extend(files.into_iter().map(|file| (source, file))),
+            match ask(job, &source, options.date, &board, lake, lock) {
+                Ok(received) => {
+                    for Received { archived, .. } in received {
+                        let same = |file: &Delivery| {
+                            (file.source.as_str(), file.account.as_str(), &file.archived.sha256)
+                                == (source.name, source.account, &archived.sha256)
+                        };
+                        files.push(Delivery {
+                            owner: source.owner,
+                            source: source.name.to_owned(),
+                            account: source.account.to_owned(),
+                            duplicate: files.iter().any(same),
+                            decoded: None,
+                            file_id: archived.sha256[..16].to_owned(),
+                            archived,
+                        });
+                    }
+                }
                 Err(error) if error.exit == Exit::MissingInput && may_lack(&source, options) => left_out.push(error),
                 Err(error) => errors.push(error),
             }
         }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        let archived: Result<Vec<Archived>> =
-            found.par_iter().with_max_len(1).map(|(source, file)| lake.archive(lock, source.name, file)).collect();
-        let mut files: Vec<Delivery> = Vec::new();
-        for ((source, _), archived) in found.iter().zip(archived.map_err(|error| vec![error])?) {
-            let same = |file: &Delivery| {
-                (file.source.as_str(), file.account.as_str(), &file.archived.sha256)
-                    == (source.name, source.account, &archived.sha256)
-            };
-            files.push(Delivery {
-                owner: source.owner,
-                source: source.name.to_owned(),
-                account: source.account.to_owned(),
-                duplicate: files.iter().any(same),
-                decoded: None,
-                file_id: archived.sha256[..16].to_owned(),
-                archived,
-            });
-        }
-        Ok(Self { files, left_out })
+        if errors.is_empty() { Ok(Self { files, left_out }) } else { Err(errors) }
     }
 
     /// About as many bytes as all files that are read have as text.
@@ -206,6 +204,17 @@ impl Deliveries {
             }
         }
         sorted
+    }
+}
+
+/// Asks one source for its files of a date. None is an error: a day without business has a file that says so.
+fn ask(job: &Job, source: &Source, date: NaiveDate, board: &Switchboard, lake: &Lake, lock: &NightLock) -> Result<Vec<Received>> {
+    let asked = job.asked(source, date);
+    let inbox = lake.inbox(lock, source.name, Vec::new())?;
+    match source.place.fetch(&asked, &board.begin(source.name)?, &inbox)? {
+        Answer::Delivered(received) => Ok(received),
+        Answer::NoBill { .. } => Ok(Vec::new()),
+        Answer::NotYet { said, .. } => Err(job.missing(source, date).found(said)),
     }
 }
 
