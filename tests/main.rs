@@ -14,4 +14,5 @@ mod readme;
 mod reconcile;
 mod sample;
 mod shares;
+mod source;
 mod tidy;

@@ -1,0 +1,92 @@
+//! Where bytes come from: each place against a server that speaks as the real one does, and fails as it does.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use tempfile::TempDir;
+use tieout::error::Result;
+use tieout::lake::{Inbox, Known, Lake};
+use tieout::source::{Answer, Asked, Conversation, Manners, Place, PlaceFile, Switchboard};
+
+mod folder;
+
+/// The night that is asked for: a Friday.
+pub(crate) fn night() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, 20).unwrap()
+}
+
+/// When it is asked for: the morning after, 10:30 in Shanghai.
+pub(crate) fn morning() -> DateTime<Utc> {
+    "2026-11-21T02:30:00Z".parse().unwrap()
+}
+
+/// Impatient, so that a test of failures takes no time.
+pub(crate) const HASTY: Manners = Manners {
+    tries: 3,
+    wait: Duration::from_millis(2),
+    longest: Duration::from_millis(10),
+    deadline: Duration::from_secs(20),
+    silence: Duration::from_secs(5),
+    per_host: 2,
+};
+
+/// One place, and a lake for what it delivers.
+pub(crate) struct Visit {
+    folder: TempDir,
+    pub(crate) lake: Lake,
+    place: Box<dyn Place>,
+    pub(crate) account: &'static str,
+    pub(crate) manners: Manners,
+    /// What came before.
+    pub(crate) known: RefCell<Vec<Known>>,
+}
+
+impl Visit {
+    /// The place that `source = { … }` of a job in an empty folder describes. `prepare` writes its files there first.
+    pub(crate) fn to(source: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let folder = TempDir::new().unwrap();
+        prepare(folder.path());
+        let table: toml::Table = toml::from_str(source).unwrap();
+        let file: PlaceFile = table["source"].clone().try_into().unwrap();
+        let lake = Lake::open(&folder.path().join("lake")).unwrap();
+        let place = file.open(folder.path()).unwrap();
+        Self { folder, lake, place, account: "1900000109", manners: HASTY, known: RefCell::default() }
+    }
+
+    /// Asks for the night's files, and remembers what came.
+    pub(crate) fn fetch(&self) -> Result<Answer> {
+        let answer = self.talk(|asked, conversation, inbox| self.place.fetch(asked, conversation, inbox))?;
+        if let Answer::Delivered(received) = &answer {
+            let mut known = self.known.borrow_mut();
+            known.retain(|known| !received.iter().any(|received| received.known.locator == known.locator));
+            known.extend(received.iter().map(|received| received.known.clone()));
+        }
+        Ok(answer)
+    }
+
+    /// Asks whether they are there.
+    pub(crate) fn ready(&self) -> Result<tieout::source::Ready> {
+        self.talk(|asked, conversation, _| self.place.ready(asked, conversation))
+    }
+
+    fn talk<T>(&self, talk: impl FnOnce(&Asked, &Conversation, &Inbox) -> Result<T>) -> Result<T> {
+        let board = Switchboard::new(self.manners, &morning, &|_, _| {});
+        let asked = Asked { date: night(), timezone: chrono_tz::Asia::Shanghai, account: self.account.to_owned() };
+        let lock = self.lake.lock(night()).unwrap();
+        let inbox = self.lake.inbox(&lock, "wechat_pay", self.known.borrow().clone()).unwrap();
+        talk(&asked, &board.begin("wechat_pay").unwrap(), &inbox)
+    }
+
+    /// Names and texts of what was delivered, and whether it came now.
+    pub(crate) fn delivered(answer: Answer) -> Vec<(String, Vec<u8>, bool)> {
+        let Answer::Delivered(received) = answer else { panic!("nothing was delivered: {answer:?}") };
+        let file = |received: tieout::lake::Received| {
+            (received.archived.name, std::fs::read(received.archived.path).unwrap(), received.now)
+        };
+        received.into_iter().map(file).collect()
+    }
+}
