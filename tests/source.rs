@@ -36,7 +36,8 @@ pub(crate) const HASTY: Manners = Manners {
 
 /// One place, and a lake for what it delivers.
 pub(crate) struct Visit {
-    folder: TempDir,
+    /// The job's folder; the lake is in it.
+    pub(crate) folder: TempDir,
     pub(crate) lake: Lake,
     place: Box<dyn Place>,
     pub(crate) account: &'static str,

@@ -20,6 +20,14 @@ fn files_of_the_date_are_taken_in_order() {
 }
 
 #[test]
+fn what_is_there_is_taken_again() {
+    let visit = Visit::to(r#"source = { files = "a.csv" }"#, |folder| fs::write(folder.join("a.csv"), "one").unwrap());
+    assert_eq!(Visit::delivered(visit.fetch().unwrap()), [("a.csv".to_owned(), b"one".to_vec(), true)]);
+    fs::write(visit.folder.path().join("a.csv"), "two").unwrap();
+    assert_eq!(Visit::delivered(visit.fetch().unwrap()), [("a.csv".to_owned(), b"two".to_vec(), true)]);
+}
+
+#[test]
 fn an_empty_folder_is_not_yet() {
     let visit = Visit::to(r#"source = { files = "*_{date:%Y%m%d}.csv" }"#, |_| {});
     assert!(matches!(visit.ready().unwrap(), Ready::NotYet { .. }));
