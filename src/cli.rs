@@ -181,6 +181,17 @@ pub enum FormatsAction {
         #[arg(long, value_name = "FOLDER")]
         formats: Option<PathBuf>,
     },
+    /// Read one file as a format does: what its lines become, what ties, what is rejected.
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// The format; recognised by the layout when not given.
+        #[arg(long, value_name = "NAME")]
+        format: Option<String>,
+        /// A folder of formats of your own, as a job names it.
+        #[arg(long, value_name = "FOLDER")]
+        formats: Option<PathBuf>,
+    },
     /// Tell which format a file has, by its layout; or the nearest one, and the difference.
     Recognise {
         /// The file.

@@ -14,8 +14,10 @@ pub mod recognise;
 pub mod scan;
 pub mod shipped;
 pub mod split;
+pub mod stated;
 pub mod time;
 mod typed;
+pub mod written;
 
 use std::collections::BTreeMap;
 
@@ -59,6 +61,12 @@ pub struct Format {
     /// The columns that identify a row with its provider.
     #[serde(default)]
     pub identity: Vec<String>,
+    /// How amounts are written, where they are not plain decimals with their own sign.
+    #[serde(default)]
+    pub amount: Vec<AmountShape>,
+    /// Columns of which a row may name one currency only, because their amounts are added up.
+    #[serde(default)]
+    pub one_currency: Vec<String>,
     /// Two last lines, names and values, that state totals.
     pub summary: Option<Summary>,
     /// Comment lines that state totals.
@@ -66,6 +74,9 @@ pub struct Format {
     pub footer: Vec<Footer>,
     /// Another member of the same archive that states totals.
     pub companion: Option<Companion>,
+    /// Lines that state totals of the rows before them, told by their first cell.
+    #[serde(default)]
+    pub stated: Vec<Stated>,
     /// Groups of rows whose signed sum is zero.
     #[serde(default)]
     pub closing: Vec<Closing>,
@@ -122,6 +133,10 @@ pub struct FileShape {
     pub container: Vec<Container>,
     /// How the first line of the right archive member begins.
     pub member_begins: Option<String>,
+    /// What the right archive member is called, `*` standing for anything.
+    pub member_named: Option<String>,
+    /// Members an archive may not have, because they move money this format does not read.
+    pub refuse_members: Vec<RefusedMember>,
     /// Encoding of the text. A byte order mark of UTF-8 is framing.
     pub encoding: Encoding,
     /// Between two cells.
@@ -134,6 +149,12 @@ pub struct FileShape {
     pub comment: Option<String>,
     /// How the first line begins, where that tells the file from its neighbours.
     pub begins: Option<String>,
+    /// Columns by name, first byte counted from zero, and width: rows are bytes at fixed places, without a header.
+    pub fixed_width: Vec<(String, usize, usize)>,
+    /// Bytes of such a row, without its line end.
+    pub row_bytes: Option<usize>,
+    /// The first cell of a line says what it is: header, row or framing.
+    pub records: Option<Records>,
     /// A framing line that must be there, or the file is truncated: how it reads, `*` standing for anything.
     pub end: Option<String>,
     /// Whether a row may stop before its last columns.
@@ -152,6 +173,11 @@ impl Default for FileShape {
         Self {
             container: vec![Container::None],
             member_begins: None,
+            member_named: None,
+            refuse_members: Vec::new(),
+            fixed_width: Vec::new(),
+            row_bytes: None,
+            records: None,
             encoding: Encoding::Utf8,
             delimiter: ',',
             quote: None,
@@ -165,6 +191,60 @@ impl Default for FileShape {
             one_date_in: None,
         }
     }
+}
+
+/// A member an archive may not have.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedMember {
+    /// What it is called, `*` standing for anything.
+    pub named: String,
+    /// Why the archive is refused.
+    pub why: String,
+}
+
+/// Lines whose first cell says what they are. All but header and rows are framing; `[[stated]]` reads totals there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Records {
+    /// First cell of the line of column names. Where it comes again, it is the same.
+    pub header: String,
+    /// First cell of a row.
+    pub row: String,
+    /// How the files of one report are counted.
+    pub sequence: Option<Sequence>,
+}
+
+/// How the files of one report are counted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sequence {
+    /// First cell of the line with the number of the file.
+    pub record: String,
+    /// Position of the number, the first cell being one.
+    pub at: usize,
+    /// First cell of a line that only the last file has.
+    pub last: String,
+}
+
+/// How the amounts of some columns are written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AmountShape {
+    /// The columns.
+    pub columns: Vec<String>,
+    /// Decimals of a whole number: two where it counts hundredths.
+    pub implied_decimals: u32,
+    /// Unsigned, and negative in rows for which this holds.
+    pub negative: BTreeMap<String, Condition>,
+    /// Negative, whatever sign is written.
+    pub always_negative: bool,
+    /// A letter in front tells the sign.
+    pub letters: BTreeMap<char, Sign>,
+    /// Between whole and part; a point when not given.
+    pub decimal_point: Option<char>,
+    /// Between groups of three digits.
+    pub thousands: Option<char>,
 }
 
 /// What a file is wrapped in.
@@ -201,7 +281,7 @@ pub enum AddedColumns {
 }
 
 /// One set of columns.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
     /// What it is called.
@@ -313,7 +393,7 @@ pub struct Kind {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Condition {
-    /// It is this text, whatever its letter case.
+    /// It is this text, whatever its letter case; `*` at either end stands for anything.
     Is(String),
     /// It is one of these.
     OneOf(Vec<String>),
@@ -348,6 +428,50 @@ pub struct Total {
     pub subtract: Vec<String>,
     /// Only rows for which this holds.
     pub of: BTreeMap<String, Condition>,
+    /// Position of the figure in its line, the first cell being one, where the line has no names.
+    pub at: Option<usize>,
+    /// Stated without a sign, whatever sign the rows have.
+    pub unsigned: bool,
+}
+
+/// Lines that state totals of the rows before them.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stated {
+    /// The first cell of such a line.
+    pub record: String,
+    /// Columns that make a group of rows, of which each line states its own totals.
+    pub by: Vec<String>,
+    /// Positions of the same in the line, the first cell being one.
+    pub group: Vec<usize>,
+    /// Decimals of the figures, which are whole numbers.
+    pub implied_decimals: u32,
+    /// The figures.
+    pub totals: Vec<Total>,
+    /// What is so within each line.
+    pub balance: Option<Balance>,
+    /// Whether a file without such a line is truncated.
+    pub required: bool,
+    /// Whether a group that moves nothing may have no line.
+    pub omits_settled: bool,
+    /// Whether the line speaks of all files of a delivery.
+    pub whole_delivery: bool,
+}
+
+/// Opening, with what was added and taken off, is closing: positions in one line, the first cell being one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Balance {
+    /// The opening balance; the cell before tells its sign.
+    pub opening: usize,
+    /// What is added.
+    pub add: Vec<usize>,
+    /// What is taken off.
+    pub subtract: Vec<usize>,
+    /// The closing balance; the cell before tells its sign.
+    pub closing: usize,
+    /// The word for a balance below zero.
+    pub debit: String,
 }
 
 /// Two last lines, names and values, that state totals.
@@ -370,15 +494,23 @@ pub struct Footer {
     pub totals: Vec<Total>,
 }
 
-/// Another member of the same archive that states totals; an archive may come without it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Another member of the same archive that states totals; an archive may come without it, unless it is required.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Companion {
     /// How its first line begins.
-    pub begins: String,
+    pub begins: Option<String>,
+    /// What it is called, `*` standing for anything.
+    pub named: Option<String>,
+    /// Its encoding, where it is not that of the file.
+    pub encoding: Option<Encoding>,
+    /// Spaces stand between its cells, and it has no names: figures are told by their position.
+    pub spaced: bool,
+    /// Whether an archive without it is refused.
+    pub required: bool,
     /// What the first cell of its line of totals is.
     pub row: String,
-    /// The totals, by the name of their column.
+    /// The totals, by the name of their column or by position.
     pub totals: Vec<Total>,
 }
 
@@ -430,6 +562,10 @@ impl Format {
         let whole = toml::to_string(&table).map_err(|error| wrong(&error))?;
         let mut format: Self = toml::from_str(&whole).map_err(|error| wrong(&error))?;
         name.clone_into(&mut format.name);
+        if format.layout.is_empty() && !format.file.fixed_width.is_empty() {
+            let columns = format.file.fixed_width.iter().map(|(name, ..)| name.clone()).collect();
+            format.layout.push(Layout { name: "fixed width".to_owned(), columns, ..Layout::default() });
+        }
         format.check().map_err(|error| error.file(format!("format {name}")))?;
         Ok(format)
     }
@@ -495,13 +631,22 @@ impl Format {
         for total in totals.chain(self.companion.iter().flat_map(|companion| &companion.totals)) {
             named.extend(total.add.iter().chain(&total.subtract).cloned().chain(conditions(&total.of)));
         }
+        for stated in &self.stated {
+            named.extend(stated.by.iter().cloned());
+            for total in &stated.totals {
+                named.extend(total.add.iter().chain(&total.subtract).cloned().chain(conditions(&total.of)));
+            }
+        }
+        for shape in &self.amount {
+            named.extend(shape.columns.iter().cloned().chain(conditions(&shape.negative)));
+        }
         for closing in &self.closing {
             named.extend(closing.by.iter().chain(&closing.add).chain(&closing.subtract).cloned());
         }
         for check in &self.row_check {
             named.extend(check.add.iter().chain(&check.subtract).cloned().chain([check.equals.clone()]));
         }
-        named.extend(self.identity.iter().chain(&self.file.free_text).cloned());
+        named.extend(self.identity.iter().chain(&self.file.free_text).chain(&self.one_currency).cloned());
         match named.iter().find(|name| !known.contains(&name.as_str()) && !name.contains('[')) {
             Some(name) => Err(unknown("column", name, &known)),
             None => Ok(()),

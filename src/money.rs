@@ -48,6 +48,12 @@ impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// A whole number of the major unit.
+    #[must_use]
+    pub fn whole(number: i64) -> Self {
+        Self(i128::from(number) * i128::from(power_of_ten(SCALE)))
+    }
+
     /// Reads `[+-]digits[.digits]`. Digits past `decimals` must be zeros; grouping marks, exponents and
     /// currency signs are refused.
     pub fn parse(text: &[u8], decimals: u32) -> Result<Self, NotAnAmount> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
-use tieout::format::control::check_closings;
+use tieout::format::control::check_delivery;
 use tieout::format::read::{self, Decoded, Part};
 use tieout::format::recognise::recognise;
 use tieout::format::shipped::{Library, SHIPPED};
@@ -141,7 +141,7 @@ fn every_provider_fixture_is_recognised_by_its_layout() {
 /// What is read of the file at `path`, as text.
 fn told(format: &Format, path: &Path) -> String {
     let checked = read::read(path, format).and_then(|mut decoded| {
-        decoded.tied.extend(check_closings(&decoded.closing_names, &decoded.kept.closings)?);
+        decoded.tied.extend(check_delivery(format, &[&decoded])?);
         Ok(decoded)
     });
     match checked {

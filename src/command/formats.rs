@@ -1,4 +1,6 @@
-//! `tieout formats`: list, show, recognise.
+//! `tieout formats`: list, show, recognise, read.
+
+mod read;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ pub(super) fn formats(action: &FormatsAction) -> Result<Exit> {
     match action {
         FormatsAction::List { formats } => list(&library(formats.as_ref())?),
         FormatsAction::Show { name, formats } => show(name, &library(formats.as_ref())?),
+        FormatsAction::Read { file, format, formats } => read::read_file(file, format.as_ref(), &library(formats.as_ref())?),
         FormatsAction::Recognise { file, formats } => tell(file, &library(formats.as_ref())?),
     }
 }

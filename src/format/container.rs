@@ -69,7 +69,9 @@ fn open_member<T>(file: File, shown: &str, format: &Format, read: impl FnOnce(Op
     };
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| corrupt(&error))?;
     let begins = format.file.member_begins.as_deref().map(|text| encode(text, format.file.encoding)).unwrap_or_default();
-    let companion_begins = format.companion.as_ref().map(|companion| encode(&companion.begins, format.file.encoding));
+    let companion_begins = format.companion.as_ref().and_then(|companion| companion.begins.as_ref());
+    let companion_begins = companion_begins.map(|begins| encode(begins, format.file.encoding));
+    let companion_named = format.companion.as_ref().and_then(|companion| companion.named.as_deref());
     let (mut member, mut companion, mut is_utf8) = (None, None, false);
     let mut first_lines = Vec::new();
     for index in 0..archive.len() {
@@ -77,11 +79,22 @@ fn open_member<T>(file: File, shown: &str, format: &Format, read: impl FnOnce(Op
         let mut head = vec![0; 512];
         let seen = read_up_to(&mut entry, &mut head).map_err(|error| corrupt(&error))?;
         head.truncate(seen);
-        if companion_begins.as_ref().is_some_and(|begins| head.starts_with(begins)) {
+        // Not always UTF-8: what names are compared with is ASCII.
+        let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
+        let named = |pattern: &str| is_named(&name, pattern);
+        if let Some(refused) = format.file.refuse_members.iter().find(|refused| seen > 0 && named(&refused.named)) {
+            return Err(Error::data(format!("{}, and nothing of the archive is booked", refused.why))
+                .file(shown)
+                .found(format!("a member {}", masked(&name)))
+                .next("ask for a format that reads that member too, or book it by hand and leave it out"));
+        }
+        let is_companion = companion_named.is_some_and(named);
+        let is_file = format.file.member_named.as_deref().is_none_or(named);
+        if is_companion || companion_begins.as_ref().is_some_and(|begins| head.starts_with(begins)) {
             let mut whole = head;
             entry.take(COMPANION_BYTES).read_to_end(&mut whole).map_err(|error| corrupt(&error))?;
             companion = Some(whole);
-        } else if head.starts_with(&begins) {
+        } else if is_file && head.starts_with(&begins) {
             if member.replace(index).is_some() {
                 return Err(Error::data("two members of the archive are the file").file(shown).next("split the archive"));
             }
@@ -97,12 +110,20 @@ fn open_member<T>(file: File, shown: &str, format: &Format, read: impl FnOnce(Op
         }
         return Err(Error::data(format!("no member of the archive is {}", format.title))
             .file(shown)
-            .expected(format!("a member that begins with {}", format.file.member_begins.as_deref().unwrap_or_default()))
+            .expected(match (&format.file.member_named, &format.file.member_begins) {
+                (Some(named), _) => format!("a member called {named}"),
+                (None, begins) => format!("a member that begins with {}", begins.as_deref().unwrap_or_default()),
+            })
             .found(format!("first lines that are `{}`", first_lines.join("` and `")))
             .next("check that the archive is the merchant's bill, encoded as the provider serves it"));
     };
     let mut entry = archive.by_index(index).map_err(|error| corrupt(&error))?;
     read(Opened { text: &mut entry, companion })
+}
+
+/// Whether a member is called so, `*` standing for anything.
+fn is_named(name: &str, pattern: &str) -> bool {
+    glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(name))
 }
 
 /// A file whose text is in another encoding than the provider's.

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use super::container::{decode, encode};
 use super::plan::{Plan, folded, totals};
+use super::read::Decoded;
 use super::split::Splitter;
-use super::{Encoding, Format, Total};
+use super::{Companion, Encoding, Format, Total, stated};
 use crate::error::{Error, Result};
 use crate::mask::masked;
 use crate::money::Amount;
@@ -17,8 +18,8 @@ use crate::money::Amount;
 pub struct Kept {
     /// Count and sum of each total, in the order of the plan.
     pub sums: Vec<(i64, Amount)>,
-    /// Sum and first line of each group that closes, by closing and group.
-    pub closings: BTreeMap<(usize, String), (Amount, u64)>,
+    /// Sum and first line of each group, by its place in the plan and its name.
+    pub groups: BTreeMap<(usize, String), (Amount, u64)>,
     /// Comment lines.
     pub comments: Vec<(u64, Vec<u8>)>,
     /// Lines of the summary.
@@ -35,8 +36,8 @@ impl Kept {
             sum.0 += count;
             sum.1 += amount;
         }
-        for (group, (amount, line)) in later.closings {
-            let entry = self.closings.entry(group).or_insert((Amount::ZERO, line));
+        for (group, (amount, line)) in later.groups {
+            let entry = self.groups.entry(group).or_insert((Amount::ZERO, line));
             entry.0 += amount;
             entry.1 = entry.1.min(line);
         }
@@ -56,7 +57,7 @@ pub struct Tied {
 }
 
 /// Checks everything a file states of itself, or says which figure does not tie. Groups that close are checked
-/// by [`check_closings`], because a batch may be spread over files.
+/// by [`check_delivery`], because a batch may be spread over files.
 pub fn check(format: &Format, plan: &Plan, kept: &Kept, companion: Option<&[u8]>) -> Result<Vec<Tied>> {
     if let Some((line, column, computed, stated)) = &kept.row_check {
         let difference = *stated - *computed;
@@ -67,26 +68,32 @@ pub fn check(format: &Format, plan: &Plan, kept: &Kept, companion: Option<&[u8]>
     checker.summary(format)?;
     checker.footers(format)?;
     checker.companion(format, companion)?;
+    checker.tied.extend(stated::check(format, kept)?);
     debug_assert_eq!(checker.next, totals(format).count(), "every total has its place in the plan");
     Ok(checker.tied)
 }
 
-/// Checks that every group closes at zero.
-pub fn check_closings(plan_names: &[String], closings: &BTreeMap<(usize, String), (Amount, u64)>) -> Result<Vec<Tied>> {
-    for ((closing, group), (sum, line)) in closings {
+/// Checks what the files of one delivery state together: every group that closes does so at zero, and what a line says
+/// of the whole delivery is so.
+pub fn check_delivery(format: &Format, files: &[&Decoded]) -> Result<Vec<Tied>> {
+    let mut tied = stated::check_delivery(format, files)?;
+    let mut all = Kept::default();
+    for file in files {
+        all.merge(Kept { groups: file.kept.groups.clone(), ..Kept::default() });
+    }
+    // Behind the closings stand groups of another kind.
+    for ((closing, group), (sum, line)) in all.groups.range(..(format.closing.len(), String::new())) {
+        let name = &format.closing[*closing].name;
         if *sum != Amount::ZERO {
-            let name = &plan_names[*closing];
             return Err(Error::data(format!("{name} {group} does not close, and nothing of this file is booked"))
                 .line(*line)
                 .expected("its lines, fees, transfers and payout add up to 0.00")
                 .found(format!("{sum}; difference {sum}"))
                 .next("fetch the file again; if it is the same, ask the provider for the missing lines"));
         }
+        tied.push(Tied { name: format!("{name} {group}"), figure: "0.00".to_owned() });
     }
-    Ok(closings
-        .keys()
-        .map(|(closing, group)| Tied { name: format!("{} {group}", plan_names[*closing]), figure: "0.00".to_owned() })
-        .collect())
+    Ok(tied)
 }
 
 struct Checker<'a> {
@@ -162,16 +169,25 @@ impl Checker<'_> {
         let Some(companion) = &format.companion else { return Ok(()) };
         let Some(text) = text else {
             self.next += companion.totals.len();
-            return Ok(());
+            let called = companion.named.as_deref().or(companion.begins.as_deref()).unwrap_or_default();
+            return if companion.required {
+                Err(truncated(&format!("the member {called}, which states totals")))
+            } else {
+                Ok(())
+            };
         };
-        let (names, values, line) = companion_row(text, self.plan.encoding, &companion.row)
+        let encoding = companion.encoding.unwrap_or(self.plan.encoding);
+        let (names, values, line) = companion_row(text, encoding, companion)
             .ok_or_else(|| truncated(&format!("{} of the summary member", companion.row)))?;
         for total in &companion.totals {
-            if let Some(at) = names.iter().position(|name| *name == folded(&total.name)) {
+            let place = match total.at {
+                Some(at) => at.checked_sub(1),
+                None => names.iter().position(|name| *name == folded(&total.name)),
+            };
+            if let Some(at) = place {
                 let stated = values.get(at).map(String::as_str).unwrap_or_default();
                 self.tie(total, stated.as_bytes(), line).map_err(|mut error| {
-                    error.what += "; the figure stands in the member that begins with ";
-                    error.what += &companion.begins;
+                    error.what += "; the figure stands in the summary member of the archive";
                     error
                 })?;
             }
@@ -194,6 +210,7 @@ impl Checker<'_> {
                 .found(masked(&text))
                 .next("keep the file as the provider served it, or fetch it again")
         })?;
+        let (figure, computed) = if total.unsigned { (figure.abs(), computed.abs()) } else { (figure, computed) };
         if figure != computed {
             return Err(does_not_tie(&total.name, &shown(figure), &shown(computed), &shown(figure - computed)).line(line));
         }
@@ -202,7 +219,7 @@ impl Checker<'_> {
     }
 }
 
-fn does_not_tie(column: &str, stated: &str, computed: &str, difference: &str) -> Error {
+pub(super) fn does_not_tie(column: &str, stated: &str, computed: &str, difference: &str) -> Error {
     Error::data("the total does not tie, and nothing of this file is booked")
         .column(column)
         .expected(format!("{stated} as the file states"))
@@ -210,7 +227,7 @@ fn does_not_tie(column: &str, stated: &str, computed: &str, difference: &str) ->
         .next("fetch the file again; if it is the same, ask the provider for a corrected one")
 }
 
-fn truncated(missing: &str) -> Error {
+pub(super) fn truncated(missing: &str) -> Error {
     Error::data("the file is truncated, and nothing of it is booked")
         .expected(format!("a closing line: {missing}"))
         .found("the end of the file")
@@ -230,18 +247,22 @@ fn figures(pattern: &str, text: &str) -> Option<Vec<String>> {
     Some(figures)
 }
 
-/// Names, values and line of the row of totals in the other member: the header is its first line that is no comment.
-fn companion_row(text: &[u8], encoding: Encoding, row: &str) -> Option<(Vec<String>, Vec<String>, u64)> {
+/// Names, values and line of the row of totals in the other member: names are its first line that is no comment, or
+/// there are none.
+fn companion_row(text: &[u8], encoding: Encoding, companion: &Companion) -> Option<(Vec<String>, Vec<String>, u64)> {
     let text = decode(text, encoding);
     let mut names = None;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with('#') && !line.trim().is_empty()) {
-        let cells: Vec<String> = line.split(',').map(|cell| folded(cell.trim())).collect();
+        let cells: Vec<String> = match companion.spaced {
+            true => line.split_whitespace().map(folded).collect(),
+            false => line.split(',').map(|cell| folded(cell.trim())).collect(),
+        };
         match &names {
-            None => names = Some(cells),
-            Some(names) if cells.first().is_some_and(|first| first == row) => {
-                return Some((names.clone(), cells, index as u64 + 1));
+            None if !companion.spaced => names = Some(cells),
+            _ if cells.first().is_some_and(|first| *first == companion.row) => {
+                return Some((names.unwrap_or_default(), cells, index as u64 + 1));
             }
-            Some(_) => {}
+            _ => {}
         }
     }
     None

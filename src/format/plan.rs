@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::container::{decode, encode};
 use super::time::Pattern;
+use super::written::Written;
 use super::{AddedColumns, Case, Condition, Encoding, Format, Layout, Otherwise, Rule, Sign, Target, Total};
 use crate::error::{Error, Result};
 use crate::mask::masked;
@@ -42,19 +43,23 @@ pub struct Plan {
     pub short_rows: bool,
     /// Totals to keep while reading: those of the summary, then the footers, then the companion.
     pub sums: Vec<SumPlan>,
-    /// Groups that close at zero.
-    pub closings: Vec<ClosingPlan>,
+    /// Groups that are added up: first those that close at zero, then those the file states totals of.
+    pub groups: Vec<GroupPlan>,
+    /// Cells of which a row may name one currency only.
+    pub one_currency: Vec<usize>,
     /// Identities of every row.
     pub row_checks: Vec<RowCheckPlan>,
 }
 
 /// A cell that is read as an amount.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AmountCell {
     /// Its position.
     pub cell: usize,
     /// Decimals its text may have.
     pub decimals: u32,
+    /// How it is written, where it is no plain decimal.
+    pub written: Option<Written>,
 }
 
 /// One kind.
@@ -89,7 +94,7 @@ impl Telling {
         let mut telling = Self::default();
         for test in tests {
             let flag = match test {
-                Test::OneOf(Some(cell), words) if words.iter().all(Vec::is_empty) => Flag::IsEmpty(*cell),
+                Test::OneOf(Some(cell), words) if words.iter().all(Glob::is_empty) => Flag::IsEmpty(*cell),
                 Test::Signed(slot, _) => Flag::IsNegative(*slot),
                 Test::OneOf(Some(cell), _) if !telling.cells.contains(cell) => {
                     telling.cells.push(*cell);
@@ -159,10 +164,10 @@ impl TargetPlan {
 }
 
 /// A condition on a cell.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Test {
-    /// The cell is one of these, whatever its letter case. An absent column is an empty cell.
-    OneOf(Option<usize>, Vec<Vec<u8>>),
+    /// The cell fits one of these, whatever its letter case. An absent column is an empty cell.
+    OneOf(Option<usize>, Vec<Glob>),
     /// The amount in that slot has this sign.
     Signed(usize, Sign),
 }
@@ -234,7 +239,7 @@ pub struct TextFill {
 }
 
 /// A pattern with `*` at either end.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Glob {
     /// The text between.
     pub text: Vec<u8>,
@@ -252,6 +257,25 @@ impl Glob {
             text: encode(inner, encoding),
             before: pattern.starts_with('*'),
             after: pattern.len() > 1 && pattern.ends_with('*'),
+        }
+    }
+
+    /// Whether only an empty cell fits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty() && !self.before && !self.after
+    }
+
+    /// Whether a cell fits, whatever its letter case.
+    #[must_use]
+    pub fn fits_any_case(&self, cell: &[u8]) -> bool {
+        let length = self.text.len();
+        let is = |part: Option<&[u8]>| part.is_some_and(|part| part.eq_ignore_ascii_case(&self.text));
+        match (self.before, self.after) {
+            (false, false) => is(Some(cell)),
+            (true, false) => is(cell.len().checked_sub(length).map(|start| &cell[start..])),
+            (false, true) => is(cell.get(..length)),
+            (true, true) => length == 0 || cell.windows(length).any(|part| is(Some(part))),
         }
     }
 
@@ -278,13 +302,15 @@ pub struct SumPlan {
     pub subtract: Vec<usize>,
 }
 
-/// A group that closes at zero.
+/// Groups of rows that are added up: to zero where they close, or to what the file states.
 #[derive(Debug)]
-pub struct ClosingPlan {
-    /// What a group is called.
-    pub name: String,
+pub struct GroupPlan {
     /// Cells that make a group.
     pub by: Vec<usize>,
+    /// Only rows for which this holds.
+    pub of: Vec<Test>,
+    /// Whether rows are counted.
+    pub count: bool,
     /// Amount slots added.
     pub add: Vec<usize>,
     /// Amount slots taken off.
@@ -392,26 +418,30 @@ impl Plan {
         let columns = format.target.table().columns.iter().filter(|column| !by_stages.contains(&column.name));
         let (kinds, targets) = compiler.kinds(&columns.collect::<Vec<_>>())?;
         let sums = compiler.sums();
-        let closings = compiler.closings()?;
+        let groups = compiler.groups();
+        let one_currency = compiler.cells(&format.one_currency);
         let row_checks = compiler.row_checks();
         let identity = format.identity.iter().filter_map(|name| compiler.cell(name)).collect();
         let identity = (format.target == Target::Entries).then_some(identity);
         let free_text = format.file.free_text.iter().filter_map(|name| compiler.cell(name)).collect();
         let amounts = compiler.amounts;
+        let tests = kinds.iter().flat_map(|kind| &kind.when).chain(sums.iter().flat_map(|sum| &sum.of));
+        let tests = tests.chain(groups.iter().flat_map(|group| &group.of));
         Ok(Self {
             layout: fit.layout,
             columns: header.len(),
             added: fit.added,
             encoding,
             amounts,
-            telling: Telling::of(kinds.iter().flat_map(|kind| &kind.when).chain(sums.iter().flat_map(|sum| &sum.of))),
+            telling: Telling::of(tests),
             kinds,
             targets,
             identity,
             free_text,
             short_rows: format.file.short_rows,
             sums,
-            closings,
+            groups,
+            one_currency,
             row_checks,
             header,
         })
@@ -525,8 +555,24 @@ impl Compiler<'_> {
             self.amounts[slot].decimals = self.amounts[slot].decimals.max(decimals);
             return Some(slot);
         }
-        self.amounts.push(AmountCell { cell, decimals });
+        let written = self.written(name);
+        self.amounts.push(AmountCell { cell, decimals, written });
         Some(self.amounts.len() - 1)
+    }
+
+    /// How the amounts of a column are written, where they are no plain decimals.
+    fn written(&mut self, name: &str) -> Option<Written> {
+        let format = self.format;
+        let shape = format.amount.iter().find(|shape| shape.columns.iter().any(|column| column == name))?;
+        let byte = |letter: char| u8::try_from(letter).ok();
+        Some(Written {
+            implied_decimals: shape.implied_decimals,
+            negative: self.tests(&shape.negative),
+            always_negative: shape.always_negative,
+            letters: shape.letters.iter().filter_map(|(letter, sign)| Some((byte(*letter)?, *sign))).collect(),
+            decimal_point: shape.decimal_point.and_then(byte).unwrap_or(b'.'),
+            thousands: shape.thousands.and_then(byte),
+        })
     }
 
     fn slots(&mut self, names: &[String], decimals: u32) -> Vec<usize> {
@@ -556,8 +602,8 @@ impl Compiler<'_> {
     fn tests(&mut self, when: &BTreeMap<String, Condition>) -> Vec<Test> {
         let encoding = self.format.file.encoding;
         let test = |(name, condition): (&String, &Condition)| match condition {
-            Condition::Is(text) => Test::OneOf(self.cell(name), vec![encode(text, encoding)]),
-            Condition::OneOf(texts) => Test::OneOf(self.cell(name), texts.iter().map(|text| encode(text, encoding)).collect()),
+            Condition::Is(text) => Test::OneOf(self.cell(name), vec![Glob::new(text, encoding)]),
+            Condition::OneOf(texts) => Test::OneOf(self.cell(name), texts.iter().map(|text| Glob::new(text, encoding)).collect()),
             Condition::Signed { sign } => match self.slot(name, 8) {
                 Some(slot) => Test::Signed(slot, *sign),
                 None => Test::OneOf(None, Vec::new()),
@@ -602,7 +648,7 @@ impl Compiler<'_> {
                     return Ok(Fill::Day { cells, pattern });
                 }
                 let zone = match (&pattern, &rule.zone, rule.zone_from.as_ref().and_then(|name| self.cell(name))) {
-                    (Pattern::Rfc3339, ..) => ZoneOf::Text,
+                    (Pattern::Rfc3339 | Pattern::WithOffset(_), ..) => ZoneOf::Text,
                     (_, _, Some(cell)) => ZoneOf::Cell(cell, rule.zones.clone()),
                     (_, Some(zone), None) => ZoneOf::Fixed(
                         zone.parse().map_err(|_| wrong(format!("`{zone}` is not a time zone, such as Asia/Shanghai")))?,
@@ -640,17 +686,24 @@ impl Compiler<'_> {
             .collect()
     }
 
-    fn closings(&mut self) -> Result<Vec<ClosingPlan>> {
+    fn groups(&mut self) -> Vec<GroupPlan> {
         let format = self.format;
-        let compile = |closing: &super::Closing| {
-            Ok(ClosingPlan {
-                name: closing.name.clone(),
-                by: self.cells(&closing.by),
-                add: self.slots(&closing.add, 8),
-                subtract: self.slots(&closing.subtract, 8),
-            })
-        };
-        format.closing.iter().map(compile).collect()
+        let closing = format.closing.iter().map(|closing| (&closing.by, &closing.add, &closing.subtract, None));
+        let stated = format
+            .stated
+            .iter()
+            .flat_map(|stated| stated.totals.iter().map(|total| (&stated.by, &total.add, &total.subtract, Some(total))));
+        let mut groups = Vec::new();
+        for (by, add, subtract, total) in closing.chain(stated) {
+            groups.push(GroupPlan {
+                by: self.cells(by),
+                of: total.map(|total| self.tests(&total.of)).unwrap_or_default(),
+                count: total.is_some_and(|total| total.count),
+                add: self.slots(add, 8),
+                subtract: self.slots(subtract, 8),
+            });
+        }
+        groups
     }
 
     fn row_checks(&mut self) -> Vec<RowCheckPlan> {

@@ -57,8 +57,6 @@ pub struct Decoded {
     pub tied: Vec<Tied>,
     /// What was kept of groups that may be spread over files.
     pub kept: Kept,
-    /// Names of those groups.
-    pub closing_names: Vec<String>,
     /// Columns it has that the format does not know.
     pub added: Vec<String>,
 }
@@ -125,6 +123,8 @@ fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>, tak
         comment: format.file.comment.as_deref().map(|text| encode(text, encoding)).unwrap_or_default(),
         summary: format.summary.as_ref().map(|summary| encode(&summary.begins, encoding)).unwrap_or_default(),
         columns: 0,
+        fixed: format.file.fixed_width.iter().map(|(_, first, width)| (*first, *width)).collect(),
+        row_record: format.file.records.as_ref().map(|records| encode(&records.row, encoding)).unwrap_or_default(),
     };
     let mut blocks = Blocks { input: text, pending: Vec::new(), ended: false };
     let mut first = blocks.next(&splitter, 1, &Spare::default())?.unwrap_or_default();
@@ -155,6 +155,7 @@ fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>, tak
         && !plan.short_rows
         && format.summary.is_none()
         && format.file.end.is_none()
+        && format.stated.is_empty()
     {
         return Err(Error::data("the file is truncated, and nothing of it is booked")
             .line(line)
@@ -162,22 +163,28 @@ fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>, tak
             .found(format!("{cells} columns and the end of the file"))
             .next("fetch the file again"));
     }
-    let closing_names = plan.closings.iter().map(|closing| closing.name.clone()).collect();
+    same_header(format, &splitter, &plan.header, &kept)?;
     let tied = control::check(format, &plan, &kept, companion).map_err(|error| with_rejects(error, &rejects))?;
     if (read + rejects.len()) as u64 != rows {
         return Err(Error::law(format!("{rows} rows became {read} rows and {} rejects", rejects.len())));
     }
-    Ok(Decoded {
-        layout: plan.layout,
-        parts,
-        rejects,
-        lines: rows + framing,
-        framing,
-        tied,
-        kept,
-        closing_names,
-        added: plan.added,
-    })
+    Ok(Decoded { layout: plan.layout, parts, rejects, lines: rows + framing, framing, tied, kept, added: plan.added })
+}
+
+/// A line of column names that comes again, in another section, is the same.
+fn same_header(format: &Format, splitter: &Splitter, header: &[String], kept: &Kept) -> Result<()> {
+    let Some(records) = &format.file.records else { return Ok(()) };
+    let names = |text: &[u8]| -> Vec<String> {
+        splitter.header(text).iter().map(|cell| container::decode(cell, format.file.encoding)).collect()
+    };
+    let is_header = |text: &[u8]| container::decode(splitter.record(text), format.file.encoding) == records.header;
+    match kept.comments.iter().find(|(_, text)| is_header(text) && names(text) != header) {
+        Some((line, _)) => Err(Error::data("a later section of the file has other columns, and nothing of it is booked")
+            .line(*line)
+            .expected("the same columns in every section")
+            .next("fetch the sections as files of their own")),
+        None => Ok(()),
+    }
 }
 
 /// A total that does not tie because lines cannot be read says which.
@@ -201,6 +208,11 @@ struct Head {
 impl Head {
     /// Takes everything up to and with the header off `block`.
     fn find(block: &mut Vec<u8>, splitter: &Splitter, format: &Format) -> Result<Self> {
+        if !format.file.fixed_width.is_empty() {
+            let header = format.file.fixed_width.iter().map(|(name, ..)| encode(name, format.file.encoding)).collect();
+            return Ok(Self { header, line: 0, comments: Vec::new() });
+        }
+        let record = format.file.records.as_ref().map(|records| encode(&records.header, format.file.encoding));
         let mut at = if format.file.encoding == Encoding::Utf8 && block.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let (mut line, mut comments) = (0, Vec::new());
         loop {
@@ -215,6 +227,15 @@ impl Head {
                 continue;
             }
             if !splitter.comment.is_empty() && text.starts_with(&splitter.comment) {
+                comments.push((line, text.to_vec()));
+                continue;
+            }
+            if record.as_ref().is_some_and(|record| splitter.record(text) != record) {
+                if splitter.record(text) == splitter.row_record {
+                    return Err(Error::data("a row stands before the line of column names")
+                        .line(line)
+                        .next("fetch the file again"));
+                }
                 comments.push((line, text.to_vec()));
                 continue;
             }
@@ -350,7 +371,6 @@ impl<'p> Rows<'p> {
             framing: 0,
             tied: Vec::new(),
             kept,
-            closing_names: Vec::new(),
             added: self.plan.added.clone(),
         }
     }

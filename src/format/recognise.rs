@@ -65,17 +65,30 @@ fn hold(head: &[u8], format: &Format) -> Option<Candidate> {
         let fit = Fit { layout: "any".to_owned(), missing: Vec::new(), added: Vec::new(), present: usize::MAX };
         return begins.then(|| candidate(fit, true));
     }
+    if !file.fixed_width.is_empty() {
+        let line = head.split(|&byte| byte == b'\n').next().map(<[u8]>::trim_ascii_start).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let fit = Fit {
+            layout: format.layout[0].name.clone(),
+            missing: Vec::new(),
+            added: Vec::new(),
+            present: file.fixed_width.len(),
+        };
+        return (Some(line.len()) == file.row_bytes).then(|| candidate(fit, true));
+    }
+    let record = file.records.as_ref().map(|records| encode(&records.header, file.encoding));
     let comment = file.comment.as_deref().map(|comment| encode(comment, file.encoding));
-    let line = head
-        .split(|&byte| byte == b'\n')
-        .map(<[u8]>::trim_ascii_end)
-        .find(|line| !line.is_empty() && !comment.as_ref().is_some_and(|comment| line.starts_with(comment)))?;
     let splitter = Splitter {
         delimiter: u8::try_from(file.delimiter).ok()?,
         quote: file.quote.and_then(|quote| u8::try_from(quote).ok()),
         prefix: file.value_prefix.and_then(|prefix| u8::try_from(prefix).ok()),
         ..Splitter::default()
     };
+    let line = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end).find(|line| {
+        !line.is_empty()
+            && !comment.as_ref().is_some_and(|comment| line.starts_with(comment))
+            && record.as_ref().is_none_or(|record| splitter.record(line) == record)
+    })?;
     let header: Vec<String> = splitter.header(line).iter().map(|cell| decode(cell, file.encoding)).collect();
     let fit = fits(format, &header).into_iter().next()?;
     let is_fit = fit.distance(format) == 0;

@@ -119,6 +119,10 @@ pub struct Splitter {
     pub summary: Vec<u8>,
     /// Cells a row should have.
     pub columns: usize,
+    /// First byte and width of each cell, where they stand at fixed places.
+    pub fixed: Vec<(usize, usize)>,
+    /// The first cell of a row, where lines of another one are framing; none when empty.
+    pub row_record: Vec<u8>,
 }
 
 impl Splitter {
@@ -128,6 +132,7 @@ impl Splitter {
         let mut scanner = Scanner::new(chunk, self.delimiter, self.columns);
         let mut quoted = quote.map(|quote| Quoted::new(self.delimiter, quote));
         let mut prefixed = Vec::new();
+        let mut fixed = FixedWidth::default();
         let (mut start, mut line, mut trailing) = (0, first_line, false);
         while start < chunk.len() {
             let end = memchr(b'\n', &chunk[start..]).map_or(chunk.len(), |end| start + end);
@@ -138,6 +143,8 @@ impl Splitter {
                 visit(Piece::Trailer { line, text });
             } else if self.is_framing(text) {
                 visit(Piece::Framing { line, text });
+            } else if !self.fixed.is_empty() {
+                visit(Piece::Row { line, raw: text, cells: fixed.cells(text, &self.fixed) });
             } else if let Some(quoted) = &mut quoted
                 && memchr2(quoted.quote, b'\r', text).is_some()
             {
@@ -170,14 +177,27 @@ impl Splitter {
     }
 
     fn is_framing(&self, text: &[u8]) -> bool {
-        text.first().is_none_or(u8::is_ascii_whitespace) && text.trim_ascii().is_empty() || begins(text, &self.comment)
+        text.first().is_none_or(u8::is_ascii_whitespace) && text.trim_ascii().is_empty()
+            || begins(text, &self.comment)
+            || !self.row_record.is_empty() && self.record(text) != self.row_record
+    }
+
+    /// The first cell of a line, without quotes.
+    #[must_use]
+    pub fn record<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        let end = memchr(self.delimiter, text).unwrap_or(text.len());
+        let cell = text[..end].trim_ascii();
+        match self.quote {
+            Some(quote) => cell.strip_prefix(&[quote]).and_then(|cell| cell.strip_suffix(&[quote])).unwrap_or(cell),
+            None => cell,
+        }
     }
 
     /// The cells of one line or record, as owned bytes: for headers.
     #[must_use]
     pub fn header(&self, text: &[u8]) -> Vec<Vec<u8>> {
         let mut header = Vec::new();
-        let plain = Self { comment: Vec::new(), summary: Vec::new(), ..self.clone() };
+        let plain = Self { comment: Vec::new(), summary: Vec::new(), row_record: Vec::new(), ..self.clone() };
         plain.split(text, 1, |piece| {
             if let (Piece::Row { cells, .. }, true) = (piece, header.is_empty()) {
                 header = (0..cells.len()).map(|index| cells.get(index).to_vec()).collect();
@@ -201,6 +221,29 @@ impl Splitter {
             return end;
         }
         memchr::memrchr(b'\n', block).map_or(0, |at| at + 1)
+    }
+}
+
+/// Cells at fixed places, copied so that one byte stands between two.
+#[derive(Default)]
+struct FixedWidth {
+    text: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl FixedWidth {
+    /// The cells of a line; those behind its end are missing.
+    fn cells(&mut self, line: &[u8], places: &[(usize, usize)]) -> Cells<'_> {
+        self.text.clear();
+        self.ends.clear();
+        for &(first, width) in places {
+            let Some(cell) = line.get(first..first + width) else { break };
+            self.text.extend_from_slice(cell);
+            self.ends.push(offset(self.text.len()));
+            self.text.push(b'\n');
+        }
+        self.text.pop();
+        Cells { text: &self.text, base: 0, ends: &self.ends, prefix: None }
     }
 }
 

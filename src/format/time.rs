@@ -15,6 +15,8 @@ pub enum Pattern {
     Rfc3339,
     /// `2026-11-20 08:30:00`.
     Plain,
+    /// Anything else that states its offset, in the letters of `strftime`.
+    WithOffset(String),
     /// Anything else, in the letters of `strftime`.
     Other(String),
 }
@@ -26,6 +28,7 @@ impl Pattern {
         match text {
             "rfc3339" => Self::Rfc3339,
             "%Y-%m-%d %H:%M:%S" => Self::Plain,
+            other if other.contains("%z") || other.contains("%:z") => Self::WithOffset(other.to_owned()),
             other => Self::Other(other.to_owned()),
         }
     }
@@ -42,7 +45,7 @@ pub struct Clock {
 impl Clock {
     /// Microseconds of a local time since 1970-01-01 00:00 of the same clock, or `None` where the text is no time.
     ///
-    /// For [`Pattern::Rfc3339`] the second figure is the offset the text states, in seconds.
+    /// Where the text states its offset, the second figure is that, in seconds.
     #[inline]
     pub fn local(&mut self, text: &[u8], pattern: &Pattern) -> Option<(i64, Option<i64>)> {
         match pattern {
@@ -53,6 +56,11 @@ impl Clock {
                     return Some((micros, Some(offset)));
                 }
                 let instant = DateTime::parse_from_rfc3339(std::str::from_utf8(text).ok()?).ok()?;
+                let offset = i64::from(instant.offset().fix().local_minus_utc());
+                Some((instant.timestamp_micros() + offset * MICROS, Some(offset)))
+            }
+            Pattern::WithOffset(pattern) => {
+                let instant = DateTime::parse_from_str(std::str::from_utf8(text).ok()?, pattern).ok()?;
                 let offset = i64::from(instant.offset().fix().local_minus_utc());
                 Some((instant.timestamp_micros() + offset * MICROS, Some(offset)))
             }

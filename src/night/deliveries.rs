@@ -12,8 +12,8 @@ use super::apart::{self, Apart};
 use super::ledger::FileRow;
 use crate::error::{Error, Exit, Result};
 use crate::format::Target;
-use crate::format::control::check_closings;
-use crate::format::read::{self, Decoded, read_into};
+use crate::format::control;
+use crate::format::read::{self, Decoded, Reject, read_into};
 use crate::job::{Job, Owner, Source};
 use crate::lake::{Archived, Input, Lake, NightLock, Received};
 use crate::mask;
@@ -137,7 +137,7 @@ impl Deliveries {
         let files: Vec<(usize, &mut Delivery)> = self.files.iter_mut().enumerate().filter(|(_, file)| !file.duplicate).collect();
         let mut errors: Vec<(Owner, Error)> = files.into_par_iter().with_max_len(1).filter_map(read).collect();
         for at in 0..job.providers.len() {
-            if let Err(error) = self.check_closings(at) {
+            if let Err(error) = self.check_delivery(job, at) {
                 errors.push((Owner::Provider(at), error));
             }
         }
@@ -151,23 +151,20 @@ impl Deliveries {
         if errors.is_empty() { Ok(()) } else { Err(errors.into_iter().map(|(_, error)| error).collect()) }
     }
 
-    /// A batch may be spread over files: its groups are closed over all files of the provider.
-    fn check_closings(&mut self, at: usize) -> Result<()> {
-        let mut kept = crate::format::control::Kept::default();
-        let mut names: &[String] = &[];
-        let (mut files, mut rejects) = (Vec::new(), Vec::new());
-        for file in self.files.iter().filter(|file| file.owner == Owner::Provider(at)) {
-            if let Some(decoded) = &file.decoded {
-                kept.merge(crate::format::control::Kept { closings: decoded.kept.closings.clone(), ..Default::default() });
-                names = &decoded.closing_names;
-                files.push(file.archived.name.clone());
-                rejects.extend(decoded.rejects.iter().cloned());
-            }
-        }
-        let tied = check_closings(names, &kept.closings)
-            .map_err(|error| read::with_rejects(error.file(files.join(" and ")), &rejects))?;
-        if let Some(first) = self.files.iter_mut().find(|file| file.owner == Owner::Provider(at) && file.decoded.is_some()) {
-            first.decoded.as_mut().expect("it was just seen").tied.extend(tied);
+    /// A batch may be spread over files: its groups are closed, and the totals of a delivery held, over all files of
+    /// the provider.
+    fn check_delivery(&mut self, job: &Job, at: usize) -> Result<()> {
+        let format = &job.providers[at].format;
+        let files: Vec<&mut Delivery> =
+            self.files.iter_mut().filter(|file| file.owner == Owner::Provider(at) && file.decoded.is_some()).collect();
+        let decoded: Vec<&Decoded> = files.iter().filter_map(|file| file.decoded.as_ref()).collect();
+        let tied = control::check_delivery(format, &decoded).map_err(|error| {
+            let names: Vec<&str> = files.iter().map(|file| file.archived.name.as_str()).collect();
+            let rejects: Vec<Reject> = decoded.iter().flat_map(|file| file.rejects.iter().cloned()).collect();
+            read::with_rejects(error.file(names.join(" and ")), &rejects)
+        })?;
+        if let Some(first) = files.into_iter().find_map(|file| file.decoded.as_mut()) {
+            first.tied.extend(tied);
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ pub(super) struct Keeper<'p> {
     plan: &'p Plan,
     classes: Vec<Class>,
     by_telling: Memo,
-    closings: Vec<Groups>,
+    groups: Vec<Groups>,
     pub(super) kept: Kept,
     /// The class of each row of the batch.
     of_row: Vec<u16>,
@@ -34,9 +34,11 @@ struct Class {
     kind: Option<u16>,
     /// Whether they count, by total.
     counts: Vec<bool>,
+    /// Whether they count, by group.
+    groups: Vec<bool>,
 }
 
-/// The groups of one closing: name, sum and first line.
+/// The groups of one plan: name, sum and first line.
 #[derive(Debug, Default)]
 struct Groups {
     by_cells: Memo,
@@ -49,7 +51,7 @@ impl<'p> Keeper<'p> {
             plan,
             classes: Vec::new(),
             by_telling: Memo::default(),
-            closings: plan.closings.iter().map(|_| Groups::default()).collect(),
+            groups: plan.groups.iter().map(|_| Groups::default()).collect(),
             kept: Kept { sums: vec![(0, Amount::ZERO); plan.sums.len()], ..Kept::default() },
             of_row: Vec::new(),
             flags: Vec::new(),
@@ -72,7 +74,7 @@ impl<'p> Keeper<'p> {
             kept.0 += i64::try_from(count).expect("a batch has few rows");
             kept.1 += total;
         }
-        self.close(batch, slots, rows);
+        self.group(batch, slots, rows);
     }
 
     /// The kind of a row, where the format knows it.
@@ -113,20 +115,24 @@ impl<'p> Keeper<'p> {
         }
     }
 
-    /// Adds the rows to the groups that close.
-    fn close(&mut self, batch: &Batch, slots: &Slots, rows: &[u32]) {
-        for (at, (closing, kept)) in self.plan.closings.iter().zip(&mut self.closings).enumerate() {
+    /// Adds the rows to their groups.
+    fn group(&mut self, batch: &Batch, slots: &Slots, rows: &[u32]) {
+        for (at, (plan, kept)) in self.plan.groups.iter().zip(&mut self.groups).enumerate() {
             if kept.groups.len() > GROUPS {
                 kept.give_to(&mut self.kept, at);
             }
             for &row in rows {
-                let amount = slots.sum(row, &closing.add, &closing.subtract).unwrap_or_default();
-                let key = batch.key(row, &closing.by, &[], &mut self.long);
+                if !plan.of.is_empty() && !self.classes[usize::from(self.of_row[row as usize])].groups[at] {
+                    continue;
+                }
+                let amount =
+                    if plan.count { Amount::whole(1) } else { slots.sum(row, &plan.add, &plan.subtract).unwrap_or_default() };
+                let key = batch.key(row, &plan.by, &[], &mut self.long);
                 let group = kept.by_cells.recall(key).unwrap_or_else(|| {
                     let group = u16::try_from(kept.groups.len()).expect("groups are given away before there are so many");
                     kept.by_cells.remember(key, group);
                     let line = u64::from(batch.lines[row as usize]);
-                    kept.groups.push((group_name(batch, row, &closing.by, self.plan.encoding), Amount::ZERO, line));
+                    kept.groups.push((group_name(batch, row, &plan.by, self.plan.encoding), Amount::ZERO, line));
                     group
                 });
                 kept.groups[usize::from(group)].1 += amount;
@@ -151,7 +157,7 @@ impl<'p> Keeper<'p> {
 
     /// All that was kept.
     pub(super) fn finish(mut self) -> Kept {
-        for (at, groups) in self.closings.iter_mut().enumerate() {
+        for (at, groups) in self.groups.iter_mut().enumerate() {
             groups.give_to(&mut self.kept, at);
         }
         self.kept
@@ -159,10 +165,10 @@ impl<'p> Keeper<'p> {
 }
 
 impl Groups {
-    fn give_to(&mut self, kept: &mut Kept, closing: usize) {
+    fn give_to(&mut self, kept: &mut Kept, at: usize) {
         self.by_cells.clear();
         for (name, amount, line) in self.groups.drain(..) {
-            let entry = kept.closings.entry((closing, name)).or_insert((Amount::ZERO, line));
+            let entry = kept.groups.entry((at, name)).or_insert((Amount::ZERO, line));
             entry.0 += amount;
             entry.1 = entry.1.min(line);
         }
@@ -174,17 +180,15 @@ impl Class {
     fn of(plan: &Plan, batch: &Batch, slots: &Slots, row: u32) -> Self {
         let holds = |tests: &[Test]| {
             tests.iter().all(|test| match test {
-                Test::OneOf(cell, words) => {
-                    let cell = cell.map_or(&b""[..], |cell| batch.cell(row, cell));
-                    words.iter().any(|word| word.eq_ignore_ascii_case(cell))
-                }
                 Test::Signed(slot, sign) => is_negative(slots, *slot, row) == (*sign == Sign::Negative),
+                words @ Test::OneOf(..) => words.fits(batch, row),
             })
         };
         let kind = plan.kinds.iter().position(|kind| holds(&kind.when));
         Self {
             kind: kind.map(|kind| u16::try_from(kind).expect("a format has few kinds")),
             counts: plan.sums.iter().map(|sum| holds(&sum.of)).collect(),
+            groups: plan.groups.iter().map(|group| holds(&group.of)).collect(),
         }
     }
 }

@@ -193,6 +193,8 @@ impl<'p> RowReader<'p> {
         self.keeper.check_rows(&self.batch, &self.slots, &rows);
         let refusals = self.unknown_kinds(&rows);
         self.reject(&mut rows, refusals);
+        let refusals = self.several_currencies(&rows);
+        self.reject(&mut rows, refusals);
         loop {
             let refusals = self.fill(&rows);
             if refusals.of_row.is_empty() {
@@ -267,6 +269,23 @@ impl<'p> RowReader<'p> {
         }
         self.currencies = currencies;
         self.targets = targets;
+        refusals
+    }
+
+    /// Rows whose amounts are of two currencies, where they would be added up.
+    fn several_currencies(&self, rows: &[u32]) -> Refusals {
+        let mut refusals = Refusals::default();
+        if let [first, others @ ..] = &self.plan.one_currency[..] {
+            for &row in rows {
+                let named = |cell: usize| Some(self.batch.cell(row, cell)).filter(|currency| !currency.is_empty());
+                let currency = named(*first);
+                let other =
+                    others.iter().find(|&&cell| currency.is_some() && named(cell).is_some_and(|other| Some(other) != currency));
+                if let Some(&cell) = other {
+                    refusals.add(row, Some(cell), || format!("is another currency than {}", self.plan.header[*first]));
+                }
+            }
+        }
         refusals
     }
 

@@ -3,7 +3,8 @@
 use super::Refusals;
 use super::batch::Batch;
 use crate::format::column::narrow;
-use crate::format::plan::AmountCell;
+use crate::format::plan::{AmountCell, Test};
+use crate::format::written::Written;
 use crate::money::{Amount, SCALE};
 
 /// Stands for an empty cell.
@@ -26,6 +27,19 @@ struct Slot {
     finest: u32,
 }
 
+impl Test {
+    /// Whether it holds of a row, where it is about words.
+    pub(super) fn fits(&self, batch: &Batch, row: u32) -> bool {
+        match self {
+            Self::OneOf(cell, words) => {
+                let cell = cell.map_or(&b""[..], |cell| batch.cell(row, cell));
+                words.iter().any(|word| word.fits_any_case(cell))
+            }
+            Self::Signed(..) => false,
+        }
+    }
+}
+
 impl Slots {
     pub(super) fn new(count: usize) -> Self {
         Self { slots: vec![Slot::default(); count] }
@@ -37,6 +51,10 @@ impl Slots {
             slot.values.clear();
             slot.wide.clear();
             slot.finest = 0;
+            if let Some(written) = &amount.written {
+                slot.read_written(batch, amount, written, rows, refusals);
+                continue;
+            }
             let most = amount.decimals.min(SCALE);
             for &row in rows {
                 let span = batch.span(row, amount.cell);
@@ -99,6 +117,25 @@ impl Slots {
 }
 
 impl Slot {
+    /// Reads amounts that are no plain decimals.
+    fn read_written(&mut self, batch: &Batch, amount: &AmountCell, written: &Written, rows: &[u32], refusals: &mut Refusals) {
+        for &row in rows {
+            let cell = batch.cell(row, amount.cell);
+            let value = match written.read(cell, amount.decimals) {
+                _ if cell.is_empty() => NOTHING,
+                Ok(value) => {
+                    let negative = !written.negative.is_empty() && written.negative.iter().all(|test| test.fits(batch, row));
+                    self.other(row, if negative { -value } else { value })
+                }
+                Err(why) => {
+                    refusals.add(row, Some(amount.cell), || format!("is {why}"));
+                    NOTHING
+                }
+            };
+            self.values.push(value);
+        }
+    }
+
     /// An amount of many digits.
     fn other(&mut self, row: u32, amount: Amount) -> i64 {
         let decimals = (0..SCALE).find(|&decimals| amount.fits_decimals(decimals)).unwrap_or(SCALE);
