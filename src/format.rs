@@ -8,6 +8,7 @@
 pub mod column;
 pub mod container;
 pub mod control;
+mod page;
 pub mod plan;
 pub mod read;
 pub mod recognise;

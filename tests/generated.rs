@@ -37,9 +37,27 @@ fn the_pages_of_the_tables_are_what_the_code_says() {
 }
 
 #[test]
+fn the_pages_of_the_formats_are_what_the_formats_say() {
+    let formats = Library::shipped().all().unwrap();
+    let providers = formats.iter().filter(|format| format.provider() != "merchant");
+    let mut pages = BTreeSet::new();
+    for format in providers {
+        let path = format!("schemas/providers/{}.md", format.name);
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(package().join(&path), format.page()).unwrap();
+        }
+        assert!(text(&path) == format.page(), "{path} differs: write it anew with UPDATE=1 and read the difference");
+        pages.insert(format!("{}.md", format.name));
+    }
+    let lie = files(&package().join("schemas/providers")).into_keys().map(|path| path.display().to_string());
+    assert_eq!(lie.filter(|path| path.ends_with(".md")).collect::<BTreeSet<_>>(), pages, "a page for each format and no other");
+}
+
+#[test]
 fn the_shipped_formats_are_those_below_schemas() {
     let below = |folder: &str, prefix: &'static str| {
         let found = files(&package().join(folder)).into_iter();
+        let found = found.filter(|(path, _)| path.extension().is_none_or(|of| of != "md"));
         found.map(move |(path, bytes)| {
             let name = path.to_str().unwrap().strip_suffix(".toml").unwrap_or_else(|| panic!("{} is no format", path.display()));
             (format!("{prefix}{name}"), String::from_utf8(bytes).unwrap())

@@ -187,7 +187,11 @@ impl Checker<'_> {
             if let Some(at) = place {
                 let stated = values.get(at).map(String::as_str).unwrap_or_default();
                 self.tie(total, stated.as_bytes(), line).map_err(|mut error| {
-                    error.what += "; the figure stands in the summary member of the archive";
+                    error.what += "; the figure stands in the member ";
+                    error.what += &match (&companion.begins, &companion.named) {
+                        (Some(begins), _) => format!("that begins with {begins}"),
+                        (None, named) => named.clone().unwrap_or_default(),
+                    };
                     error
                 })?;
             }

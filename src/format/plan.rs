@@ -622,8 +622,13 @@ impl Compiler<'_> {
         match column.kind {
             Type::Text | Type::Word => Ok(Fill::Text(self.text_fill(rule, cells))),
             Type::Amount => {
-                let default =
-                    rule.default.as_ref().or(rule.value.as_ref()).map(|text| Amount::parse(text.as_bytes(), 8)).transpose();
+                let default = rule
+                    .default
+                    .as_ref()
+                    .or(rule.value.as_ref())
+                    .filter(|text| !text.is_empty())
+                    .map(|text| Amount::parse(text.as_bytes(), 8))
+                    .transpose();
                 let default = default.map_err(|why| wrong(format!("default of {}: {why}", column.name)))?;
                 let decimals = rule.decimals.unwrap_or(8);
                 let first = rule.from.0.iter().find_map(|name| self.slot(name, decimals));

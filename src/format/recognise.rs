@@ -32,6 +32,7 @@ pub fn recognise(path: &Path, formats: &[Format]) -> Result<Vec<Candidate>> {
     for format in formats {
         let mut any_container = format.clone();
         any_container.file.container = vec![Container::None, Container::Gzip, Container::Zip];
+        any_container.file.refuse_members.clear();
         let head = container::open(path, &any_container, |opened| {
             let mut head = vec![0; HEAD_BYTES];
             let read = read_up_to(opened.text, &mut head).unwrap_or_default();
