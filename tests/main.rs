@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bad_input;
+mod calendar;
 mod commands;
 mod exit;
 mod formats;
