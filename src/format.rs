@@ -12,6 +12,7 @@ pub mod plan;
 pub mod read;
 pub mod recognise;
 pub mod scan;
+pub mod schema;
 pub mod shipped;
 pub mod split;
 pub mod time;
@@ -28,8 +29,9 @@ use crate::table::column::Table;
 use crate::table::{entries, records};
 
 /// One kind of file, as declared in TOML.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Format of tieout")]
 pub struct Format {
     /// `<provider>/<report>`: its place below `schemas/`, without `.toml`.
     #[serde(skip)]
@@ -75,7 +77,7 @@ pub struct Format {
 }
 
 /// The table a format fills.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// What a provider states.
@@ -115,7 +117,7 @@ impl Target {
 }
 
 /// How bytes become rows of cells.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FileShape {
     /// What the bytes may be wrapped in.
@@ -144,6 +146,7 @@ pub struct FileShape {
     pub added_columns: AddedColumns,
     /// The time zone of the one business date all rows belong to, where the file is of one date.
     #[serde(deserialize_with = "zone_option")]
+    #[schemars(with = "Option<schema::Zone>")]
     pub one_date_in: Option<Tz>,
 }
 
@@ -168,7 +171,7 @@ impl Default for FileShape {
 }
 
 /// What a file is wrapped in.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Container {
     /// Nothing.
@@ -180,7 +183,7 @@ pub enum Container {
 }
 
 /// Encoding of a text file.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 pub enum Encoding {
     /// UTF-8, with or without a byte order mark.
     #[serde(rename = "utf-8")]
@@ -191,7 +194,7 @@ pub enum Encoding {
 }
 
 /// What layout drift does.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum AddedColumns {
     /// The file is refused: the layout is fixed by the provider.
@@ -201,7 +204,7 @@ pub enum AddedColumns {
 }
 
 /// One set of columns.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
     /// What it is called.
@@ -217,7 +220,7 @@ pub struct Layout {
 }
 
 /// How one canonical column is filled.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rule {
     /// The same value in every row.
@@ -243,11 +246,13 @@ pub struct Rule {
     /// Times: `rfc3339`, or a pattern such as `%Y-%m-%d %H:%M:%S`. Dates: the pattern of the text, of which the day is kept.
     pub time: Option<String>,
     /// Times without an offset: the zone they are in.
+    #[schemars(with = "Option<schema::Zone>")]
     pub zone: Option<String>,
     /// Times without an offset: the column that names the zone.
     pub zone_from: Option<String>,
     /// What the zone column's abbreviations mean.
     #[serde(deserialize_with = "zone_map")]
+    #[schemars(with = "BTreeMap<String, schema::Zone>")]
     pub zones: BTreeMap<String, Tz>,
 }
 
@@ -274,7 +279,7 @@ impl From<OneOrMany> for Names {
 }
 
 /// Letter case.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Case {
     /// `visa`.
@@ -284,7 +289,7 @@ pub enum Case {
 }
 
 /// What a cell that no pattern fits becomes.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Otherwise {
     /// Itself.
@@ -297,7 +302,7 @@ pub enum Otherwise {
 }
 
 /// One word of the kind vocabulary.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kind {
     /// The canonical kind.
@@ -310,7 +315,7 @@ pub struct Kind {
 }
 
 /// A condition on one cell.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Condition {
     /// It is this text, whatever its letter case.
@@ -325,7 +330,7 @@ pub enum Condition {
 }
 
 /// The sign of an amount.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
     /// Below zero.
@@ -335,7 +340,7 @@ pub enum Sign {
 }
 
 /// A total a file states of itself.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Total {
     /// The name it stands under, in a summary or companion.
@@ -351,7 +356,7 @@ pub struct Total {
 }
 
 /// Two last lines, names and values, that state totals.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
     /// How the line of names begins.
@@ -361,7 +366,7 @@ pub struct Summary {
 }
 
 /// A comment line that states totals.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Footer {
     /// The line, `{}` standing for each figure in turn.
@@ -371,7 +376,7 @@ pub struct Footer {
 }
 
 /// Another member of the same archive that states totals; an archive may come without it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Companion {
     /// How its first line begins.
@@ -383,7 +388,7 @@ pub struct Companion {
 }
 
 /// Groups of rows whose signed sum is zero.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Closing {
     /// What a group is called.
@@ -398,7 +403,7 @@ pub struct Closing {
 }
 
 /// An identity every row satisfies.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowCheck {
     /// Columns added up.

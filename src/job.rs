@@ -16,7 +16,7 @@ use resolve::Resolver;
 
 use crate::calendar::Calendar;
 use crate::error::{Error, Exit, Result};
-use crate::format::{Format, Target};
+use crate::format::{Format, Target, schema};
 use crate::source::{Asked, Place};
 use crate::stage::reconcile::{RateCard, Tolerance};
 
@@ -43,6 +43,12 @@ pub struct Job {
     pub abandoned_after: TimeDelta,
     /// The texts of the job and its formats: what a night depends on besides its files.
     pub texts: Vec<String>,
+}
+
+/// The JSON Schema of a job file.
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    schema::of::<file::JobFile>()
 }
 
 /// A provider's files.

@@ -14,6 +14,7 @@ mod nights;
 mod readme;
 mod reconcile;
 mod sample;
+mod schema;
 mod shares;
 mod source;
 mod tidy;

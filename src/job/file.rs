@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::due::Publishes;
+use crate::format::schema::Zone;
 use crate::money::Rounding;
 use crate::source::PlaceFile;
 
@@ -17,7 +18,7 @@ pub(super) struct JobFile {
     /// Folder of the lake: all that is kept.
     pub(super) lake: String,
     /// Time zone of the business date, such as `Asia/Shanghai`.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"))]
+    #[schemars(with = "Zone")]
     pub(super) timezone: String,
     /// A folder of formats that add to the shipped ones or override one.
     pub(super) formats: Option<String>,
