@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
 #[derive(Debug, Parser)]
@@ -37,7 +37,7 @@ pub enum Command {
     Status(Status),
     /// Tell everything about one order, reference, entry or break.
     Explain(Explain),
-    /// Describe the published tables.
+    /// Describe the published tables, and the files people write.
     Schema(Schema),
     /// List, show or recognise file formats.
     Formats(Formats),
@@ -141,19 +141,32 @@ pub struct Explain {
     pub json: bool,
 }
 
-/// Describe the published tables.
+/// Describe the published tables, and the files people write.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   tieout schema              the tables, one line each
   tieout schema entries      the columns of one table, with meaning and unit
-  tieout schema --write schemas/tables")]
+  tieout schema --write schemas/tables
+  tieout schema --json-schema job > job.schema.json      what a job may say, for an editor")]
 pub struct Schema {
     /// The table.
     pub table: Option<String>,
     /// Write the pages of all tables into this folder.
     #[arg(long, value_name = "FOLDER", conflicts_with = "table")]
     pub write: Option<PathBuf>,
+    /// Print the JSON Schema of a file people write, for an editor to check and complete it by.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "write"])]
+    pub json_schema: Option<Written>,
+}
+
+/// A file people write.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Written {
+    /// `jobs/*.toml`.
+    Job,
+    /// `schemas/providers/*/*.toml` and `schemas/merchant/*.toml`.
+    Format,
 }
 
 /// List, show or recognise file formats.

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod read;
 pub mod recognise;
 pub mod scan;
+pub mod schema;
 pub mod shipped;
 pub mod split;
 pub mod stated;
@@ -31,8 +32,9 @@ use crate::table::column::Table;
 use crate::table::{entries, records};
 
 /// One kind of file, as declared in TOML.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Format of tieout")]
 pub struct Format {
     /// `<provider>/<report>`: its place below `schemas/`, without `.toml`.
     #[serde(skip)]
@@ -87,7 +89,7 @@ pub struct Format {
 }
 
 /// The table a format fills.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// What a provider states.
@@ -127,7 +129,7 @@ impl Target {
 }
 
 /// How bytes become rows of cells.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FileShape {
     /// What the bytes may be wrapped in.
@@ -166,6 +168,7 @@ pub struct FileShape {
     pub added_columns: AddedColumns,
     /// The time zone of the one business date all rows belong to, where the file is of one date.
     #[serde(deserialize_with = "zone_option")]
+    #[schemars(with = "Option<schema::Zone>")]
     pub one_date_in: Option<Tz>,
 }
 
@@ -195,7 +198,7 @@ impl Default for FileShape {
 }
 
 /// A member an archive may not have.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefusedMember {
     /// What it is called, `*` standing for anything.
@@ -205,7 +208,7 @@ pub struct RefusedMember {
 }
 
 /// Lines whose first cell says what they are. All but header and rows are framing; `[[stated]]` reads totals there.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Records {
     /// First cell of the line of column names. Where it comes again, it is the same.
@@ -217,7 +220,7 @@ pub struct Records {
 }
 
 /// How the files of one report are counted.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sequence {
     /// First cell of the line with the number of the file.
@@ -229,7 +232,7 @@ pub struct Sequence {
 }
 
 /// How the amounts of some columns are written.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AmountShape {
     /// The columns.
@@ -249,7 +252,7 @@ pub struct AmountShape {
 }
 
 /// What a file is wrapped in.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Container {
     /// Nothing.
@@ -261,7 +264,7 @@ pub enum Container {
 }
 
 /// Encoding of a text file.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 pub enum Encoding {
     /// UTF-8, with or without a byte order mark.
     #[serde(rename = "utf-8")]
@@ -272,7 +275,7 @@ pub enum Encoding {
 }
 
 /// What layout drift does.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum AddedColumns {
     /// The file is refused: the layout is fixed by the provider.
@@ -282,7 +285,7 @@ pub enum AddedColumns {
 }
 
 /// One set of columns.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
     /// What it is called.
@@ -298,7 +301,7 @@ pub struct Layout {
 }
 
 /// How one canonical column is filled.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rule {
     /// The same value in every row.
@@ -324,11 +327,13 @@ pub struct Rule {
     /// Times: `rfc3339`, or a pattern such as `%Y-%m-%d %H:%M:%S`. Dates: the pattern of the text, of which the day is kept.
     pub time: Option<String>,
     /// Times without an offset: the zone they are in.
+    #[schemars(with = "Option<schema::Zone>")]
     pub zone: Option<String>,
     /// Times without an offset: the column that names the zone.
     pub zone_from: Option<String>,
     /// What the zone column's abbreviations mean.
     #[serde(deserialize_with = "zone_map")]
+    #[schemars(with = "BTreeMap<String, schema::Zone>")]
     pub zones: BTreeMap<String, Tz>,
 }
 
@@ -355,7 +360,7 @@ impl From<OneOrMany> for Names {
 }
 
 /// Letter case.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Case {
     /// `visa`.
@@ -365,7 +370,7 @@ pub enum Case {
 }
 
 /// What a cell that no pattern fits becomes.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Otherwise {
     /// Itself.
@@ -378,7 +383,7 @@ pub enum Otherwise {
 }
 
 /// One word of the kind vocabulary.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kind {
     /// The canonical kind.
@@ -391,7 +396,7 @@ pub struct Kind {
 }
 
 /// A condition on one cell.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Condition {
     /// It is this text, whatever its letter case; `*` at either end stands for anything.
@@ -406,7 +411,7 @@ pub enum Condition {
 }
 
 /// The sign of an amount.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
     /// Below zero.
@@ -416,7 +421,7 @@ pub enum Sign {
 }
 
 /// A total a file states of itself.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Total {
     /// The name it stands under, in a summary or companion.
@@ -436,7 +441,7 @@ pub struct Total {
 }
 
 /// Lines that state totals of the rows before them.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stated {
     /// The first cell of such a line.
@@ -460,7 +465,7 @@ pub struct Stated {
 }
 
 /// Opening, with what was added and taken off, is closing: positions in one line, the first cell being one.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Balance {
     /// The opening balance; the cell before tells its sign.
@@ -476,7 +481,7 @@ pub struct Balance {
 }
 
 /// Two last lines, names and values, that state totals.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
     /// How the line of names begins.
@@ -486,7 +491,7 @@ pub struct Summary {
 }
 
 /// A comment line that states totals.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Footer {
     /// The line, `{}` standing for each figure in turn.
@@ -496,7 +501,7 @@ pub struct Footer {
 }
 
 /// Another member of the same archive that states totals; an archive may come without it, unless it is required.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Companion {
     /// How its first line begins.
@@ -516,7 +521,7 @@ pub struct Companion {
 }
 
 /// Groups of rows whose signed sum is zero.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Closing {
     /// What a group is called.
@@ -531,7 +536,7 @@ pub struct Closing {
 }
 
 /// An identity every row satisfies.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowCheck {
     /// Columns added up.

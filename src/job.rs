@@ -2,17 +2,22 @@
 //!
 //! Paths in a job are relative to the job file. Nothing here opens an input.
 
-use std::path::{Component, Path, PathBuf};
+pub mod due;
+mod file;
+mod resolve;
 
-use chrono::{Datelike, Days, NaiveDate, TimeDelta, Weekday};
+use std::path::{Path, PathBuf};
+
+use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
-use serde::Deserialize;
 
+pub use due::{Due, ExpectedBy, Lag};
+use resolve::Resolver;
+
+use crate::calendar::Calendar;
 use crate::error::{Error, Exit, Result};
-use crate::format::shipped::Library;
-use crate::format::{Format, Target};
-use crate::money::{Amount, Rounding};
-use crate::source::{Asked, Place, PlaceFile};
+use crate::format::{Format, Target, schema};
+use crate::source::{Asked, Place};
 use crate::stage::reconcile::{RateCard, Tolerance};
 
 /// A job, ready to run.
@@ -40,6 +45,12 @@ pub struct Job {
     pub texts: Vec<String>,
 }
 
+/// The JSON Schema of a job file.
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    schema::of::<file::JobFile>()
+}
+
 /// A provider's files.
 #[derive(Debug)]
 pub struct Provider {
@@ -51,8 +62,12 @@ pub struct Provider {
     pub format: Format,
     /// Where they come from.
     pub place: Box<dyn Place>,
+    /// Its business days.
+    pub calendar: Calendar,
     /// When what happened on a night should be stated by both sides.
     pub settles_in: Lag,
+    /// When its files are expected, where the job says so.
+    pub expected_by: Option<ExpectedBy>,
     /// What it charges.
     pub rate_cards: Vec<RateCard>,
     /// Whether the night stops without its files.
@@ -96,128 +111,6 @@ pub struct Source<'a> {
     pub place: &'a dyn Place,
 }
 
-/// A number of days, or of business days: Monday to Friday.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lag {
-    /// How many.
-    pub days: u32,
-    /// Whether Saturdays and Sundays are passed over.
-    pub business: bool,
-}
-
-impl Lag {
-    /// The date that many days after `date`.
-    #[must_use]
-    pub fn after(self, date: NaiveDate) -> NaiveDate {
-        let mut date = date;
-        let mut left = self.days;
-        while left > 0 {
-            date = date + Days::new(1);
-            if !self.business || !matches!(date.weekday(), Weekday::Sat | Weekday::Sun) {
-                left -= 1;
-            }
-        }
-        date
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (number, unit) = text.split_once(' ')?;
-        let days = number.parse().ok().filter(|&days: &u32| days <= 366)?;
-        match unit.trim() {
-            "business day" | "business days" => Some(Self { days, business: true }),
-            "day" | "days" => Some(Self { days, business: false }),
-            _ => None,
-        }
-    }
-}
-
-/// What a person writes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JobFile {
-    name: String,
-    lake: String,
-    timezone: String,
-    /// A folder of formats that add to the shipped ones or override one.
-    formats: Option<String>,
-    #[serde(default)]
-    provider: Vec<ProviderFile>,
-    merchant: MerchantFile,
-    #[serde(default)]
-    tolerance: Vec<ToleranceFile>,
-    #[serde(default)]
-    analysis: AnalysisFile,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProviderFile {
-    name: String,
-    account: String,
-    format: String,
-    source: PlaceFile,
-    settles_in: String,
-    #[serde(default)]
-    fee: Vec<FeeFile>,
-    #[serde(default = "yes")]
-    required: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FeeFile {
-    percent: String,
-    fixed: Option<String>,
-    currency: Option<String>,
-    #[serde(default)]
-    rounding: Rounding,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MerchantFile {
-    orders: RecordsFile,
-    attempts: Option<RecordsFile>,
-    refunds: Option<RecordsFile>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecordsFile {
-    source: PlaceFile,
-    format: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ToleranceFile {
-    currency: String,
-    #[serde(default = "zero")]
-    absolute: String,
-    #[serde(default = "zero")]
-    percent: String,
-}
-
-fn zero() -> String {
-    "0".to_owned()
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AnalysisFile {
-    abandoned_after: String,
-}
-
-impl Default for AnalysisFile {
-    fn default() -> Self {
-        Self { abandoned_after: "2 hours".to_owned() }
-    }
-}
-
 impl Job {
     /// Reads and resolves the job in the file at `path`.
     pub fn load(path: &Path) -> Result<Self> {
@@ -227,9 +120,8 @@ impl Job {
                 .file(shown)
                 .next("name a job file, such as jobs/nightly.toml")
         })?;
-        let file: JobFile = toml::from_str(&text).map_err(|error| toml_error(&error, &text).file(shown))?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        Resolver { folder, text }.job(file).map_err(|error| if error.file.is_none() { error.file(shown) } else { error })
+        Resolver { folder, text }.job().map_err(|error| if error.file.is_none() { error.file(shown) } else { error })
     }
 
     /// Everything a night is closed from: the providers in the order of the job, then the merchant's records.
@@ -277,172 +169,15 @@ impl Job {
 
     /// The providers' names with the night by which what is first seen on `night` should have met its counterpart.
     #[must_use]
-    pub fn expected(&self, night: NaiveDate) -> Vec<(String, NaiveDate)> {
-        self.providers.iter().map(|provider| (provider.name.clone(), provider.settles_in.after(night))).collect()
+    pub fn expected(&self, night: NaiveDate) -> Result<Vec<(String, NaiveDate)>> {
+        let settles = |provider: &Provider| Ok((provider.name.clone(), provider.settles_in.after(night, &provider.calendar)?));
+        self.providers.iter().map(settles).collect()
     }
 }
 
-/// A mistake in TOML, with its line, and the key that was meant where one is close.
-fn toml_error(error: &toml::de::Error, text: &str) -> Error {
-    let message = error.message().to_owned();
-    let mut wrong = Error::configuration(message.clone());
-    if let Some(span) = error.span() {
-        wrong = wrong.line(text[..span.start.min(text.len())].matches('\n').count() as u64 + 1);
-        let found = text.get(span).unwrap_or_default().lines().next().unwrap_or_default();
-        if !found.is_empty() {
-            wrong = wrong.found(found);
-        }
-    }
-    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if let ([unknown, known @ ..], true) = (&names[..], message.starts_with("unknown field"))
-        && let Some(nearest) = known.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)))
-    {
-        wrong = wrong.next(format!("did you mean `{nearest}`?"));
-    }
-    wrong
-}
-
-struct Resolver {
-    folder: PathBuf,
-    text: String,
-}
-
-impl Resolver {
-    fn job(self, file: JobFile) -> Result<Job> {
-        let library = match &file.formats {
-            Some(folder) => Library::with_folder(&self.folder.join(folder))?,
-            None => Library::shipped(),
-        };
-        let timezone = file.timezone.parse().map_err(|_| {
-            Error::configuration("not a time zone")
-                .column("timezone")
-                .found(&file.timezone)
-                .next("use a name such as Asia/Shanghai")
-        })?;
-        let providers =
-            file.provider.into_iter().map(|provider| self.provider(provider, &library)).collect::<Result<Vec<_>>>()?;
-        if providers.is_empty() {
-            return Err(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
-        }
-        for (at, provider) in providers.iter().enumerate() {
-            let same = |other: &&Provider| {
-                (&other.name, &other.account, &other.format.name) == (&provider.name, &provider.account, &provider.format.name)
-            };
-            if providers[..at].iter().any(|other| same(&other)) {
-                return Err(Error::configuration(format!(
-                    "{} {} is named twice with {}",
-                    provider.name, provider.account, provider.format.name
-                ))
-                .next("list all its files in one [[provider]]"));
-            }
-        }
-        let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &library);
-        let orders = records(file.merchant.orders, Target::Orders, "merchant/orders")?;
-        let attempts = file.merchant.attempts.map(|file| records(file, Target::Attempts, "merchant/attempts")).transpose()?;
-        let refunds = file.merchant.refunds.map(|file| records(file, Target::Refunds, "merchant/refunds")).transpose()?;
-        let tolerances = file.tolerance.into_iter().map(|tolerance| {
-            Ok(Tolerance {
-                absolute: amount(&tolerance.absolute, "tolerance.absolute")?,
-                percent: amount(&tolerance.percent, "tolerance.percent")?,
-                currency: tolerance.currency,
-            })
-        });
-        let tolerances = tolerances.collect::<Result<_>>()?;
-        let formats = providers.iter().map(|provider| &provider.format).chain([&orders.format]);
-        let formats = formats.chain(attempts.iter().chain(&refunds).map(|records| &records.format));
-        let mut texts: Vec<String> = formats.filter_map(|format| library.text(&format.name)).map(str::to_owned).collect();
-        texts.push(self.text.clone());
-        Ok(Job {
-            lake: seen_from(&self.folder, &file.lake),
-            name: file.name,
-            timezone,
-            providers,
-            orders,
-            attempts,
-            refunds,
-            tolerances,
-            abandoned_after: duration(&file.analysis.abandoned_after)?,
-            texts,
-        })
-    }
-
-    fn provider(&self, file: ProviderFile, library: &Library) -> Result<Provider> {
-        let format = library.load(&file.format)?;
-        if format.target != Target::Entries {
-            return Err(Error::configuration(format!(
-                "{} describes the merchant's own records, not a provider's file",
-                format.name
-            )));
-        }
-        let settles_in = Lag::parse(&file.settles_in).ok_or_else(|| {
-            Error::configuration("not a number of days")
-                .column("settles_in")
-                .expected("such as `1 business day` or `2 days`")
-                .found(&file.settles_in)
-        })?;
-        let rate_cards = file.fee.into_iter().map(|fee| {
-            Ok(RateCard {
-                provider: file.name.clone(),
-                account: file.account.clone(),
-                percent: amount(&fee.percent, "fee.percent")?,
-                fixed: fee.fixed.as_deref().map_or(Ok(Amount::ZERO), |fixed| amount(fixed, "fee.fixed"))?,
-                currency: fee.currency,
-                rounding: fee.rounding,
-            })
-        });
-        Ok(Provider {
-            rate_cards: rate_cards.collect::<Result<_>>()?,
-            place: file.source.open(&self.folder)?,
-            name: file.name,
-            account: file.account,
-            format,
-            settles_in,
-            required: file.required,
-        })
-    }
-
-    fn records(&self, file: RecordsFile, target: Target, default: &str, library: &Library) -> Result<Records> {
-        let format = library.load(file.format.as_deref().unwrap_or(default))?;
-        if format.target != target {
-            return Err(Error::configuration(format!("{} does not describe {}", format.name, target.table().name)));
-        }
-        Ok(Records { target, place: file.source.open(&self.folder)?, format })
-    }
-}
-
-/// `path` as seen from `folder`: `../lake` from `jobs` is `lake`, unless `jobs` is a symbolic link to elsewhere.
-fn seen_from(folder: &Path, path: &str) -> PathBuf {
-    let mut seen = folder.to_path_buf();
-    for part in Path::new(path).components() {
-        let within_a_folder = matches!(seen.components().next_back(), Some(Component::Normal(_))) && !seen.is_symlink();
-        if part == Component::ParentDir && within_a_folder {
-            seen.pop();
-        } else {
-            seen.push(part);
-        }
-    }
-    if seen.as_os_str().is_empty() { PathBuf::from(".") } else { seen }
-}
-
-fn amount(text: &str, column: &str) -> Result<Amount> {
-    Amount::parse(text.as_bytes(), crate::money::SCALE).map_err(|why| {
-        Error::configuration(format!("this is {why}"))
-            .column(column)
-            .found(text)
-            .next("write a decimal such as \"0.60\", in quotes")
-    })
-}
-
-fn duration(text: &str) -> Result<TimeDelta> {
-    let wrong = || {
-        Error::configuration("not a duration").column("abandoned_after").expected("such as `30 minutes` or `2 hours`").found(text)
-    };
-    let (number, unit) = text.split_once(' ').ok_or_else(wrong)?;
-    let number: u32 = number.parse().map_err(|_| wrong())?;
-    match unit {
-        "minute" | "minutes" => Ok(TimeDelta::minutes(number.into())),
-        "hour" | "hours" => Ok(TimeDelta::hours(number.into())),
-        "day" | "days" => Ok(TimeDelta::days(number.into())),
-        _ => Err(wrong()),
+impl Provider {
+    /// When its file of `date` is expected, where the job says so.
+    pub fn due(&self, date: NaiveDate) -> Result<Option<Due>> {
+        self.expected_by.map(|expected_by| expected_by.due(date, &self.calendar)).transpose()
     }
 }

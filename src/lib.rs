@@ -29,6 +29,7 @@
 //! - no clock in what is published: the same inputs give the same bytes, whatever the order of rows, the split of
 //!   files and the number of threads.
 
+pub mod calendar;
 pub mod cli;
 pub mod command;
 pub mod error;

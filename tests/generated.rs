@@ -8,7 +8,7 @@ use std::path::Path;
 
 use tieout::format::shipped::{Library, SHIPPED};
 use tieout::format::{Format, read};
-use tieout::job::Job;
+use tieout::job::{self, Job};
 use tieout::table::TABLES;
 use tieout::table::part::amounts_of;
 
@@ -51,6 +51,19 @@ fn the_pages_of_the_formats_are_what_the_formats_say() {
     }
     let lie = files(&package().join("schemas/providers")).into_keys().map(|path| path.display().to_string());
     assert_eq!(lie.filter(|path| path.ends_with(".md")).collect::<BTreeSet<_>>(), pages, "a page for each format and no other");
+}
+
+#[test]
+fn the_schemas_for_editors_are_what_the_code_reads() {
+    for (path, schema) in
+        [("schemas/format.schema.json", tieout::format::schema::format()), ("schemas/job.schema.json", job::json_schema())]
+    {
+        let schema = format!("{schema:#}\n");
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(package().join(path), &schema).unwrap();
+        }
+        assert!(text(path) == schema, "{path} differs: write it anew with UPDATE=1 and read the difference");
+    }
 }
 
 #[test]
@@ -144,7 +157,12 @@ fn fields(source: &str, is_meant: impl Fn(&str) -> bool) -> BTreeSet<String> {
         } else if line.starts_with('}') {
             inside = false;
         } else if inside {
-            let name = line.trim_start().trim_start_matches("pub ").split_once(": ").map(|(name, _)| name);
+            let name = line
+                .trim_start()
+                .trim_start_matches("pub(super) ")
+                .trim_start_matches("pub ")
+                .split_once(": ")
+                .map(|(name, _)| name);
             fields.extend(
                 name.filter(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')).map(str::to_owned),
             );
@@ -173,7 +191,7 @@ fn the_page_of_the_format_language_tells_every_key() {
 
 #[test]
 fn the_page_of_the_jobs_tells_every_key_and_exit_code() {
-    assert_told("jobs/README.md", &fields(&text("src/job.rs"), |name| name.ends_with("File")));
+    assert_told("jobs/README.md", &fields(&text("src/job/file.rs"), |name| name.ends_with("File")));
     let page = text("jobs/README.md");
     let told: BTreeSet<u8> = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok()).collect();
     let codes = text("src/error.rs");
@@ -186,6 +204,7 @@ fn the_job_of_the_page_loads() {
     let folder = tempfile::tempdir().unwrap();
     let job = folder.path().join("job.toml");
     fs::write(&job, &blocks(&text("jobs/README.md"), "toml")[0]).unwrap();
+    fs::create_dir(folder.path().join("calendars")).unwrap();
     let job = Job::load(&job).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((job.providers.len(), job.tolerances.len()), (1, 1));
     assert!(Path::new(&job.lake).ends_with("lake"));

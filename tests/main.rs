@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bad_input;
+mod calendar;
 mod commands;
 mod exit;
 mod formats;
@@ -13,6 +14,7 @@ mod nights;
 mod readme;
 mod reconcile;
 mod sample;
+mod schema;
 mod shares;
 mod source;
 mod tidy;

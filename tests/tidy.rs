@@ -8,13 +8,14 @@ use std::fmt::Write;
 use crate::nights::{files, package};
 
 /// The modules, highest first, each with those it uses. A module uses only what stands below it.
-const USES: [(&str, &[&str]); 14] = [
+const USES: [(&str, &[&str]); 15] = [
     ("main", &["cli", "command", "error"]),
     ("command", &["cli", "error", "format", "job", "lake", "night", "report", "sample", "table"]),
     ("cli", &[]),
     ("report", &["error", "job", "lake", "money", "night", "stage", "table"]),
     ("night", &["error", "format", "job", "lake", "mask", "money", "source", "stage", "table"]),
-    ("job", &["error", "format", "money", "source", "stage"]),
+    ("job", &["calendar", "error", "format", "money", "source", "stage"]),
+    ("calendar", &["error"]),
     ("sample", &["error", "money"]),
     ("source", &["error", "format", "lake"]),
     ("lake", &["error", "money", "table"]),
@@ -29,12 +30,13 @@ const USES: [(&str, &[&str]); 14] = [
 const LOWEST: [&str; 1] = ["mask"];
 
 /// Files that read or write files.
-const TOUCHES_FILES: [&str; 17] = [
+const TOUCHES_FILES: [&str; 18] = [
     // What a person names: a file to recognise, a folder for the pages of the tables.
     "command/formats.rs",
     "command/schema.rs",
-    // What a job names: itself, and formats of its own.
+    // What a job names: itself, and calendars and formats of its own.
     "job.rs",
+    "calendar.rs",
     "format/shipped.rs",
     // Inputs, from the archive.
     "format/container.rs",

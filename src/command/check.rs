@@ -8,7 +8,7 @@ use crate::error::{Error, Exit};
 use crate::format::recognise::recognise;
 use crate::format::shipped::Library;
 use crate::format::{Format, Target};
-use crate::job::{Job, Source};
+use crate::job::{Job, Owner, Source};
 
 pub(super) fn check(arguments: &Check) -> Result<Exit, Vec<Error>> {
     let alone = |error: Error| vec![error];
@@ -19,7 +19,7 @@ pub(super) fn check(arguments: &Check) -> Result<Exit, Vec<Error>> {
         writeln!(text, "  {}: {}", [source.name, source.account].join(" ").trim_end(), source.format.name)
             .expect("writing to a string does not fail");
         if let Some(date) = arguments.date {
-            match files(&job, &source, date) {
+            match files(&job, &source, date).and_then(|lines| Ok(lines + &due(&job, &source, date)?)) {
                 Ok(lines) => text.push_str(&lines),
                 Err(error) if source.required => errors.push(error),
                 Err(error) => writeln!(text, "    {error}").expect("writing to a string does not fail"),
@@ -44,6 +44,16 @@ fn files(job: &Job, source: &Source, date: chrono::NaiveDate) -> Result<String, 
         }
     }
     Ok(lines)
+}
+
+/// When the files of a provider are expected, and its payments to settle.
+fn due(job: &Job, source: &Source, date: chrono::NaiveDate) -> Result<String, Error> {
+    let Owner::Provider(at) = source.owner else { return Ok(String::new()) };
+    let provider = &job.providers[at];
+    provider.settles_in.after(date, &provider.calendar)?;
+    let shown = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&job.timezone).format("%Y-%m-%d %H:%M %:z").to_string();
+    let due = provider.due(date)?;
+    Ok(due.map_or_else(String::new, |due| format!("    expected by {}, late after {}\n", shown(due.at), shown(due.late_after))))
 }
 
 fn is_of_format(path: &std::path::Path, format: &Format) -> Result<(), Error> {

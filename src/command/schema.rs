@@ -1,14 +1,23 @@
-//! `tieout schema`: the published tables.
+//! `tieout schema`: the published tables, and the files people write.
 
 use std::fmt::Write;
 use std::fs;
 
 use super::print;
-use crate::cli::Schema;
+use crate::cli::{Schema, Written};
 use crate::error::{Error, Exit, Result};
 use crate::table::{TABLES, find};
+use crate::{format, job};
 
 pub(super) fn schema(arguments: &Schema) -> Result<Exit> {
+    if let Some(written) = arguments.json_schema {
+        let schema = match written {
+            Written::Job => job::json_schema(),
+            Written::Format => format::schema::format(),
+        };
+        print(&format!("{schema:#}\n"))?;
+        return Ok(Exit::Published);
+    }
     if let Some(folder) = &arguments.write {
         fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder.display(), &error))?;
         for table in TABLES {

@@ -59,7 +59,7 @@ pub(super) fn stages(
     let none = apart.repeated(&[])?;
 
     (closing.progress)("reconciling");
-    let by_provider = job.expected(night);
+    let by_provider = job.expected(night)?;
     let expected = Expected { night, by_provider: &by_provider };
     let mut comparison = Comparison::new(apart, closing.rules(), expected);
     comparison.send_carried(closing)?;

@@ -46,7 +46,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
 
     (closing.progress)("reconciling");
     let carried_items = closing.carried(&OPEN_ITEMS)?;
-    let by_provider = job.expected(night);
+    let by_provider = job.expected(night)?;
     let expected = Expected { night, by_provider: &by_provider };
     let (provider, merchant) = rayon::join(
         || provider_side(&entries, &carried_items, &expected),

@@ -1,0 +1,162 @@
+//! A job as a person writes it: every key of `jobs/*.toml`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::due::Publishes;
+use crate::format::schema::Zone;
+use crate::money::Rounding;
+use crate::source::PlaceFile;
+
+/// A job: whose files close a merchant's nights, and where they come from. Paths are relative to the job file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Job of tieout")]
+pub(super) struct JobFile {
+    /// Its name, for people.
+    pub(super) name: String,
+    /// Folder of the lake: all that is kept.
+    pub(super) lake: String,
+    /// Time zone of the business date, such as `Asia/Shanghai`.
+    #[schemars(with = "Zone")]
+    pub(super) timezone: String,
+    /// A folder of formats that add to the shipped ones or override one.
+    pub(super) formats: Option<String>,
+    /// A folder of calendars that add to the shipped ones or override one.
+    pub(super) calendars: Option<String>,
+    /// Whose files are read.
+    #[serde(default)]
+    #[schemars(required, length(min = 1))]
+    pub(super) provider: Vec<ProviderFile>,
+    /// The merchant's own records.
+    pub(super) merchant: MerchantFile,
+    /// Differences that are no break, by currency.
+    #[serde(default)]
+    pub(super) tolerance: Vec<ToleranceFile>,
+    /// How a night is looked at.
+    #[serde(default)]
+    pub(super) analysis: AnalysisFile,
+}
+
+/// A provider's files, of one account and one format.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Provider")]
+pub(super) struct ProviderFile {
+    /// The provider, as the merchant's attempts name it.
+    pub(super) name: String,
+    /// The merchant's account with it.
+    pub(super) account: String,
+    /// How its files are laid out: `<provider>/<report>`, as `tieout formats list` names it.
+    #[schemars(regex(pattern = r"^[^/]+(/[^/]+)+$"))]
+    pub(super) format: String,
+    /// Where its files come from.
+    pub(super) source: PlaceFile,
+    /// How long both sides may take to state a payment, such as `1 business day` or `2 days`.
+    #[schemars(regex(pattern = r"^[0-9]{1,3} (business )?days?$"))]
+    pub(super) settles_in: String,
+    /// Its business days: `CN`, `JP`, `TARGET`, `UK`, `US`, one of the job's own, or several as `US+TARGET`, worked where
+    /// all are. Monday to Friday when not given.
+    #[schemars(regex(pattern = r"^[^+]+(\+[^+]+)*$"))]
+    pub(super) calendar: Option<String>,
+    /// When the file of a date is there: `10:00` the day after, in the job's time zone, or such as `T+2 10:00 Asia/Shanghai`.
+    #[schemars(regex(pattern = r"^(T\+[0-9]{1,3} )?[0-2]?[0-9]:[0-5][0-9]( [A-Za-z0-9_+/-]+)?$"))]
+    pub(super) expected_by: Option<String>,
+    /// How long after that it is not yet late, such as `30 minutes` or `2 hours`.
+    #[schemars(regex(pattern = r"^[0-9]+ (minute|hour|day)s?$"))]
+    pub(super) grace: Option<String>,
+    /// On which days files are published: the days until one is expected are counted in these.
+    #[serde(default)]
+    pub(super) publishes: Publishes,
+    /// What it charges for a payment. Without any, its fees are not checked.
+    #[serde(default)]
+    pub(super) fee: Vec<FeeFile>,
+    /// Whether the night stops without its files.
+    #[serde(default = "yes")]
+    pub(super) required: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a provider charges for a payment.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Fee")]
+pub(super) struct FeeFile {
+    /// Percent of the amount, as a decimal in quotes.
+    #[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"))]
+    pub(super) percent: String,
+    /// An amount for each payment, as a decimal in quotes.
+    #[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"))]
+    pub(super) fixed: Option<String>,
+    /// Only payments of this currency; all when not given.
+    #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
+    pub(super) currency: Option<String>,
+    /// How a fee is brought to the decimals of its currency.
+    #[serde(default)]
+    pub(super) rounding: Rounding,
+}
+
+/// The merchant's own records.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Merchant")]
+pub(super) struct MerchantFile {
+    /// Its orders.
+    pub(super) orders: RecordsFile,
+    /// Its attempts to be paid. Without them, each order is one attempt.
+    pub(super) attempts: Option<RecordsFile>,
+    /// The refunds it asked for.
+    pub(super) refunds: Option<RecordsFile>,
+}
+
+/// The merchant's records of one table.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Records")]
+pub(super) struct RecordsFile {
+    /// Where the files come from.
+    pub(super) source: PlaceFile,
+    /// How they are laid out; the default layout when not given.
+    pub(super) format: Option<String>,
+}
+
+/// A difference that is no break: the larger of two limits.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Tolerance")]
+pub(super) struct ToleranceFile {
+    /// The currency it is for.
+    #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
+    pub(super) currency: String,
+    /// An amount, as a decimal in quotes.
+    #[serde(default = "zero")]
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    pub(super) absolute: String,
+    /// Percent of the amount, as a decimal in quotes.
+    #[serde(default = "zero")]
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    pub(super) percent: String,
+}
+
+fn zero() -> String {
+    "0".to_owned()
+}
+
+/// How a night is looked at.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Analysis")]
+pub(super) struct AnalysisFile {
+    /// How old an order without success must be before it counts as abandoned, such as `30 minutes` or `2 hours`.
+    #[schemars(regex(pattern = r"^[0-9]+ (minute|hour|day)s?$"))]
+    pub(super) abandoned_after: String,
+}
+
+impl Default for AnalysisFile {
+    fn default() -> Self {
+        Self { abandoned_after: "2 hours".to_owned() }
+    }
+}

@@ -1,0 +1,213 @@
+//! From what a person wrote to a [`Job`]: every name looked up, every text read.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+
+use super::due::{ExpectedBy, Lag, Publishes};
+use super::file::{JobFile, ProviderFile, RecordsFile};
+use super::{Job, Provider, Records};
+use crate::calendar::{Calendar, Calendars};
+use crate::error::{Error, Result};
+use crate::format::Target;
+use crate::format::shipped::Library;
+use crate::money::Amount;
+use crate::stage::reconcile::{RateCard, Tolerance};
+
+/// The text of a job, and the folder its paths are relative to.
+pub(super) struct Resolver {
+    pub(super) folder: PathBuf,
+    pub(super) text: String,
+}
+
+/// What a job may name.
+struct Known {
+    formats: Library,
+    calendars: Calendars,
+    timezone: Tz,
+}
+
+impl Resolver {
+    pub(super) fn job(self) -> Result<Job> {
+        let file: JobFile = toml::from_str(&self.text).map_err(|error| toml_error(&error, &self.text))?;
+        let formats = match &file.formats {
+            Some(folder) => Library::with_folder(&self.folder.join(folder))?,
+            None => Library::shipped(),
+        };
+        let calendars = match &file.calendars {
+            Some(folder) => Calendars::with_folder(&self.folder.join(folder))?,
+            None => Calendars::shipped(),
+        };
+        let timezone = file.timezone.parse().map_err(|_| {
+            Error::configuration("not a time zone")
+                .column("timezone")
+                .found(&file.timezone)
+                .next("use a name such as Asia/Shanghai")
+        })?;
+        let known = Known { formats, calendars, timezone };
+        let named: BTreeSet<String> = file.provider.iter().filter_map(|provider| provider.calendar.clone()).collect();
+        let providers = file.provider.into_iter().map(|provider| self.provider(provider, &known)).collect::<Result<Vec<_>>>()?;
+        if providers.is_empty() {
+            return Err(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
+        }
+        for (at, provider) in providers.iter().enumerate() {
+            let same = |other: &&Provider| {
+                (&other.name, &other.account, &other.format.name) == (&provider.name, &provider.account, &provider.format.name)
+            };
+            if providers[..at].iter().any(|other| same(&other)) {
+                return Err(Error::configuration(format!(
+                    "{} {} is named twice with {}",
+                    provider.name, provider.account, provider.format.name
+                ))
+                .next("list all its files in one [[provider]]"));
+            }
+        }
+        let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &known.formats);
+        let orders = records(file.merchant.orders, Target::Orders, "merchant/orders")?;
+        let attempts = file.merchant.attempts.map(|file| records(file, Target::Attempts, "merchant/attempts")).transpose()?;
+        let refunds = file.merchant.refunds.map(|file| records(file, Target::Refunds, "merchant/refunds")).transpose()?;
+        let tolerances = file.tolerance.into_iter().map(|tolerance| {
+            Ok(Tolerance {
+                absolute: amount(&tolerance.absolute, "tolerance.absolute")?,
+                percent: amount(&tolerance.percent, "tolerance.percent")?,
+                currency: tolerance.currency,
+            })
+        });
+        let tolerances = tolerances.collect::<Result<_>>()?;
+        let formats = providers.iter().map(|provider| &provider.format).chain([&orders.format]);
+        let formats = formats.chain(attempts.iter().chain(&refunds).map(|records| &records.format));
+        let mut texts: Vec<String> = formats.filter_map(|format| known.formats.text(&format.name)).map(str::to_owned).collect();
+        texts.extend(named.iter().flat_map(|names| known.calendars.texts(names)).map(str::to_owned));
+        texts.push(self.text.clone());
+        Ok(Job {
+            lake: seen_from(&self.folder, &file.lake),
+            name: file.name,
+            timezone,
+            providers,
+            orders,
+            attempts,
+            refunds,
+            tolerances,
+            abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
+            texts,
+        })
+    }
+
+    fn provider(&self, file: ProviderFile, known: &Known) -> Result<Provider> {
+        let format = known.formats.load(&file.format)?;
+        if format.target != Target::Entries {
+            return Err(Error::configuration(format!(
+                "{} describes the merchant's own records, not a provider's file",
+                format.name
+            )));
+        }
+        let settles_in = Lag::parse(&file.settles_in).ok_or_else(|| {
+            Error::configuration("not a number of days")
+                .column("settles_in")
+                .expected("such as `1 business day` or `2 days`")
+                .found(&file.settles_in)
+        })?;
+        let expected_by = expected_by(&file, known.timezone)?;
+        let rate_cards = file.fee.into_iter().map(|fee| {
+            Ok(RateCard {
+                provider: file.name.clone(),
+                account: file.account.clone(),
+                percent: amount(&fee.percent, "fee.percent")?,
+                fixed: fee.fixed.as_deref().map_or(Ok(Amount::ZERO), |fixed| amount(fixed, "fee.fixed"))?,
+                currency: fee.currency,
+                rounding: fee.rounding,
+            })
+        });
+        Ok(Provider {
+            rate_cards: rate_cards.collect::<Result<_>>()?,
+            calendar: file.calendar.map_or_else(|| Ok(Calendar::weekdays()), |names| known.calendars.load(&names))?,
+            place: file.source.open(&self.folder)?,
+            name: file.name,
+            account: file.account,
+            format,
+            settles_in,
+            expected_by,
+            required: file.required,
+        })
+    }
+
+    fn records(&self, file: RecordsFile, target: Target, default: &str, library: &Library) -> Result<Records> {
+        let format = library.load(file.format.as_deref().unwrap_or(default))?;
+        if format.target != target {
+            return Err(Error::configuration(format!("{} does not describe {}", format.name, target.table().name)));
+        }
+        Ok(Records { target, place: file.source.open(&self.folder)?, format })
+    }
+}
+
+/// A mistake in TOML, with its line, and the key that was meant where one is close.
+fn toml_error(error: &toml::de::Error, text: &str) -> Error {
+    let message = error.message().to_owned();
+    let mut wrong = Error::configuration(message.clone());
+    if let Some(span) = error.span() {
+        wrong = wrong.line(text[..span.start.min(text.len())].matches('\n').count() as u64 + 1);
+        let found = text.get(span).unwrap_or_default().lines().next().unwrap_or_default();
+        if !found.is_empty() {
+            wrong = wrong.found(found);
+        }
+    }
+    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    if let ([unknown, known @ ..], true) = (&names[..], message.starts_with("unknown field"))
+        && let Some(nearest) = known.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)))
+    {
+        wrong = wrong.next(format!("did you mean `{nearest}`?"));
+    }
+    wrong
+}
+
+/// `path` as seen from `folder`: `../lake` from `jobs` is `lake`, unless `jobs` is a symbolic link to elsewhere.
+fn seen_from(folder: &Path, path: &str) -> PathBuf {
+    let mut seen = folder.to_path_buf();
+    for part in Path::new(path).components() {
+        let within_a_folder = matches!(seen.components().next_back(), Some(Component::Normal(_))) && !seen.is_symlink();
+        if part == Component::ParentDir && within_a_folder {
+            seen.pop();
+        } else {
+            seen.push(part);
+        }
+    }
+    if seen.as_os_str().is_empty() { PathBuf::from(".") } else { seen }
+}
+
+fn amount(text: &str, column: &str) -> Result<Amount> {
+    Amount::parse(text.as_bytes(), crate::money::SCALE).map_err(|why| {
+        Error::configuration(format!("this is {why}"))
+            .column(column)
+            .found(text)
+            .next("write a decimal such as \"0.60\", in quotes")
+    })
+}
+
+fn expected_by(file: &ProviderFile, zone: Tz) -> Result<Option<ExpectedBy>> {
+    let Some(text) = &file.expected_by else {
+        let alone = if file.grace.is_some() { "grace" } else { "publishes" };
+        return match (&file.grace, file.publishes) {
+            (None, Publishes::EveryDay) => Ok(None),
+            _ => Err(Error::configuration(format!("{alone} says nothing without expected_by"))
+                .column(alone)
+                .next("say when the file is there, such as `expected_by = \"10:00\"`")),
+        };
+    };
+    let grace = file.grace.as_deref().map_or(Ok(TimeDelta::zero()), |grace| duration(grace, "grace"))?;
+    ExpectedBy::parse(text, file.publishes, zone, grace).map(Some)
+}
+
+fn duration(text: &str, column: &str) -> Result<TimeDelta> {
+    let wrong =
+        || Error::configuration("not a duration").column(column).expected("such as `30 minutes` or `2 hours`").found(text);
+    let (number, unit) = text.split_once(' ').ok_or_else(wrong)?;
+    let number: u32 = number.parse().map_err(|_| wrong())?;
+    match unit {
+        "minute" | "minutes" => Ok(TimeDelta::minutes(number.into())),
+        "hour" | "hours" => Ok(TimeDelta::hours(number.into())),
+        "day" | "days" => Ok(TimeDelta::days(number.into())),
+        _ => Err(wrong()),
+    }
+}
