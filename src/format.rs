@@ -14,6 +14,7 @@ pub mod recognise;
 pub mod scan;
 pub mod shipped;
 pub mod split;
+pub mod statement;
 pub mod time;
 mod typed;
 
@@ -23,9 +24,10 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+use self::statement::Decoder;
 use crate::error::Error;
 use crate::table::column::Table;
-use crate::table::{entries, records};
+use crate::table::{bank, entries, records};
 
 /// One kind of file, as declared in TOML.
 #[derive(Clone, Debug, Deserialize)]
@@ -87,6 +89,8 @@ pub enum Target {
     Attempts,
     /// The merchant's refunds.
     Refunds,
+    /// What the merchant's bank states.
+    BankLines,
 }
 
 impl Target {
@@ -98,6 +102,7 @@ impl Target {
             Self::Orders => &records::ORDERS,
             Self::Attempts => &records::ATTEMPTS,
             Self::Refunds => &records::REFUNDS,
+            Self::BankLines => &bank::BANK_LINES,
         }
     }
 
@@ -110,6 +115,7 @@ impl Target {
             }
             Self::Orders => &["business_date", "file_id", "line"],
             Self::Attempts | Self::Refunds => &["business_date", "outcome", "outcome_reason", "file_id", "line"],
+            Self::BankLines => &["bank_line_id", "business_date", "bank", "file_id", "line"],
         }
     }
 }
@@ -120,6 +126,8 @@ impl Target {
 pub struct FileShape {
     /// What the bytes may be wrapped in.
     pub container: Vec<Container>,
+    /// What reads a file that is no delimited text. Its cells are the columns, so that it needs no layout.
+    pub decoder: Option<Decoder>,
     /// How the first line of the right archive member begins.
     pub member_begins: Option<String>,
     /// Encoding of the text. A byte order mark of UTF-8 is framing.
@@ -151,6 +159,7 @@ impl Default for FileShape {
     fn default() -> Self {
         Self {
             container: vec![Container::None],
+            decoder: None,
             member_begins: None,
             encoding: Encoding::Utf8,
             delimiter: ',',
@@ -201,7 +210,7 @@ pub enum AddedColumns {
 }
 
 /// One set of columns.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
     /// What it is called.
@@ -430,6 +439,12 @@ impl Format {
         let whole = toml::to_string(&table).map_err(|error| wrong(&error))?;
         let mut format: Self = toml::from_str(&whole).map_err(|error| wrong(&error))?;
         name.clone_into(&mut format.name);
+        if let Some(decoder) = format.file.decoder {
+            if !format.layout.is_empty() {
+                return Err(wrong(&"a decoder names the columns itself: take the layout out"));
+            }
+            format.layout = vec![decoder.layout()];
+        }
         format.check().map_err(|error| error.file(format!("format {name}")))?;
         Ok(format)
     }

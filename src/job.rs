@@ -2,6 +2,7 @@
 //!
 //! Paths in a job are relative to the job file. Nothing here opens an input.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use chrono::{Datelike, Days, NaiveDate, TimeDelta, Weekday};
@@ -26,6 +27,8 @@ pub struct Job {
     pub timezone: Tz,
     /// Whose files are read.
     pub providers: Vec<Provider>,
+    /// Whose statements are read.
+    pub banks: Vec<Bank>,
     /// The merchant's orders.
     pub orders: Records,
     /// The merchant's attempts, where it records them.
@@ -59,6 +62,21 @@ pub struct Provider {
     pub required: bool,
 }
 
+/// The statements of an account with a bank.
+#[derive(Debug)]
+pub struct Bank {
+    /// The bank.
+    pub name: String,
+    /// The merchant's account with it, as its statements write it; spaces and the case of letters do not tell.
+    pub account: String,
+    /// How its files are laid out.
+    pub format: Format,
+    /// Where they come from.
+    pub place: Box<dyn Place>,
+    /// Whether the night stops without its files.
+    pub required: bool,
+}
+
 /// The merchant's records of one table.
 #[derive(Debug)]
 pub struct Records {
@@ -77,6 +95,8 @@ pub enum Owner {
     Provider(usize),
     /// The merchant's records of one table.
     Merchant(Target),
+    /// A bank, by its place in the job.
+    Bank(usize),
 }
 
 /// One kind of file a night is closed from.
@@ -84,9 +104,9 @@ pub enum Owner {
 pub struct Source<'a> {
     /// Whose files they are.
     pub owner: Owner,
-    /// The provider, or orders, attempts, refunds.
+    /// The provider or bank, or orders, attempts, refunds.
     pub name: &'a str,
-    /// The account with the provider; empty for the merchant's own records.
+    /// The account with the provider or bank; empty for the merchant's own records.
     pub account: &'a str,
     /// How they are laid out.
     pub format: &'a Format,
@@ -142,6 +162,8 @@ struct JobFile {
     formats: Option<String>,
     #[serde(default)]
     provider: Vec<ProviderFile>,
+    #[serde(default)]
+    bank: Vec<BankFile>,
     merchant: MerchantFile,
     #[serde(default)]
     tolerance: Vec<ToleranceFile>,
@@ -159,6 +181,17 @@ struct ProviderFile {
     settles_in: String,
     #[serde(default)]
     fee: Vec<FeeFile>,
+    #[serde(default = "yes")]
+    required: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BankFile {
+    name: String,
+    account: String,
+    format: String,
+    source: PlaceFile,
     #[serde(default = "yes")]
     required: bool,
 }
@@ -232,7 +265,7 @@ impl Job {
         Resolver { folder, text }.job(file).map_err(|error| if error.file.is_none() { error.file(shown) } else { error })
     }
 
-    /// Everything a night is closed from: the providers in the order of the job, then the merchant's records.
+    /// Everything a night is closed from: the providers and banks in the order of the job, then the merchant's records.
     #[must_use]
     pub fn sources(&self) -> Vec<Source<'_>> {
         let providers = self.providers.iter().enumerate().map(|(at, provider)| Source {
@@ -243,6 +276,14 @@ impl Job {
             required: provider.required,
             place: &*provider.place,
         });
+        let banks = self.banks.iter().enumerate().map(|(at, bank)| Source {
+            owner: Owner::Bank(at),
+            name: &bank.name,
+            account: &bank.account,
+            format: &bank.format,
+            required: bank.required,
+            place: &*bank.place,
+        });
         let records = [Some(&self.orders), self.attempts.as_ref(), self.refunds.as_ref()].into_iter().flatten();
         let merchant = records.map(|records| Source {
             owner: Owner::Merchant(records.target),
@@ -252,7 +293,7 @@ impl Job {
             required: true,
             place: &*records.place,
         });
-        providers.chain(merchant).collect()
+        providers.chain(banks).chain(merchant).collect()
     }
 
     /// What a source is asked for, of a night.
@@ -266,7 +307,7 @@ impl Job {
     pub fn missing(&self, source: &Source, date: NaiveDate) -> Error {
         let whose = [source.name, source.account].join(" ");
         let next = match source.owner {
-            Owner::Provider(_) => "wait for the file, or close without it with --partial or `required = false`",
+            Owner::Provider(_) | Owner::Bank(_) => "wait for the file, or close without it with --partial or `required = false`",
             Owner::Merchant(_) => "wait for the file: no night is closed without the merchant's records",
         };
         Error::new(Exit::MissingInput, format!("no file of {} for the night {date}", whose.trim_end()))
@@ -324,18 +365,9 @@ impl Resolver {
         if providers.is_empty() {
             return Err(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
         }
-        for (at, provider) in providers.iter().enumerate() {
-            let same = |other: &&Provider| {
-                (&other.name, &other.account, &other.format.name) == (&provider.name, &provider.account, &provider.format.name)
-            };
-            if providers[..at].iter().any(|other| same(&other)) {
-                return Err(Error::configuration(format!(
-                    "{} {} is named twice with {}",
-                    provider.name, provider.account, provider.format.name
-                ))
-                .next("list all its files in one [[provider]]"));
-            }
-        }
+        let banks = file.bank.into_iter().map(|bank| self.bank(bank, &library)).collect::<Result<Vec<_>>>()?;
+        once(providers.iter().map(|provider| [&provider.name, &provider.account, &provider.format.name]), "provider")?;
+        once(banks.iter().map(|bank| [&bank.name, &bank.account, &bank.format.name]), "bank")?;
         let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &library);
         let orders = records(file.merchant.orders, Target::Orders, "merchant/orders")?;
         let attempts = file.merchant.attempts.map(|file| records(file, Target::Attempts, "merchant/attempts")).transpose()?;
@@ -349,7 +381,9 @@ impl Resolver {
         });
         let tolerances = tolerances.collect::<Result<_>>()?;
         let formats = providers.iter().map(|provider| &provider.format).chain([&orders.format]);
-        let formats = formats.chain(attempts.iter().chain(&refunds).map(|records| &records.format));
+        let formats = formats
+            .chain(banks.iter().map(|bank| &bank.format))
+            .chain(attempts.iter().chain(&refunds).map(|records| &records.format));
         let mut texts: Vec<String> = formats.filter_map(|format| library.text(&format.name)).map(str::to_owned).collect();
         texts.push(self.text.clone());
         Ok(Job {
@@ -357,6 +391,7 @@ impl Resolver {
             name: file.name,
             timezone,
             providers,
+            banks,
             orders,
             attempts,
             refunds,
@@ -401,6 +436,16 @@ impl Resolver {
         })
     }
 
+    fn bank(&self, file: BankFile, library: &Library) -> Result<Bank> {
+        let format = library.load(&file.format)?;
+        if format.target != Target::BankLines {
+            return Err(Error::configuration(format!("{} does not describe a bank's statement", format.name))
+                .next("name one that does, such as bank/camt053"));
+        }
+        let place = file.source.open(&self.folder)?;
+        Ok(Bank { name: file.name, account: file.account, format, place, required: file.required })
+    }
+
     fn records(&self, file: RecordsFile, target: Target, default: &str, library: &Library) -> Result<Records> {
         let format = library.load(file.format.as_deref().unwrap_or(default))?;
         if format.target != target {
@@ -408,6 +453,18 @@ impl Resolver {
         }
         Ok(Records { target, place: file.source.open(&self.folder)?, format })
     }
+}
+
+/// Whose files are named by name, account and format, each once.
+fn once<'n>(named: impl Iterator<Item = [&'n String; 3]>, table: &str) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for [name, account, format] in named {
+        if !seen.insert([name, account, format]) {
+            return Err(Error::configuration(format!("{name} {account} is named twice with {format}"))
+                .next(format!("list all its files in one [[{table}]]")));
+        }
+    }
+    Ok(())
 }
 
 /// `path` as seen from `folder`: `../lake` from `jobs` is `lake`, unless `jobs` is a symbolic link to elsewhere.

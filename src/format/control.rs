@@ -202,7 +202,7 @@ impl Checker<'_> {
     }
 }
 
-fn does_not_tie(column: &str, stated: &str, computed: &str, difference: &str) -> Error {
+pub(super) fn does_not_tie(column: &str, stated: &str, computed: &str, difference: &str) -> Error {
     Error::data("the total does not tie, and nothing of this file is booked")
         .column(column)
         .expected(format!("{stated} as the file states"))

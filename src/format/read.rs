@@ -16,6 +16,7 @@ use super::plan::Plan;
 use super::recognise::recognise;
 use super::shipped::Library;
 use super::split::{Cells, Piece, Splitter};
+use super::statement::{self, Statement};
 use super::{Encoding, Format, typed};
 use crate::error::{Error, Result};
 
@@ -61,6 +62,8 @@ pub struct Decoded {
     pub closing_names: Vec<String>,
     /// Columns it has that the format does not know.
     pub added: Vec<String>,
+    /// The statements of a bank file.
+    pub statements: Vec<Statement>,
 }
 
 struct Chunk {
@@ -89,7 +92,11 @@ pub fn read_into(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     if let Some(why) = &format.refuse {
         return Err(Error::data(why.clone()).file(&name));
     }
-    container::open(path, format, |opened| read_text(opened.text, format, opened.companion.as_deref(), take))
+    let read = |opened: container::Opened| match format.file.decoder {
+        Some(decoder) => statement::read(opened.text, decoder, format, take),
+        None => read_text(opened.text, format, opened.companion.as_deref(), take),
+    };
+    container::open(path, format, read)
         .map_err(|error| told_apart(error, path, format))
         .map_err(|error| if error.file.is_none() { error.file(&name) } else { error })
 }
@@ -177,6 +184,7 @@ fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>, tak
         kept,
         closing_names,
         added: plan.added,
+        statements: Vec::new(),
     })
 }
 
@@ -352,6 +360,7 @@ impl<'p> Rows<'p> {
             kept,
             closing_names: Vec::new(),
             added: self.plan.added.clone(),
+            statements: Vec::new(),
         }
     }
 }
