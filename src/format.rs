@@ -17,6 +17,7 @@ pub mod schema;
 pub mod shipped;
 pub mod split;
 pub mod stated;
+pub mod statement;
 pub mod time;
 mod typed;
 pub mod written;
@@ -27,9 +28,10 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+use self::statement::Decoder;
 use crate::error::Error;
 use crate::table::column::Table;
-use crate::table::{entries, records};
+use crate::table::{bank, entries, records};
 
 /// One kind of file, as declared in TOML.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -101,6 +103,8 @@ pub enum Target {
     Attempts,
     /// The merchant's refunds.
     Refunds,
+    /// What the merchant's bank states.
+    BankLines,
 }
 
 impl Target {
@@ -112,6 +116,7 @@ impl Target {
             Self::Orders => &records::ORDERS,
             Self::Attempts => &records::ATTEMPTS,
             Self::Refunds => &records::REFUNDS,
+            Self::BankLines => &bank::BANK_LINES,
         }
     }
 
@@ -124,6 +129,7 @@ impl Target {
             }
             Self::Orders => &["business_date", "file_id", "line"],
             Self::Attempts | Self::Refunds => &["business_date", "outcome", "outcome_reason", "file_id", "line"],
+            Self::BankLines => &["bank_line_id", "business_date", "bank", "file_id", "line"],
         }
     }
 }
@@ -134,6 +140,8 @@ impl Target {
 pub struct FileShape {
     /// What the bytes may be wrapped in.
     pub container: Vec<Container>,
+    /// What reads a file that is no delimited text. Its cells are the columns, so that it needs no layout.
+    pub decoder: Option<Decoder>,
     /// How the first line of the right archive member begins.
     pub member_begins: Option<String>,
     /// What the right archive member is called, `*` standing for anything.
@@ -176,6 +184,7 @@ impl Default for FileShape {
     fn default() -> Self {
         Self {
             container: vec![Container::None],
+            decoder: None,
             member_begins: None,
             member_named: None,
             refuse_members: Vec::new(),
@@ -568,7 +577,12 @@ impl Format {
         let whole = toml::to_string(&table).map_err(|error| wrong(&error))?;
         let mut format: Self = toml::from_str(&whole).map_err(|error| wrong(&error))?;
         name.clone_into(&mut format.name);
-        if format.layout.is_empty() && !format.file.fixed_width.is_empty() {
+        if let Some(decoder) = format.file.decoder {
+            if !format.layout.is_empty() {
+                return Err(wrong(&"a decoder names the columns itself: take the layout out"));
+            }
+            format.layout = vec![decoder.layout()];
+        } else if format.layout.is_empty() && !format.file.fixed_width.is_empty() {
             let columns = format.file.fixed_width.iter().map(|(name, ..)| name.clone()).collect();
             format.layout.push(Layout { name: "fixed width".to_owned(), columns, ..Layout::default() });
         }

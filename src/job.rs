@@ -31,6 +31,8 @@ pub struct Job {
     pub timezone: Tz,
     /// Whose files are read.
     pub providers: Vec<Provider>,
+    /// Whose statements are read.
+    pub banks: Vec<Bank>,
     /// The merchant's orders.
     pub orders: Records,
     /// The merchant's attempts, where it records them.
@@ -74,6 +76,21 @@ pub struct Provider {
     pub required: bool,
 }
 
+/// The statements of an account with a bank.
+#[derive(Debug)]
+pub struct Bank {
+    /// The bank.
+    pub name: String,
+    /// The merchant's account with it, as its statements write it; spaces and the case of letters do not tell.
+    pub account: String,
+    /// How its files are laid out.
+    pub format: Format,
+    /// Where they come from.
+    pub place: Box<dyn Place>,
+    /// Whether the night stops without its files.
+    pub required: bool,
+}
+
 /// The merchant's records of one table.
 #[derive(Debug)]
 pub struct Records {
@@ -92,6 +109,8 @@ pub enum Owner {
     Provider(usize),
     /// The merchant's records of one table.
     Merchant(Target),
+    /// A bank, by its place in the job.
+    Bank(usize),
 }
 
 /// One kind of file a night is closed from.
@@ -99,9 +118,9 @@ pub enum Owner {
 pub struct Source<'a> {
     /// Whose files they are.
     pub owner: Owner,
-    /// The provider, or orders, attempts, refunds.
+    /// The provider or bank, or orders, attempts, refunds.
     pub name: &'a str,
-    /// The account with the provider; empty for the merchant's own records.
+    /// The account with the provider or bank; empty for the merchant's own records.
     pub account: &'a str,
     /// How they are laid out.
     pub format: &'a Format,
@@ -124,7 +143,7 @@ impl Job {
         Resolver { folder, text }.job().map_err(|error| if error.file.is_none() { error.file(shown) } else { error })
     }
 
-    /// Everything a night is closed from: the providers in the order of the job, then the merchant's records.
+    /// Everything a night is closed from: the providers and banks in the order of the job, then the merchant's records.
     #[must_use]
     pub fn sources(&self) -> Vec<Source<'_>> {
         let providers = self.providers.iter().enumerate().map(|(at, provider)| Source {
@@ -135,6 +154,14 @@ impl Job {
             required: provider.required,
             place: &*provider.place,
         });
+        let banks = self.banks.iter().enumerate().map(|(at, bank)| Source {
+            owner: Owner::Bank(at),
+            name: &bank.name,
+            account: &bank.account,
+            format: &bank.format,
+            required: bank.required,
+            place: &*bank.place,
+        });
         let records = [Some(&self.orders), self.attempts.as_ref(), self.refunds.as_ref()].into_iter().flatten();
         let merchant = records.map(|records| Source {
             owner: Owner::Merchant(records.target),
@@ -144,7 +171,7 @@ impl Job {
             required: true,
             place: &*records.place,
         });
-        providers.chain(merchant).collect()
+        providers.chain(banks).chain(merchant).collect()
     }
 
     /// What a source is asked for, of a night.
@@ -158,7 +185,7 @@ impl Job {
     pub fn missing(&self, source: &Source, date: NaiveDate) -> Error {
         let whose = [source.name, source.account].join(" ");
         let next = match source.owner {
-            Owner::Provider(_) => "wait for the file, or close without it with --partial or `required = false`",
+            Owner::Provider(_) | Owner::Bank(_) => "wait for the file, or close without it with --partial or `required = false`",
             Owner::Merchant(_) => "wait for the file: no night is closed without the merchant's records",
         };
         Error::new(Exit::MissingInput, format!("no file of {} for the night {date}", whose.trim_end()))

@@ -1,6 +1,7 @@
 //! Verbs: tables in, tables out. No I/O, no clock, no environment.
 
 pub mod analyze;
+pub mod bank;
 pub mod failures;
 pub mod items;
 pub mod normalize;

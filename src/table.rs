@@ -2,6 +2,7 @@
 
 pub mod alike;
 pub mod analysis;
+pub mod bank;
 pub mod build;
 pub mod column;
 pub mod delivery;
@@ -18,11 +19,12 @@ pub mod sheet;
 use column::Table;
 
 /// Every published table, in the order of the flow.
-pub static TABLES: [&Table; 15] = [
+pub static TABLES: [&Table; 16] = [
     &entries::ENTRIES,
     &records::ORDERS,
     &records::ATTEMPTS,
     &records::REFUNDS,
+    &bank::BANK_LINES,
     &reconciliation::MATCHES,
     &reconciliation::BREAKS,
     &reconciliation::OPEN_ITEMS,

@@ -39,7 +39,7 @@ fn files(job: &Job, source: &Source, date: chrono::NaiveDate) -> Result<String, 
     }
     for path in files {
         writeln!(lines, "    {}", path.display()).expect("writing to a string does not fail");
-        if source.format.target == Target::Entries {
+        if matches!(source.format.target, Target::Entries | Target::BankLines) {
             is_of_format(&path, source.format)?;
         }
     }

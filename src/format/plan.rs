@@ -422,7 +422,7 @@ impl Plan {
         let one_currency = compiler.cells(&format.one_currency);
         let row_checks = compiler.row_checks();
         let identity = format.identity.iter().filter_map(|name| compiler.cell(name)).collect();
-        let identity = (format.target == Target::Entries).then_some(identity);
+        let identity = matches!(format.target, Target::Entries | Target::BankLines).then_some(identity);
         let free_text = format.file.free_text.iter().filter_map(|name| compiler.cell(name)).collect();
         let amounts = compiler.amounts;
         let tests = kinds.iter().flat_map(|kind| &kind.when).chain(sums.iter().flat_map(|sum| &sum.of));

@@ -16,6 +16,7 @@ use super::plan::Plan;
 use super::recognise::recognise;
 use super::shipped::Library;
 use super::split::{Cells, Piece, Splitter};
+use super::statement::{self, Statement};
 use super::{Encoding, Format, typed};
 use crate::error::{Error, Result};
 
@@ -59,6 +60,8 @@ pub struct Decoded {
     pub kept: Kept,
     /// Columns it has that the format does not know.
     pub added: Vec<String>,
+    /// The statements of a bank file.
+    pub statements: Vec<Statement>,
 }
 
 struct Chunk {
@@ -87,7 +90,11 @@ pub fn read_into(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     if let Some(why) = &format.refuse {
         return Err(Error::data(why.clone()).file(&name));
     }
-    container::open(path, format, |opened| read_text(opened.text, format, opened.companion.as_deref(), take))
+    let read = |opened: container::Opened| match format.file.decoder {
+        Some(decoder) => statement::read(opened.text, decoder, format, take),
+        None => read_text(opened.text, format, opened.companion.as_deref(), take),
+    };
+    container::open(path, format, read)
         .map_err(|error| told_apart(error, path, format))
         .map_err(|error| if error.file.is_none() { error.file(&name) } else { error })
 }
@@ -168,7 +175,7 @@ fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>, tak
     if (read + rejects.len()) as u64 != rows {
         return Err(Error::law(format!("{rows} rows became {read} rows and {} rejects", rejects.len())));
     }
-    Ok(Decoded { layout: plan.layout, parts, rejects, lines: rows + framing, framing, tied, kept, added: plan.added })
+    Ok(Decoded { layout: plan.layout, parts, rejects, lines: rows + framing, framing, tied, kept, added: plan.added, statements: Vec::new() })
 }
 
 /// A line of column names that comes again, in another section, is the same.
@@ -372,6 +379,7 @@ impl<'p> Rows<'p> {
             tied: Vec::new(),
             kept,
             added: self.plan.added.clone(),
+            statements: Vec::new(),
         }
     }
 }

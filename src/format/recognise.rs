@@ -5,7 +5,7 @@ use std::path::Path;
 use super::container::{self, decode, encode, read_up_to};
 use super::plan::{Fit, fits};
 use super::split::Splitter;
-use super::{Container, Format, Target};
+use super::{Container, Format, Layout, Target};
 use crate::error::Result;
 
 /// Bytes looked at.
@@ -65,6 +65,11 @@ fn hold(head: &[u8], format: &Format) -> Option<Candidate> {
         let begins = file.begins.as_deref().is_some_and(|begins| head.starts_with(&encode(begins, file.encoding)));
         let fit = Fit { layout: "any".to_owned(), missing: Vec::new(), added: Vec::new(), present: usize::MAX };
         return begins.then(|| candidate(fit, true));
+    }
+    if let Some(decoder) = file.decoder {
+        let Layout { name: layout, .. } = decoder.layout();
+        let fit = Fit { layout, missing: Vec::new(), added: Vec::new(), present: usize::MAX };
+        return decoder.knows(head).then(|| candidate(fit, true));
     }
     if !file.fixed_width.is_empty() {
         let line = head.split(|&byte| byte == b'\n').next().map(<[u8]>::trim_ascii_start).unwrap_or_default();

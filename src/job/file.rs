@@ -28,6 +28,9 @@ pub(super) struct JobFile {
     #[serde(default)]
     #[schemars(required, length(min = 1))]
     pub(super) provider: Vec<ProviderFile>,
+    /// Whose statements are read.
+    #[serde(default)]
+    pub(super) bank: Vec<BankFile>,
     /// The merchant's own records.
     pub(super) merchant: MerchantFile,
     /// Differences that are no break, by currency.
@@ -71,6 +74,25 @@ pub(super) struct ProviderFile {
     /// What it charges for a payment. Without any, its fees are not checked.
     #[serde(default)]
     pub(super) fee: Vec<FeeFile>,
+    /// Whether the night stops without its files.
+    #[serde(default = "yes")]
+    pub(super) required: bool,
+}
+
+/// The statements of an account with a bank.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Bank")]
+pub(super) struct BankFile {
+    /// The bank.
+    pub(super) name: String,
+    /// The merchant's account with it, as its statements write it; spaces and the case of letters do not tell.
+    pub(super) account: String,
+    /// How its files are laid out: `bank/camt053`, `bank/mt940`, `bank/bai2`, or one of the job's own.
+    #[schemars(regex(pattern = r"^[^/]+(/[^/]+)+$"))]
+    pub(super) format: String,
+    /// Where its files come from.
+    pub(super) source: PlaceFile,
     /// Whether the night stops without its files.
     #[serde(default = "yes")]
     pub(super) required: bool,

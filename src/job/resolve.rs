@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::due::{ExpectedBy, Lag, Publishes};
-use super::file::{JobFile, ProviderFile, RecordsFile};
-use super::{Job, Provider, Records};
+use super::file::{BankFile, JobFile, ProviderFile, RecordsFile};
+use super::{Bank, Job, Provider, Records};
 use crate::calendar::{Calendar, Calendars};
 use crate::error::{Error, Result};
 use crate::format::Target;
@@ -52,18 +52,9 @@ impl Resolver {
         if providers.is_empty() {
             return Err(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
         }
-        for (at, provider) in providers.iter().enumerate() {
-            let same = |other: &&Provider| {
-                (&other.name, &other.account, &other.format.name) == (&provider.name, &provider.account, &provider.format.name)
-            };
-            if providers[..at].iter().any(|other| same(&other)) {
-                return Err(Error::configuration(format!(
-                    "{} {} is named twice with {}",
-                    provider.name, provider.account, provider.format.name
-                ))
-                .next("list all its files in one [[provider]]"));
-            }
-        }
+        let banks = file.bank.into_iter().map(|bank| self.bank(bank, &known.formats)).collect::<Result<Vec<_>>>()?;
+        once(providers.iter().map(|provider| [&provider.name, &provider.account, &provider.format.name]), "provider")?;
+        once(banks.iter().map(|bank| [&bank.name, &bank.account, &bank.format.name]), "bank")?;
         let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &known.formats);
         let orders = records(file.merchant.orders, Target::Orders, "merchant/orders")?;
         let attempts = file.merchant.attempts.map(|file| records(file, Target::Attempts, "merchant/attempts")).transpose()?;
@@ -77,7 +68,9 @@ impl Resolver {
         });
         let tolerances = tolerances.collect::<Result<_>>()?;
         let formats = providers.iter().map(|provider| &provider.format).chain([&orders.format]);
-        let formats = formats.chain(attempts.iter().chain(&refunds).map(|records| &records.format));
+        let formats = formats
+            .chain(banks.iter().map(|bank| &bank.format))
+            .chain(attempts.iter().chain(&refunds).map(|records| &records.format));
         let mut texts: Vec<String> = formats.filter_map(|format| known.formats.text(&format.name)).map(str::to_owned).collect();
         texts.extend(named.iter().flat_map(|names| known.calendars.texts(names)).map(str::to_owned));
         texts.push(self.text.clone());
@@ -86,6 +79,7 @@ impl Resolver {
             name: file.name,
             timezone,
             providers,
+            banks,
             orders,
             attempts,
             refunds,
@@ -133,6 +127,16 @@ impl Resolver {
         })
     }
 
+    fn bank(&self, file: BankFile, library: &Library) -> Result<Bank> {
+        let format = library.load(&file.format)?;
+        if format.target != Target::BankLines {
+            return Err(Error::configuration(format!("{} does not describe a bank's statement", format.name))
+                .next("name one that does, such as bank/camt053"));
+        }
+        let place = file.source.open(&self.folder)?;
+        Ok(Bank { name: file.name, account: file.account, format, place, required: file.required })
+    }
+
     fn records(&self, file: RecordsFile, target: Target, default: &str, library: &Library) -> Result<Records> {
         let format = library.load(file.format.as_deref().unwrap_or(default))?;
         if format.target != target {
@@ -160,6 +164,18 @@ fn toml_error(error: &toml::de::Error, text: &str) -> Error {
         wrong = wrong.next(format!("did you mean `{nearest}`?"));
     }
     wrong
+}
+
+/// Whose files are named by name, account and format, each once.
+fn once<'n>(named: impl Iterator<Item = [&'n String; 3]>, table: &str) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for [name, account, format] in named {
+        if !seen.insert([name, account, format]) {
+            return Err(Error::configuration(format!("{name} {account} is named twice with {format}"))
+                .next(format!("list all its files in one [[{table}]]")));
+        }
+    }
+    Ok(())
 }
 
 /// `path` as seen from `folder`: `../lake` from `jobs` is `lake`, unless `jobs` is a symbolic link to elsewhere.

@@ -141,7 +141,7 @@ const NUMBER: &str = ":number";
 /// one share.
 fn numbered(part: &Part, target: Target, seeds: &[u64]) -> Option<RecordBatch> {
     let numbers = match target {
-        Target::Orders => return None,
+        Target::Orders | Target::BankLines => return None,
         Target::Entries => identities(identify(part, seeds).collect::<Vec<_>>().into_iter()),
         Target::Attempts | Target::Refunds => {
             let ids = part.column(target.table().key[0]).expect("a record has its identifier").as_string::<i32>();

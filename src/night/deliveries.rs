@@ -18,6 +18,7 @@ use crate::job::{Job, Owner, Source};
 use crate::lake::{Archived, Input, Lake, NightLock, Received};
 use crate::mask;
 use crate::source::{Answer, Manners, Switchboard};
+use crate::stage::bank::OneAccount;
 use crate::stage::normalize::{Delivered, OneDate};
 
 /// One file, archived.
@@ -55,6 +56,7 @@ pub(super) struct Sorted<'a> {
     pub(super) orders: Vec<Delivered<'a>>,
     pub(super) attempts: Vec<Delivered<'a>>,
     pub(super) refunds: Vec<Delivered<'a>>,
+    pub(super) banks: Vec<Delivered<'a>>,
     deliveries: Vec<&'a Delivery>,
 }
 
@@ -114,8 +116,11 @@ impl Deliveries {
         let read = |(number, file): (usize, &mut Delivery)| {
             let Source { format, .. } = *source_of(&sources, file.owner);
             let one_date = OneDate::new(format, options.date);
+            let one_account = OneAccount::new(format, &file.account);
             let path = &file.archived.path;
             let decoded = match apart {
+                // A bank's statements are small beside the night, and are read whole in any case.
+                _ if matches!(file.owner, Owner::Bank(_)) => read_into(path, format, &|part| Ok(one_account.keep(part))),
                 None => read_into(path, format, &|part| Ok(one_date.keep(part))),
                 Some(apart) => {
                     let (provider, account) = (file.source.as_str(), file.account.as_str());
@@ -123,7 +128,8 @@ impl Deliveries {
                 }
             };
             let of_night = decoded.and_then(|mut decoded| {
-                one_date.finish(&mut decoded).map_err(|error| error.file(&file.archived.name))?;
+                let of_file = one_date.finish(&mut decoded).and_then(|()| one_account.finish(&mut decoded));
+                of_file.map_err(|error| error.file(&file.archived.name))?;
                 Ok(decoded)
             });
             match of_night {
@@ -178,6 +184,7 @@ impl Deliveries {
             orders: Vec::new(),
             attempts: Vec::new(),
             refunds: Vec::new(),
+            banks: Vec::new(),
             deliveries: Vec::new(),
         };
         for (number, (file, decoded)) in self.files.iter().zip(&mut decoded).enumerate() {
@@ -198,6 +205,7 @@ impl Deliveries {
                 Owner::Merchant(Target::Orders) => sorted.orders.push(delivered),
                 Owner::Merchant(Target::Attempts) => sorted.attempts.push(delivered),
                 Owner::Merchant(_) => sorted.refunds.push(delivered),
+                Owner::Bank(_) => sorted.banks.push(delivered),
             }
         }
         sorted
@@ -219,9 +227,9 @@ fn source_of<'s, 'j>(sources: &'s [Source<'j>], owner: Owner) -> &'s Source<'j> 
     sources.iter().find(|source| source.owner == owner).expect("every file was fetched for a source of the job")
 }
 
-/// Whether the night may be closed without a source: a provider's only, never the merchant's records.
+/// Whether the night may be closed without a source: a provider's or a bank's, never the merchant's records.
 fn may_lack(source: &Source, options: Options) -> bool {
-    matches!(source.owner, Owner::Provider(_)) && (options.partial || !source.required)
+    !matches!(source.owner, Owner::Merchant(_)) && (options.partial || !source.required)
 }
 
 /// What became of every file of the night.
@@ -237,9 +245,12 @@ impl Ledger {
         delivered.extend(sorted.orders);
         delivered.extend(sorted.attempts);
         delivered.extend(sorted.refunds);
+        delivered.extend(sorted.banks);
         let row = |file: &&Delivery| {
-            let read =
-                delivered.iter().position(|read| read.file_id == file.file_id && read.provider == file.source && !file.duplicate);
+            let is_of = |read: &Delivered| {
+                (read.file_id, read.provider, read.account) == (&file.file_id, &file.source, &file.account) && !file.duplicate
+            };
+            let read = delivered.iter().position(is_of);
             let read = read.map(|at| &delivered[at]);
             FileRow {
                 input: Input {
@@ -277,7 +288,11 @@ impl Ledger {
                     .map(|read| read.decoded.added.iter().map(|name| mask::card_numbers(name)).collect())
                     .unwrap_or_default(),
                 rejects: read.map(|read| read.decoded.rejects.clone()).unwrap_or_default(),
-                is_provider: matches!(file.owner, Owner::Provider(_)),
+                table: match file.owner {
+                    Owner::Provider(_) => Target::Entries,
+                    Owner::Merchant(target) => target,
+                    Owner::Bank(_) => Target::BankLines,
+                },
             }
         };
         Self { files: sorted.deliveries.iter().map(row).collect() }

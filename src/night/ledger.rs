@@ -9,9 +9,12 @@ use serde_json::{Map, Value, json};
 
 use super::deliveries::Ledger;
 use crate::error::{Error, Result};
+use crate::format::Target;
 use crate::format::read::Reject;
+use crate::job::Job;
 use crate::lake::{Input, Night};
 use crate::money::Amount;
+use crate::table::bank::BANK_LINES;
 use crate::table::build::{count, counts, dates, day_number, flags, same_date, texts, words};
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::part::amounts;
@@ -27,7 +30,8 @@ pub(super) struct FileRow {
     pub(super) tied: Vec<String>,
     pub(super) added: Vec<String>,
     pub(super) rejects: Vec<Reject>,
-    pub(super) is_provider: bool,
+    /// What its rows become.
+    pub(super) table: Target,
 }
 
 /// Law 1: every line of every file is a row, a reject, or framing; and every row is in its table.
@@ -42,18 +46,11 @@ pub(super) fn conserved(ledger: &Ledger, summary: &Summary, has_attempts: bool) 
             .file(&input.name));
         }
     }
-    let read = |source: Option<&str>| -> u64 {
-        let of = |file: &&FileRow| source.map_or(file.is_provider, |source| !file.is_provider && file.input.source == source);
-        ledger.files.iter().filter(of).map(|file| file.input.entries).sum()
-    };
-    let [entries, orders, attempts, refunds] = ["entries", "orders", "attempts", "refunds"].map(|table| summary.rows(table));
-    let attempts_read = if has_attempts { read(Some("attempts")) } else { orders };
-    for (table, kept, read) in [
-        ("entries", entries, read(None)),
-        ("orders", orders, read(Some("orders"))),
-        ("attempts", attempts, attempts_read),
-        ("refunds", refunds, read(Some("refunds"))),
-    ] {
+    for target in [Target::Entries, Target::Orders, Target::Attempts, Target::Refunds, Target::BankLines] {
+        // Where the merchant records no attempts, its orders stand for them.
+        let from = if target == Target::Attempts && !has_attempts { Target::Orders } else { target };
+        let read: u64 = ledger.files.iter().filter(|file| file.table == from).map(|file| file.input.entries).sum();
+        let (table, kept) = (target.table().name, summary.rows(target.table().name));
         if kept != read {
             return Err(Error::law(format!("{read} rows read became {kept} rows of {table}")));
         }
@@ -129,6 +126,13 @@ impl Summary {
     pub(super) fn add_entries(&mut self, entries: &Rows) {
         self.add("entries", entries.count());
         add_all(&mut self.providers, provider_sums(entries));
+    }
+
+    /// Adds the lines of the banks' statements; a job without a bank is told without them.
+    pub(super) fn add_bank_lines(&mut self, job: &Job, lines: &Rows) {
+        if !job.banks.is_empty() {
+            self.add(BANK_LINES.name, lines.count());
+        }
     }
 
     /// Adds so many rows of a table.

@@ -22,12 +22,14 @@ use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::lake::{Night, Run, Staging};
 use crate::stage::analyze::{self, Counted, count, tables};
+use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::items::{self, Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::normalize;
 use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::table::alike::joined;
+use crate::table::bank::BANK_LINES;
 use crate::table::column::Table;
 use crate::table::entries::ENTRIES;
 use crate::table::part::texts;
@@ -88,6 +90,9 @@ pub(super) fn stages(
         comparison.on_their_way -= items.carried_count();
         comparison.compare(0, share, &items)?;
     }
+    let bank_lines = bank_lines(&mut delivered.banks, night);
+    summary.add_bank_lines(job, &bank_lines);
+    stage(bank_lines.sheet(&BANK_LINES, []));
     let files = Ledger::of(delivered);
     summary.add_files(&files);
     ledger::conserved(&files, &summary, job.attempts.is_some())?;

@@ -7,11 +7,13 @@ use crate::error::Result;
 use crate::format::Target;
 use crate::lake::Night;
 use crate::stage::analyze::{self, analyze};
+use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::items::{Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
+use crate::table::bank::BANK_LINES;
 use crate::table::entries::ENTRIES;
 use crate::table::reconciliation::{BREAKS, OPEN_ITEMS, ROLLFORWARD};
 use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
@@ -33,6 +35,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
             rayon::join(|| records(&mut delivered.orders, Target::Orders, &none, night), attempts_and_refunds)
         },
     );
+    let bank_lines = bank_lines(&mut delivered.banks, night);
     let attempts = if job.attempts.is_some() { attempts } else { attempts_of_orders(&orders) };
     let files = Ledger::of(delivered);
     let mut summary = Summary::default();
@@ -41,8 +44,10 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     for (table, rows) in [("orders", &orders), ("attempts", &attempts), ("refunds", &refunds)] {
         summary.add(table, rows.count());
     }
+    summary.add_bank_lines(job, &bank_lines);
     ledger::conserved(&files, &summary, job.attempts.is_some())?;
     stage(orders.sheet(&ORDERS, []));
+    stage(bank_lines.sheet(&BANK_LINES, []));
 
     (closing.progress)("reconciling");
     let carried_items = closing.carried(&OPEN_ITEMS)?;

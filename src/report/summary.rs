@@ -27,6 +27,9 @@ pub fn run(job: &Job, closed: &Closed) -> String {
     text.push_str(&providers(&night.totals));
     line(&mut text, "");
     line(&mut text, format!("  the merchant: {}", merchant(&night.totals)));
+    if night.totals.contains_key("bank_lines") {
+        line(&mut text, format!("  the banks:    {}", counted(number(&night.totals, "bank_lines"), "line", "lines")));
+    }
     line(&mut text, format!("  carried in:   {}", carried_in(manifest)));
     line(&mut text, format!("  compared:     {}", compared(&night.totals)));
     line(&mut text, "");

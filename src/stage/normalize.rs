@@ -90,7 +90,7 @@ pub(super) fn batch<const N: usize>(
 }
 
 /// The identity of every row.
-fn identify_all(delivered: &[Delivered]) -> Vec<Vec<u128>> {
+pub(super) fn identify_all(delivered: &[Delivered]) -> Vec<Vec<u128>> {
     let mut parts = Vec::new();
     for file in delivered {
         let seeds: Arc<[u64]> = seeds(file.provider, file.account, file.format).into();
@@ -105,7 +105,7 @@ pub fn identify(part: &Part, seeds: &[u64]) -> impl Iterator<Item = u128> {
     cells.map(|(&kind, cells)| xxh3_128_with_seed(&cells.to_le_bytes(), seeds[usize::from(kind)]))
 }
 
-/// Whose and what a row is, for each kind of the format.
+/// Whose and what a row is, for each kind of the format; where it has none all rows are of one.
 #[must_use]
 pub fn seeds(provider: &str, account: &str, format: &Format) -> Vec<u64> {
     let seed = |kind: &str| {
@@ -116,7 +116,8 @@ pub fn seeds(provider: &str, account: &str, format: &Format) -> Vec<u64> {
         }
         hash.digest()
     };
-    format.kind.iter().map(|kind| seed(&kind.is)).collect()
+    let kinds = format.kind.iter().map(|kind| kind.is.as_str());
+    kinds.chain(format.kind.is_empty().then_some("")).map(seed).collect()
 }
 
 /// What comes more than once in a night taken apart: for the number of each such thing, the hashes of its rows' bytes.
@@ -148,7 +149,7 @@ impl Repeated {
 
 /// Rows of one identity get an ordinal, in the order of their bytes: which of two equal lines comes first makes no
 /// difference, but the first is the one that stands first.
-fn tell_copies_apart(delivered: &[Delivered], repeated: &Repeated, numbers: &mut [Vec<u128>]) {
+pub(super) fn tell_copies_apart(delivered: &[Delivered], repeated: &Repeated, numbers: &mut [Vec<u128>]) {
     let parts: Vec<(usize, &Part)> =
         delivered.iter().flat_map(|file| file.decoded.parts.iter().map(|part| (file.number, part))).collect();
     let mut copies: Vec<(u128, u64, (usize, u32), u32)> = Vec::new();

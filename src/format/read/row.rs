@@ -104,7 +104,10 @@ impl<'p> RowReader<'p> {
             slots: Slots::new(plan.amounts.len()),
             keeper: Keeper::new(plan),
             targets: plan.targets.iter().map(Target::new).collect(),
-            currencies: ["currency", "customer_currency"].into_iter().filter_map(|name| Currency::of(plan, name)).collect(),
+            currencies: ["currency", "customer_currency", "instructed_currency"]
+                .into_iter()
+                .filter_map(|name| Currency::of(plan, name))
+                .collect(),
             net,
             part: Part::default(),
             parts: Vec::new(),
