@@ -5,8 +5,12 @@
 
 pub mod conversation;
 pub mod folder;
+pub mod http;
 pub mod pattern;
 pub mod secret;
+pub mod sign;
+pub mod told;
+pub mod wechat_pay;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -49,6 +53,8 @@ pub trait Place: fmt::Debug + Send + Sync {
 pub enum PlaceFile {
     /// Folders of this machine: patterns of file names, relative to the job.
     Files(Names),
+    /// The interface of WeChat Pay (API v3).
+    WechatPay(Box<wechat_pay::WechatPay>),
 }
 
 impl PlaceFile {
@@ -56,6 +62,7 @@ impl PlaceFile {
     pub fn open(self, folder: &Path) -> Result<Box<dyn Place>> {
         Ok(match self {
             Self::Files(names) => Box::new(folder::Folder::new(folder, &names.0)?),
+            Self::WechatPay(place) => Box::new(place.open(folder)?),
         })
     }
 }

@@ -16,7 +16,7 @@ const USES: [(&str, &[&str]); 14] = [
     ("night", &["error", "format", "job", "lake", "mask", "money", "source", "stage", "table"]),
     ("job", &["error", "format", "money", "source", "stage"]),
     ("sample", &["error", "money"]),
-    ("source", &["error", "format", "lake"]),
+    ("source", &["error", "format", "lake", "mask"]),
     ("lake", &["error", "money", "table"]),
     ("stage", &["error", "format", "mask", "money", "table"]),
     ("format", &["error", "mask", "money", "table"]),
@@ -29,7 +29,7 @@ const USES: [(&str, &[&str]); 14] = [
 const LOWEST: [&str; 1] = ["mask"];
 
 /// Files that read or write files.
-const TOUCHES_FILES: [&str; 17] = [
+const TOUCHES_FILES: [&str; 18] = [
     // What a person names: a file to recognise, a folder for the pages of the tables.
     "command/formats.rs",
     "command/schema.rs",
@@ -49,8 +49,9 @@ const TOUCHES_FILES: [&str; 17] = [
     "lake/spill.rs",
     // How much memory the machine has.
     "night/memory.rs",
-    // Secrets in files.
+    // Secrets in files, and the public keys of providers.
     "source/secret.rs",
+    "source/sign.rs",
     // Sample nights.
     "sample/archive.rs",
     "sample/file.rs",
