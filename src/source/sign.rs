@@ -168,9 +168,9 @@ impl Certificate {
     /// The name of its holder.
     #[must_use]
     pub fn holder(&self) -> String {
-        let parts = self.parsed.tbs_certificate.subject.0.iter().flat_map(|name| name.0.iter());
-        let named = parts.filter(|part| part.oid == COMMON_NAME).filter_map(|part| std::str::from_utf8(part.value.value()).ok());
-        named.last().unwrap_or_default().to_owned()
+        let mut parts = self.parsed.tbs_certificate.subject.0.iter().flat_map(|name| name.0.iter());
+        let name = parts.find(|part| part.oid == COMMON_NAME).and_then(|part| std::str::from_utf8(part.value.value()).ok());
+        name.unwrap_or_default().to_owned()
     }
 
     /// The key it is about.

@@ -197,15 +197,14 @@ impl Place for WechatPay {
             Report::OverseasStatement => visit.take_whole(&mut transfer),
             _ => visit.take(&mut transfer, inbox),
         });
-        match arrived {
-            Ok(Told::Has(Arrived::Before(received))) => Ok(Answer::Delivered(vec![received])),
-            Ok(Told::Has(Arrived::Now { version })) => {
-                Ok(Answer::Delivered(vec![transfer.incoming.keep(visit.question.as_str(), Some(version))?]))
-            }
-            Ok(Told::NoBill(said)) => Ok(Answer::NoBill { said }),
-            Ok(Told::NotYet(said, again_in)) => Ok(Answer::NotYet { said, again_in }),
-            Err(error) => Err(transfer.refuse(error)),
-        }
+        let told = match arrived {
+            Ok(told) => told,
+            Err(error) => return Err(transfer.refuse(error)),
+        };
+        told.answer(|arrived| match arrived {
+            Arrived::Before(received) => Ok(received),
+            Arrived::Now { version } => transfer.incoming.keep(visit.question.as_str(), Some(version)),
+        })
     }
 }
 
@@ -290,28 +289,25 @@ impl<'v> Visit<'v> {
 
     /// Both steps. The second may find that its address has grown old: both are tried again.
     fn take(&self, transfer: &mut Transfer, inbox: &Inbox) -> Tried<Told<Arrived>> {
-        let statement = match self.statement()? {
-            Told::Has(statement) => statement,
-            Told::NoBill(said) => return Ok(Told::NoBill(said)),
-            Told::NotYet(said, again_in) => return Ok(Told::NotYet(said, again_in)),
-        };
-        let version = format!("sha1:{}", statement.hash_value.to_lowercase());
-        if let Some(received) = inbox.unchanged(self.question.as_str(), Some(&version)) {
-            return Ok(Told::Has(Arrived::Before(received)));
-        }
-        let url = self.client.address(&statement.download_url)?;
-        let reply = self.client.download(&self.request(url, "*/*")?, transfer)?;
-        if !reply.status.is_success() {
-            return match code(&reply).0.as_str() {
-                "INVALID_REQUEST" => Err(Failure::soon(
-                    Error::new(Exit::TryAgain, "the address of the bill grew old before it was used")
-                        .next("try again later; if it stays so, look for what slows this machine down"),
-                )),
-                _ => self.refusal(&reply),
-            };
-        }
-        compare(transfer, &statement.hash_value)?;
-        Ok(Told::Has(Arrived::Now { version }))
+        self.statement()?.and_then(|statement| {
+            let version = format!("sha1:{}", statement.hash_value.to_lowercase());
+            if let Some(received) = inbox.unchanged(self.question.as_str(), Some(&version)) {
+                return Ok(Told::Has(Arrived::Before(received)));
+            }
+            let url = self.client.address(&statement.download_url)?;
+            let reply = self.client.download(&self.request(url, "*/*")?, transfer)?;
+            if !reply.status.is_success() {
+                return match code(&reply).0.as_str() {
+                    "INVALID_REQUEST" => Err(Failure::soon(
+                        Error::new(Exit::TryAgain, "the address of the bill grew old before it was used")
+                            .next("try again later; if it stays so, look for what slows this machine down"),
+                    )),
+                    _ => self.refusal(&reply),
+                };
+            }
+            compare(transfer, &statement.hash_value)?;
+            Ok(Told::Has(Arrived::Now { version }))
+        })
     }
 
     /// The one step of WeChat Pay Global: the file, with its hash in a header, and the hash signed.

@@ -51,24 +51,24 @@ pub(crate) enum How {
 }
 
 impl Server {
-    /// A server that answers with `answer`, one connection a request.
-    pub(crate) fn start(answer: impl Fn(&Heard) -> Says + Send + Sync + 'static) -> Self {
+    /// A server that answers with `talk`, one connection a request.
+    pub(crate) fn start(talk: impl Fn(&Heard) -> Says + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, ended) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let answer = Arc::new(answer);
-        let (is_ended, hears) = (ended.clone(), heard.clone());
+        let talk = Arc::new(talk);
+        let (is_over, hears) = (ended.clone(), heard.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
-                if is_ended.load(Ordering::SeqCst) {
+                if is_over.load(Ordering::SeqCst) {
                     break;
                 }
-                let (stream, answer, hears) = (stream.unwrap(), answer.clone(), hears.clone());
+                let (stream, talk, hears) = (stream.unwrap(), talk.clone(), hears.clone());
                 thread::spawn(move || {
                     let Some(request) = hear(&stream) else { return };
                     hears.lock().unwrap().push(request.clone());
                     // A client that has heard enough goes away, which is its right.
-                    let _ = say(&stream, &answer(&request));
+                    let _ = say(&stream, &talk(&request));
                 });
             }
         });
@@ -116,8 +116,8 @@ impl Says {
         Self { status, headers: Vec::new(), body: body.into(), how: How::Whole }
     }
 
-    pub(crate) fn header(mut self, name: &str, value: impl ToString) -> Self {
-        self.headers.push((name.to_owned(), value.to_string()));
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
         self
     }
 

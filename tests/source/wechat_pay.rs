@@ -9,6 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tieout::error::Exit;
+use tieout::source::http::hexadecimal;
 use tieout::source::{Answer, Ready};
 use url::Url;
 
@@ -142,14 +143,14 @@ fn signed(says: Says, time: i64, key: &str) -> Says {
     let signature =
         keys::sign(if key == "unknown" { "stranger.pem" } else { key }, format!("{time}\nn0nce\n{text}\n").as_bytes());
     let serial = if key == "unknown" { "PUB_KEY_ID_2" } else { SERIAL };
-    says.header("Wechatpay-Timestamp", time)
+    says.header("Wechatpay-Timestamp", time.to_string())
         .header("Wechatpay-Nonce", "n0nce")
         .header("Wechatpay-Serial", serial)
         .header("Wechatpay-Signature", signature)
 }
 
 fn hash(bytes: &[u8]) -> String {
-    digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref())
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -184,7 +185,7 @@ fn overseas(heard: &Heard) -> Says {
         _ => Says::new(200, BILL),
     };
     says.header("Wechatpay-Statement-Sha1", hash)
-        .header("Wechatpay-Timestamp", time)
+        .header("Wechatpay-Timestamp", time.to_string())
         .header("Wechatpay-Nonce", "n0nce")
         .header("Wechatpay-Serial", SERIAL)
         .header("Wechatpay-Signature", signature)
