@@ -3,10 +3,19 @@
 //! A place takes what a provider or a database has for one business date into the inbox of the lake, byte for byte,
 //! and says what it was told. It decides nothing about money, and reads nothing it has taken.
 
+pub mod adyen;
+pub mod alipay;
+pub mod archive;
 pub mod conversation;
 pub mod folder;
+pub mod http;
 pub mod pattern;
 pub mod secret;
+pub mod sign;
+pub mod stripe;
+pub mod told;
+pub mod unionpay;
+pub mod wechat_pay;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -49,6 +58,17 @@ pub trait Place: fmt::Debug + Send + Sync {
 pub enum PlaceFile {
     /// Folders of this machine: patterns of file names, relative to the job.
     Files(Names),
+    /// The interface of WeChat Pay (API v3).
+    WechatPay(Box<wechat_pay::WechatPay>),
+    /// The interface of Alipay's open platform.
+    Alipay(Box<alipay::Alipay>),
+    /// The interface of Stripe for reports.
+    Stripe(Box<stripe::Stripe>),
+    /// The reports of Adyen.
+    Adyen(Box<adyen::Adyen>),
+    /// The interface of UnionPay for settlement files.
+    #[serde(rename = "unionpay")]
+    UnionPay(Box<unionpay::UnionPay>),
 }
 
 impl PlaceFile {
@@ -56,6 +76,11 @@ impl PlaceFile {
     pub fn open(self, folder: &Path) -> Result<Box<dyn Place>> {
         Ok(match self {
             Self::Files(names) => Box::new(folder::Folder::new(folder, &names.0)?),
+            Self::WechatPay(place) => Box::new(place.open(folder)?),
+            Self::Alipay(place) => Box::new(place.open(folder)?),
+            Self::Stripe(place) => Box::new(place.open(folder)?),
+            Self::Adyen(place) => Box::new(place.open(folder)?),
+            Self::UnionPay(place) => Box::new(place.open(folder)?),
         })
     }
 }

@@ -13,6 +13,9 @@ use tieout::lake::{Inbox, Known, Lake};
 use tieout::source::{Answer, Asked, Conversation, Manners, Place, PlaceFile, Switchboard};
 
 mod folder;
+mod keys;
+mod server;
+mod wechat_pay;
 
 /// The night that is asked for: a Friday.
 pub(crate) fn night() -> NaiveDate {

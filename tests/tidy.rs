@@ -17,7 +17,7 @@ const USES: [(&str, &[&str]); 15] = [
     ("job", &["calendar", "error", "format", "money", "source", "stage"]),
     ("calendar", &["error"]),
     ("sample", &["error", "money"]),
-    ("source", &["error", "format", "lake"]),
+    ("source", &["error", "format", "lake", "mask"]),
     ("lake", &["error", "money", "table"]),
     ("stage", &["error", "format", "mask", "money", "table"]),
     ("format", &["error", "mask", "money", "table"]),
@@ -51,8 +51,9 @@ const TOUCHES_FILES: [&str; 18] = [
     "lake/spill.rs",
     // How much memory the machine has.
     "night/memory.rs",
-    // Secrets in files.
+    // Secrets in files, and the public keys of providers.
     "source/secret.rs",
+    "source/sign.rs",
     // Sample nights.
     "sample/archive.rs",
     "sample/file.rs",

@@ -155,7 +155,7 @@ impl Incoming<'_> {
     }
 
     /// What came so far, from its first byte, to be checked before it is kept.
-    pub fn read_back(&self) -> Result<impl Read + use<>> {
+    pub fn read_back(&self) -> Result<impl Read + Seek + use<>> {
         let mut file = File::open(&self.staged).map_err(|error| durable::failed("read", &self.staged, &error))?;
         file.seek(SeekFrom::Start(0)).map_err(|error| durable::failed("read", &self.staged, &error))?;
         Ok(std::io::BufReader::new(file))
