@@ -7,6 +7,7 @@ pub mod conversation;
 pub mod folder;
 pub mod pattern;
 pub mod secret;
+pub mod sftp;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,8 @@ pub trait Place: fmt::Debug + Send + Sync {
 pub enum PlaceFile {
     /// Folders of this machine: patterns of file names, relative to the job.
     Files(Names),
+    /// A folder of an SFTP server.
+    Sftp(sftp::SftpFile),
 }
 
 impl PlaceFile {
@@ -56,6 +59,7 @@ impl PlaceFile {
     pub fn open(self, folder: &Path) -> Result<Box<dyn Place>> {
         Ok(match self {
             Self::Files(names) => Box::new(folder::Folder::new(folder, &names.0)?),
+            Self::Sftp(file) => Box::new(file.open(folder)?),
         })
     }
 }

@@ -13,6 +13,7 @@ use tieout::lake::{Inbox, Known, Lake};
 use tieout::source::{Answer, Asked, Conversation, Manners, Place, PlaceFile, Switchboard};
 
 mod folder;
+mod sftp;
 
 /// The night that is asked for: a Friday.
 pub(crate) fn night() -> NaiveDate {
