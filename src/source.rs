@@ -11,6 +11,7 @@ pub mod folder;
 pub mod http;
 pub mod pattern;
 pub mod secret;
+pub mod sftp;
 pub mod sign;
 pub mod stripe;
 pub mod told;
@@ -69,6 +70,8 @@ pub enum PlaceFile {
     /// The interface of UnionPay for settlement files.
     #[serde(rename = "unionpay")]
     UnionPay(Box<unionpay::UnionPay>),
+    /// A folder of an SFTP server.
+    Sftp(sftp::SftpFile),
 }
 
 impl PlaceFile {
@@ -81,6 +84,7 @@ impl PlaceFile {
             Self::Stripe(place) => Box::new(place.open(folder)?),
             Self::Adyen(place) => Box::new(place.open(folder)?),
             Self::UnionPay(place) => Box::new(place.open(folder)?),
+            Self::Sftp(file) => Box::new(file.open(folder)?),
         })
     }
 }

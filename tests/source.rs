@@ -15,6 +15,7 @@ use tieout::source::{Answer, Asked, Conversation, Manners, Place, PlaceFile, Swi
 mod folder;
 mod keys;
 mod server;
+mod sftp;
 mod wechat_pay;
 
 /// The night that is asked for: a Friday.

@@ -175,7 +175,17 @@ fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>, tak
     if (read + rejects.len()) as u64 != rows {
         return Err(Error::law(format!("{rows} rows became {read} rows and {} rejects", rejects.len())));
     }
-    Ok(Decoded { layout: plan.layout, parts, rejects, lines: rows + framing, framing, tied, kept, added: plan.added, statements: Vec::new() })
+    Ok(Decoded {
+        layout: plan.layout,
+        parts,
+        rejects,
+        lines: rows + framing,
+        framing,
+        tied,
+        kept,
+        added: plan.added,
+        statements: Vec::new(),
+    })
 }
 
 /// A line of column names that comes again, in another section, is the same.

@@ -2,6 +2,7 @@
 
 use chrono::format::{Item, StrftimeItems};
 use chrono::{NaiveDate, TimeDelta};
+use glob::{MatchOptions, Pattern as Glob};
 
 use crate::error::{Error, Result};
 
@@ -51,6 +52,44 @@ impl Pattern {
         }
         name + rest
     }
+}
+
+/// One part of a filled-in pattern, between two slashes: what a name there must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// This name.
+    Exactly(String),
+    /// One that fits.
+    Like(Glob),
+}
+
+impl Part {
+    /// A part of a pattern in which the date is filled in.
+    pub fn new(text: &str) -> Result<Self> {
+        if !text.contains(['*', '?', '[']) {
+            return Ok(Self::Exactly(text.to_owned()));
+        }
+        let glob = Glob::new(text).map_err(|error| {
+            Error::configuration(format!("not a pattern of file names: {error}")).found(text).next("write `*` for anything")
+        })?;
+        Ok(Self::Like(glob))
+    }
+
+    /// Whether `name` fits. What is hidden, or by its name still being written, fits only where it is meant exactly.
+    #[must_use]
+    pub fn fits(&self, name: &str) -> bool {
+        const AS_SHELLS_DO: MatchOptions =
+            MatchOptions { case_sensitive: true, require_literal_separator: false, require_literal_leading_dot: true };
+        match self {
+            Self::Exactly(exactly) => exactly == name,
+            Self::Like(glob) => glob.matches_with(name, AS_SHELLS_DO) && !name.starts_with('.') && !is_unfinished(name),
+        }
+    }
+}
+
+/// Whether a name is one that deliverers give to a file while they write it.
+fn is_unfinished(name: &str) -> bool {
+    [".tmp", ".part", ".filepart"].iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
 }
 
 /// Days after the business date, and the layout, of what stands in braces.
