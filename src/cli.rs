@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
@@ -20,10 +20,11 @@ Exit codes:
   10  published, and --fail-on was exceeded
   64  the command line is wrong
   65  a file is corrupt, of another layout, or does not tie; nothing was published
-  66  a file is missing; nothing was published
+  66  a file is missing past its deadline; nothing was published
   70  a law is broken: a defect of tieout; nothing was published
   73  an output cannot be created        74  reading or writing failed
-  75  try again: another run holds the night
+  75  try again: another run holds the night, or a file that is due is not there yet
+  99  nothing is due yet
   77  not permitted                      78  the job or a format is wrong";
 
 /// The subcommands.
@@ -31,6 +32,12 @@ Exit codes:
 pub enum Command {
     /// Close a night: read, reconcile, analyze, publish.
     Run(Run),
+    /// Take a night's files from where they are into the lake, without closing it.
+    Fetch(Fetch),
+    /// Ask whether a night's files are there: exit 0, 75 (try again), 99 (nothing is due yet) or 66 (missing).
+    Ready(Ready),
+    /// Tell what a night would read and write, and why. Touches nothing and asks nobody.
+    Plan(Plan),
     /// Check a job: everything it names is there and makes sense. Touches nothing.
     Check(Check),
     /// Show the nights of a job: how they closed, and what is open.
@@ -85,6 +92,87 @@ pub struct Run {
     /// Tell on stderr how long each stage took, and how much of the input that is a second.
     #[arg(long)]
     pub timings: bool,
+    /// What time it is.
+    #[command(flatten)]
+    pub moment: Moment,
+}
+
+/// Take a night's files from where they are into the lake, without closing it.
+///
+/// Every source of the job is asked, several at a time. What came before is not taken again; what comes is verified and
+/// kept as it is received. A file that was delivered before with other bytes is restated, and said to be.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout fetch jobs/nightly.toml --date 2026-11-17
+  tieout fetch jobs/nightly.toml --date 2026-11-17 --only wechat_pay --again     ask for its bill anew")]
+pub struct Fetch {
+    /// The job file.
+    pub job: PathBuf,
+    /// The business date, in the job's time zone.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: NaiveDate,
+    /// Only sources of this name; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Also ask sources that have delivered all there will be: what is other than before is restated.
+    #[arg(long)]
+    pub again: bool,
+    /// End with one line of JSON on stdout instead of the list.
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but errors.
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// What time it is.
+    #[command(flatten)]
+    pub moment: Moment,
+}
+
+/// Ask whether a night's files are there, and take none.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout ready jobs/nightly.toml --date 2026-11-17 && tieout run jobs/nightly.toml --date 2026-11-17
+
+Exit codes: 0 all are there, or the provider says nothing happened; 99 one is not due yet; 75 one is due and not there yet; \
+66 one is missing past its deadline.")]
+pub struct Ready {
+    /// The job file.
+    pub job: PathBuf,
+    /// The business date, in the job's time zone.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: NaiveDate,
+    /// Only sources of this name; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// End with one line of JSON on stdout instead of the list.
+    #[arg(long)]
+    pub json: bool,
+    /// What time it is.
+    #[command(flatten)]
+    pub moment: Moment,
+}
+
+/// Tell what a night would read and write, and why. Touches nothing and asks nobody.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout plan jobs/nightly.toml --date 2026-11-17")]
+pub struct Plan {
+    /// The job file.
+    pub job: PathBuf,
+    /// The business date, in the job's time zone.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: NaiveDate,
+}
+
+/// The moment deadlines are held against.
+#[derive(Args, Debug)]
+pub struct Moment {
+    /// As if it were this time: deadlines and signatures go by it. The clock when not given.
+    #[arg(long, value_name = "RFC 3339", hide_short_help = true)]
+    pub now: Option<DateTime<Utc>>,
 }
 
 /// Check a job: everything it names is there and makes sense. Touches nothing.

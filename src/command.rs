@@ -2,11 +2,14 @@
 
 mod check;
 mod explain;
+mod fetch;
 mod formats;
+mod plan;
 mod run;
 mod sample;
 mod schema;
 mod status;
+mod talk;
 
 use std::io::Write;
 
@@ -18,6 +21,9 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
     let alone = |result: Result<Exit>| result.map_err(|error| vec![error]);
     match cli.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Fetch(arguments) => fetch::fetch(&arguments),
+        Command::Ready(arguments) => fetch::ready(&arguments),
+        Command::Plan(arguments) => alone(plan::plan(&arguments)),
         Command::Check(arguments) => check::check(&arguments),
         Command::Status(arguments) => alone(status::status(&arguments)),
         Command::Explain(arguments) => alone(explain::explain(&arguments)),

@@ -60,17 +60,34 @@ pub struct Error {
     pub found: Option<String>,
     /// One next step.
     pub next: Option<String>,
+    /// Whether a file is of a layout no format describes; otherwise it is damaged.
+    pub unknown_layout: bool,
 }
 
 impl Error {
     /// An error that ends the run with `exit`.
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), file: None, line: None, column: None, expected: None, found: None, next: None }
+        Self {
+            exit,
+            what: what.into(),
+            file: None,
+            line: None,
+            column: None,
+            expected: None,
+            found: None,
+            next: None,
+            unknown_layout: false,
+        }
     }
 
     /// A file that is corrupt, of another layout, or does not tie (65).
     pub fn data(what: impl Into<String>) -> Self {
         Self::new(Exit::BadData, what)
+    }
+
+    /// A file of a layout the format does not describe (65).
+    pub fn layout(what: impl Into<String>) -> Self {
+        Self { unknown_layout: true, ..Self::data(what) }
     }
 
     /// A job, format or rate card that is wrong (78).

@@ -4,6 +4,8 @@
 //! <lake>/raw/<source>/<business date>/<sha256>/<name>       every byte that was read, as received; immutable
 //! <lake>/data/<table>/date=YYYY-MM-DD/<table>.parquet       what analysts glob: final files only
 //! <lake>/meta/nights/YYYY-MM-DD/<generation>.json           the manifest of a night; its creation is the commit
+//! <lake>/meta/deliveries/YYYY-MM-DD/<source>.<id>.json      what each source was asked, and answered
+//! <lake>/aside/<source>/<business date>/<sha256>/<name>     what was refused as it came
 //! <lake>/meta/audit.jsonl                                   hash-chained: what was done, and when
 //! <lake>/staging/YYYY-MM-DD/…                               of the run that holds the night, swept by the next
 //! ```
@@ -12,6 +14,7 @@
 //! in between leaves a night that [`Lake::is_intact`] denies, and the next run of that night repairs it.
 
 mod audit;
+mod communication;
 mod durable;
 mod inbox;
 mod lock;
@@ -29,6 +32,7 @@ use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
 pub use audit::AuditLine;
+pub use communication::{Ask, Communication, Correspondent};
 pub use inbox::{Archived, Inbox, Incoming, Known, Received};
 pub use lock::NightLock;
 pub use manifest::{Input, Manifest, Night, Output, PreviousNight, SCHEMA_VERSION};

@@ -3,6 +3,7 @@
 //! The stages and their order stand twice: `whole` for a night that memory holds, `shares` for a larger one. Both
 //! publish the same bytes.
 
+pub mod answers;
 mod apart;
 mod deliveries;
 mod ledger;
@@ -19,15 +20,17 @@ use crate::error::{Error, Result};
 use crate::format::time::day_range;
 use crate::job::Job;
 use crate::lake::{Lake, Manifest, Night, PreviousNight, Spill};
+use crate::source::Switchboard;
 use crate::stage::analyze::{self, Analysis};
 use crate::stage::failures::FailureCategories;
 use crate::stage::reconcile::Rules;
 use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
 use crate::table::column::Table;
-use crate::table::delivery::{FILES, NIGHTS, REJECTS};
+use crate::table::delivery::{Answer, FILES, NIGHTS, REJECTS};
 use crate::table::sheet::Sheet;
 
 use apart::Apart;
+pub use deliveries::Told;
 use deliveries::{Deliveries, Delivery, Ledger};
 use ledger::Summary;
 pub use memory::Memory;
@@ -55,18 +58,20 @@ pub struct Closed {
     pub manifest: Manifest,
     /// Why files were left out of a partial night.
     pub left_out: Vec<Error>,
+    /// What each source answered.
+    pub told: Vec<Told>,
 }
 
 /// Why a night was not closed: every file that is wrong, not only the first.
 pub type Refused = Vec<Error>;
 
 /// Closes a night of a job. `progress` is told what is being done.
-pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::result::Result<Closed, Refused> {
+pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn(&str)) -> std::result::Result<Closed, Refused> {
     let alone = |error: Error| vec![error];
     let lake = Lake::open(&job.lake).map_err(alone)?;
     let lock = lake.lock(options.date).map_err(alone)?;
     progress("looking for files");
-    let mut deliveries = Deliveries::fetch(job, options, &lake, &lock)?;
+    let mut deliveries = Deliveries::fetch(job, options, &lake, &lock, board)?;
     let before = lake.night_before(options.date).map_err(alone)?;
     let inputs_sha256 = inputs_hash(job, options, &deliveries, before.as_ref());
     let mut stands = false;
@@ -75,7 +80,8 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
         && lake.is_intact(&manifest).map_err(alone)?
     {
         if manifest.night.complete {
-            return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out });
+            let told = deliveries.told();
+            return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out, told });
         }
         // An incomplete night is read again: its refused files are named, and stop a run that may not lack them.
         stands = true;
@@ -89,7 +95,7 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
         let settled = scope.spawn(|| lake.settle(&archived));
         progress("reading files");
         deliveries.read(job, options, apart)?;
-        let left_out = deliveries.left_out.clone();
+        let (left_out, told) = (deliveries.left_out.clone(), deliveries.told());
         let staging = lake.stage(&lock, VERSION);
         let closing = Closing { job, options, lake: &lake, before: before.as_ref(), inputs_sha256, progress };
         // A table is encoded and written as soon as it is known, while the stages after it go on.
@@ -104,7 +110,7 @@ pub fn close(job: &Job, options: Options, progress: &dyn Fn(&str)) -> std::resul
         settled.join().expect("settling files does not panic").map_err(alone)?;
         progress("publishing");
         let published = staging.finish().and_then(|outputs| lake.publish_staged(&lock, night, outputs)).map_err(alone)?;
-        Ok(Closed { changed: !stands, manifest: published.manifest, left_out })
+        Ok(Closed { changed: !stands, manifest: published.manifest, left_out, told })
     })
 }
 
@@ -207,5 +213,8 @@ fn inputs_hash(job: &Job, options: Options, deliveries: &Deliveries, before: Opt
     files.sort_unstable();
     files.iter().flatten().for_each(|text| part(text));
     deliveries.left_out.iter().for_each(|error| part(&error.to_string()));
+    for told in deliveries.without.iter().filter(|told| told.answer == Answer::NoBill) {
+        [&told.source, &told.account, &told.format].into_iter().for_each(|text| part(text));
+    }
     hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -38,6 +38,16 @@ pub trait Place: fmt::Debug + Send + Sync {
     /// Where it is, for people: names of files, a host, a report. Never a secret.
     fn name(&self, asked: &Asked) -> String;
 
+    /// Whether it is on this machine: then nobody is asked.
+    fn is_here(&self) -> bool {
+        false
+    }
+
+    /// Whether one delivery is all there will be of a date, so that it is not asked again unless told to.
+    fn delivers_once(&self) -> bool {
+        false
+    }
+
     /// The files themselves, where they are on this machine, for a look without taking them.
     fn on_this_machine(&self, _: &Asked) -> Result<Vec<PathBuf>> {
         Ok(Vec::new())

@@ -23,6 +23,7 @@ use tieout::lake::Lake;
 use tieout::money::Amount;
 use tieout::night::{Closed, Memory, Options, close};
 use tieout::sample::{Plan, write};
+use tieout::source::{Manners, Switchboard};
 use tieout::table::TABLES;
 use tieout::table::analysis::{ABANDONMENT, FUNNEL};
 use tieout::table::column::Table;
@@ -49,6 +50,11 @@ pub(crate) fn three_nights() -> [NaiveDate; 3] {
 /// A shop: its files in `data`, its job beside them, and its lake, all in a folder of their own.
 pub(crate) struct Shop {
     folder: TempDir,
+}
+
+/// Sources are asked as on the morning after the first night.
+pub(crate) fn board() -> Switchboard<'static> {
+    Switchboard::new(Manners::default(), &|| "2026-11-18T02:00:00Z".parse().unwrap(), &|_, _| {})
 }
 
 impl Shop {
@@ -112,14 +118,14 @@ impl Shop {
     /// Closes a night; every error where it is refused.
     pub(crate) fn try_close(&self, date: NaiveDate, partial: bool) -> Result<Closed, Vec<Error>> {
         let job = Job::load(&self.job_file()).map_err(|error| vec![error])?;
-        close(&job, Options { date, partial, memory: Memory::Unlimited }, &|_| {})
+        close(&job, Options { date, partial, memory: Memory::Unlimited }, &board(), &|_| {})
     }
 
     /// Closes a night, taken apart into so many shares, that must close.
     pub(crate) fn close_in_shares(&self, date: NaiveDate, shares: usize) -> Closed {
         let job = Job::load(&self.job_file()).unwrap();
         let options = Options { date, partial: false, memory: Memory::Shares(shares) };
-        close(&job, options, &|_| {}).unwrap_or_else(|errors| panic!("{date}: {}", messages(&errors)))
+        close(&job, options, &board(), &|_| {}).unwrap_or_else(|errors| panic!("{date}: {}", messages(&errors)))
     }
 
     /// Closes a night that must close.

@@ -21,7 +21,7 @@ use tieout::table::rows::Rows;
 use tieout::table::sheet::Pick;
 
 use crate::laws::Chance;
-use crate::nights::{files, messages, november};
+use crate::nights::{board, files, messages, november};
 
 const JOB: &str = r#"
 name = "entangled"
@@ -86,7 +86,8 @@ proptest! {
 
 fn close_night(shop: &Path, date: NaiveDate, memory: Memory) -> Closed {
     let job = Job::load(&shop.join("job.toml")).unwrap();
-    close(&job, Options { date, partial: false, memory }, &|_| {}).unwrap_or_else(|errors| panic!("{}", messages(&errors)))
+    close(&job, Options { date, partial: false, memory }, &board(), &|_| {})
+        .unwrap_or_else(|errors| panic!("{}", messages(&errors)))
 }
 
 /// Names out of so few that rows meet in every way there is: by each key, several at once, across providers, twice.
@@ -205,8 +206,8 @@ fn a_provider_is_left_out_of_shares_as_of_the_whole() {
         fs::create_dir(&shop).unwrap();
         fs::write(shop.join("job.toml"), JOB.replace("ATTEMPTS", ATTEMPTS)).unwrap();
         let job = Job::load(&shop.join("job.toml")).unwrap();
-        let refused = close(&job, Options { date: november(17), partial: false, memory }, &|_| {}).unwrap_err();
-        let closed = close(&job, Options { date: november(17), partial: true, memory }, &|_| {}).unwrap();
+        let refused = close(&job, Options { date: november(17), partial: false, memory }, &board(), &|_| {}).unwrap_err();
+        let closed = close(&job, Options { date: november(17), partial: true, memory }, &board(), &|_| {}).unwrap();
         assert_eq!(messages(&refused), messages(&closed.left_out));
         assert!(!closed.manifest.night.complete);
         (closed.manifest, files(&shop.join("lake/data")))

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::talk::{Arrivals, clock, worst_first};
 use super::{print, say};
 use crate::cli::Run;
 use crate::error::{Error, Exit};
 use crate::job::Job;
 use crate::night::{Closed, Memory, Options, close};
 use crate::report::{json, summary, timings};
+use crate::source::{Manners, Switchboard};
 
 pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     let job = Job::load(&arguments.job).map_err(|error| vec![error])?;
@@ -23,16 +25,20 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     }
     let pool = pool.build().map_err(|error| vec![Error::new(Exit::TryAgain, format!("cannot start threads: {error}"))])?;
     let bar = progress_bar(arguments);
+    let (clock, arrivals) = (clock(&arguments.moment), Arrivals::new(arguments.quiet));
+    let arrived = |source: &str, bytes| arrivals.note(source, bytes);
+    let board = Switchboard::new(Manners::default(), &clock, &arrived);
     let (closed, stages) = pool.install(|| {
         let stages = Stages::default();
-        let closed = close(&job, options, &|doing| {
+        let closed = close(&job, options, &board, &|doing: &str| {
             bar.set_message(doing.to_owned());
             stages.begin(doing);
         });
         (closed, stages.took())
     });
     bar.finish_and_clear();
-    let closed = closed?;
+    arrivals.end();
+    let closed = closed.map_err(worst_first)?;
     if arguments.timings {
         say(&timings::run(&closed.manifest, &stages));
     }

@@ -463,7 +463,7 @@ impl Plan {
 const LISTED: usize = 12;
 
 fn layout_error(format: &Format, header: &[String], fit: &Fit) -> Error {
-    let error = Error::data(format!("the columns are not those of {}", format.title));
+    let error = Error::layout(format!("the columns are not those of {}", format.title));
     if fit.present == 0 {
         // What stands there may be a row of data: it is not shown.
         return error

@@ -109,8 +109,8 @@ fn told_apart(error: Error, path: &Path, format: &Format) -> Error {
     match fitting.first() {
         Some(_) if fitting.iter().any(|candidate| candidate.format == format.name) => error,
         Some(found) => match &found.refuse {
-            Some(why) => Error::data(why.clone()),
-            None => Error::data("the file is of another format, and nothing of it is booked")
+            Some(why) => Error::layout(why.clone()),
+            None => Error::layout("the file is of another format, and nothing of it is booked")
                 .expected(&format.title)
                 .found(&found.title)
                 .next(format!("read it with `format = \"{}\"`, or fetch the right file", found.format)),

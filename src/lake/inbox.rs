@@ -87,11 +87,21 @@ impl Inbox<'_> {
     #[must_use]
     pub fn unchanged(&self, locator: &str, version: Option<&str>) -> Option<Received> {
         let same = |known: &&Known| known.locator == locator && known.version.is_some() && known.version.as_deref() == version;
-        let known = self.known.iter().find(same)?;
+        self.kept(self.known.iter().find(same)?)
+    }
+
+    /// A file that came before, if its bytes are still kept.
+    fn kept(&self, known: &Known) -> Option<Received> {
         let path = self.path(&known.sha256, &known.name);
-        let kept = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == known.bytes);
+        let is_kept = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == known.bytes);
         let archived = Archived { sha256: known.sha256.clone(), bytes: known.bytes, name: known.name.clone(), path };
-        kept.then(|| Received { archived, known: known.clone(), now: false })
+        is_kept.then(|| Received { archived, known: known.clone(), now: false })
+    }
+
+    /// All that came before, if there is any and all of its bytes are still kept.
+    #[must_use]
+    pub fn all_known(&self) -> Option<Vec<Received>> {
+        if self.known.is_empty() { None } else { self.known.iter().map(|known| self.kept(known)).collect() }
     }
 
     /// Begins to receive a file that the other side calls `name`.

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use rayon::prelude::*;
 
 use super::Options;
+use super::answers::{self, Answered, Questions};
 use super::apart::{self, Apart};
 use super::ledger::FileRow;
 use crate::error::{Error, Exit, Result};
@@ -15,11 +16,12 @@ use crate::format::Target;
 use crate::format::control;
 use crate::format::read::{self, Decoded, Reject, read_into};
 use crate::job::{Job, Owner, Source};
-use crate::lake::{Archived, Input, Lake, NightLock, Received};
+use crate::lake::{Archived, Ask, Input, Lake, NightLock, Received};
 use crate::mask;
-use crate::source::{Answer, Manners, Switchboard};
+use crate::source::Switchboard;
 use crate::stage::bank::OneAccount;
 use crate::stage::normalize::{Delivered, OneDate};
+use crate::table::delivery::Answer;
 
 /// One file, archived.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) struct Delivery {
     pub(super) archived: Archived,
     /// Whether the same bytes came before, from the same source.
     pub(super) duplicate: bool,
+    /// What its source answered.
+    pub(super) told: Told,
     pub(super) decoded: Option<Decoded>,
     /// The first sixteen digits of its hash.
     pub(super) file_id: String,
@@ -42,10 +46,42 @@ impl Delivery {
     }
 }
 
+/// What a source answered, about one file or about none.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Provider or bank, or orders, attempts, refunds.
+    pub source: String,
+    /// The account with it.
+    pub account: String,
+    /// The format of its files.
+    pub format: String,
+    /// The answer.
+    pub answer: Answer,
+    /// In its words, or those of the error.
+    pub said: String,
+    /// The conversation, where the place is elsewhere.
+    pub ask: Option<Ask>,
+}
+
+impl Told {
+    fn of(answered: &Answered) -> Self {
+        Self {
+            source: answered.source.name.to_owned(),
+            account: answered.source.account.to_owned(),
+            format: answered.source.format.name.clone(),
+            answer: answered.answer,
+            said: answered.said.clone(),
+            ask: answered.ask.clone(),
+        }
+    }
+}
+
 /// All files of a night.
 #[derive(Debug)]
 pub(super) struct Deliveries {
     pub(super) files: Vec<Delivery>,
+    /// What the sources said that gave no file.
+    pub(super) without: Vec<Told>,
     /// Why providers were left out.
     pub(super) left_out: Vec<Error>,
 }
@@ -58,38 +94,55 @@ pub(super) struct Sorted<'a> {
     pub(super) refunds: Vec<Delivered<'a>>,
     pub(super) banks: Vec<Delivered<'a>>,
     deliveries: Vec<&'a Delivery>,
+    without: &'a [Told],
 }
 
 impl Deliveries {
     /// Takes every file of the night into the lake. All that is missing is named at once.
-    pub(super) fn fetch(job: &Job, options: Options, lake: &Lake, lock: &NightLock) -> std::result::Result<Self, Vec<Error>> {
-        let (mut left_out, mut errors) = (Vec::new(), Vec::new());
-        let mut files: Vec<Delivery> = Vec::new();
-        let board = Switchboard::new(Manners::default(), &|| chrono::DateTime::UNIX_EPOCH, &|_, _| {});
-        for source in job.sources() {
-            match ask(job, &source, options.date, &board, lake, lock) {
-                Ok(received) => {
-                    for Received { archived, .. } in received {
-                        let same = |file: &Delivery| {
-                            (file.source.as_str(), file.account.as_str(), &file.archived.sha256)
-                                == (source.name, source.account, &archived.sha256)
-                        };
-                        files.push(Delivery {
-                            owner: source.owner,
-                            source: source.name.to_owned(),
-                            account: source.account.to_owned(),
-                            duplicate: files.iter().any(same),
-                            decoded: None,
-                            file_id: archived.sha256[..16].to_owned(),
-                            archived,
-                        });
-                    }
-                }
-                Err(error) if error.exit == Exit::MissingInput && may_lack(&source, options) => left_out.push(error),
-                Err(error) => errors.push(error),
+    pub(super) fn fetch(
+        job: &Job,
+        options: Options,
+        lake: &Lake,
+        lock: &NightLock,
+        board: &Switchboard,
+    ) -> std::result::Result<Self, Vec<Error>> {
+        let answers = answers::fetch(job, options.date, Questions::default(), lake, lock, board);
+        let mut deliveries = Self { files: Vec::new(), without: Vec::new(), left_out: Vec::new() };
+        let mut errors = Vec::new();
+        for answered in answers {
+            let told = Told::of(&answered);
+            let Answered { source, files, restated, error, .. } = answered;
+            match error {
+                Some(error) if is_tolerable(&error) && may_lack(&source, options) => deliveries.left_out.push(error),
+                Some(error) => errors.push(error),
+                None => {}
+            }
+            if files.is_empty() {
+                deliveries.without.push(told.clone());
+            }
+            for Received { archived, .. } in files {
+                let same = |file: &Delivery| (file.owner, &file.archived.sha256) == (source.owner, &archived.sha256);
+                let answer = if restated.contains(&archived.sha256) { Answer::Restated } else { Answer::Delivered };
+                deliveries.files.push(Delivery {
+                    owner: source.owner,
+                    source: source.name.to_owned(),
+                    account: source.account.to_owned(),
+                    duplicate: deliveries.files.iter().any(same),
+                    told: Told { answer, ..told.clone() },
+                    decoded: None,
+                    file_id: archived.sha256[..16].to_owned(),
+                    archived,
+                });
             }
         }
-        if errors.is_empty() { Ok(Self { files, left_out }) } else { Err(errors) }
+        if errors.is_empty() { Ok(deliveries) } else { Err(errors) }
+    }
+
+    /// What each source answered, by source and account.
+    pub(super) fn told(&self) -> Vec<Told> {
+        let mut told: Vec<Told> = self.without.clone();
+        told.extend(self.files.iter().map(|file| file.told.clone()));
+        told
     }
 
     /// About as many bytes as all files that are read have as text.
@@ -134,10 +187,18 @@ impl Deliveries {
             });
             match of_night {
                 Ok(decoded) => {
+                    let is_empty = decoded.lines == decoded.framing;
+                    if is_empty && file.told.answer == Answer::Delivered {
+                        file.told.answer = Answer::Empty;
+                    }
                     file.decoded = Some(decoded);
                     None
                 }
-                Err(error) => Some((file.owner, error)),
+                Err(error) => {
+                    file.told.answer = if error.unknown_layout { Answer::UnknownLayout } else { Answer::Corrupt };
+                    file.told.said.clone_from(&error.what);
+                    Some((file.owner, error))
+                }
             }
         };
         let files: Vec<(usize, &mut Delivery)> = self.files.iter_mut().enumerate().filter(|(_, file)| !file.duplicate).collect();
@@ -164,6 +225,9 @@ impl Deliveries {
         let files: Vec<&mut Delivery> =
             self.files.iter_mut().filter(|file| file.owner == Owner::Provider(at) && file.decoded.is_some()).collect();
         let decoded: Vec<&Decoded> = files.iter().filter_map(|file| file.decoded.as_ref()).collect();
+        if decoded.is_empty() {
+            return Ok(());
+        }
         let tied = control::check_delivery(format, &decoded).map_err(|error| {
             let names: Vec<&str> = files.iter().map(|file| file.archived.name.as_str()).collect();
             let rejects: Vec<Reject> = decoded.iter().flat_map(|file| file.rejects.iter().cloned()).collect();
@@ -186,6 +250,7 @@ impl Deliveries {
             refunds: Vec::new(),
             banks: Vec::new(),
             deliveries: Vec::new(),
+            without: &self.without,
         };
         for (number, (file, decoded)) in self.files.iter().zip(&mut decoded).enumerate() {
             sorted.deliveries.push(file);
@@ -212,19 +277,13 @@ impl Deliveries {
     }
 }
 
-/// Asks one source for its files of a date. None is an error: a day without business has a file that says so.
-fn ask(job: &Job, source: &Source, date: NaiveDate, board: &Switchboard, lake: &Lake, lock: &NightLock) -> Result<Vec<Received>> {
-    let asked = job.asked(source, date);
-    let inbox = lake.inbox(lock, source.name, Vec::new())?;
-    match source.place.fetch(&asked, &board.begin(source.name)?, &inbox)? {
-        Answer::Delivered(received) => Ok(received),
-        Answer::NoBill { .. } => Ok(Vec::new()),
-        Answer::NotYet { said, .. } => Err(job.missing(source, date).found(said)),
-    }
-}
-
 fn source_of<'s, 'j>(sources: &'s [Source<'j>], owner: Owner) -> &'s Source<'j> {
     sources.iter().find(|source| source.owner == owner).expect("every file was fetched for a source of the job")
+}
+
+/// Whether it says that there are no files of a source, and not that the job or the program is wrong.
+fn is_tolerable(error: &Error) -> bool {
+    matches!(error.exit, Exit::MissingInput | Exit::NothingDue | Exit::TryAgain | Exit::BadData | Exit::NotPermitted)
 }
 
 /// Whether the night may be closed without a source: a provider's or a bank's, never the merchant's records.
@@ -236,6 +295,8 @@ fn may_lack(source: &Source, options: Options) -> bool {
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) files: Vec<FileRow>,
+    /// What the sources said that gave no file.
+    pub(super) without: Vec<Told>,
 }
 
 impl Ledger {
@@ -256,7 +317,7 @@ impl Ledger {
                 input: Input {
                     source: file.source.clone(),
                     account: file.account.clone(),
-                    format: read.map(|read| read.format.name.clone()).unwrap_or_default(),
+                    format: file.told.format.clone(),
                     layout: read.map(|read| read.decoded.layout.clone()).unwrap_or_default(),
                     name: file.archived.name.clone(),
                     sha256: file.archived.sha256.clone(),
@@ -288,6 +349,7 @@ impl Ledger {
                     .map(|read| read.decoded.added.iter().map(|name| mask::card_numbers(name)).collect())
                     .unwrap_or_default(),
                 rejects: read.map(|read| read.decoded.rejects.clone()).unwrap_or_default(),
+                told: file.told.clone(),
                 table: match file.owner {
                     Owner::Provider(_) => Target::Entries,
                     Owner::Merchant(target) => target,
@@ -295,7 +357,7 @@ impl Ledger {
                 },
             }
         };
-        Self { files: sorted.deliveries.iter().map(row).collect() }
+        Self { files: sorted.deliveries.iter().map(row).collect(), without: sorted.without.to_vec() }
     }
 
     /// The files as the manifest names them.
@@ -305,7 +367,7 @@ impl Ledger {
 
     /// Table `files`.
     pub(super) fn table(&self, night: NaiveDate) -> RecordBatch {
-        super::ledger::files_table(&self.files, night)
+        super::ledger::files_table(self, night)
     }
 
     /// Table `rejects`.

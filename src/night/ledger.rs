@@ -7,15 +7,16 @@ use chrono::NaiveDate;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::deliveries::Ledger;
+use super::deliveries::{Ledger, Told};
 use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::format::read::Reject;
 use crate::job::Job;
-use crate::lake::{Input, Night};
+use crate::lake::{Ask, Input, Night};
+use crate::mask;
 use crate::money::Amount;
 use crate::table::bank::BANK_LINES;
-use crate::table::build::{count, counts, dates, day_number, flags, same_date, texts, words};
+use crate::table::build::{count, counts, dates, day_number, flags, instants, optional_counts, same_date, texts, words};
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::part::amounts;
 use crate::table::read::words as words_in;
@@ -26,6 +27,7 @@ use crate::table::rows::Rows;
 pub(super) struct FileRow {
     pub(super) input: Input,
     pub(super) file_id: String,
+    pub(super) told: Told,
     pub(super) framing: u64,
     pub(super) tied: Vec<String>,
     pub(super) added: Vec<String>,
@@ -58,28 +60,38 @@ pub(super) fn conserved(ledger: &Ledger, summary: &Summary, has_attempts: bool) 
     Ok(())
 }
 
-/// Table `files`.
-pub(super) fn files_table(files: &[FileRow], night: NaiveDate) -> RecordBatch {
+/// Table `files`: a row for each file, then one for each source that gave none.
+pub(super) fn files_table(ledger: &Ledger, night: NaiveDate) -> RecordBatch {
+    let (files, without) = (&ledger.files, &ledger.without);
+    let told = || files.iter().map(|file| &file.told).chain(without);
     // Two copies of a file have one identity; the table says of each name what became of it.
-    let text = |value: fn(&FileRow) -> &str| texts(files.iter().map(|file| Some(value(file))));
-    let word = |value: fn(&FileRow) -> &str| words(files.iter().map(|file| Some(value(file))));
+    let of_files = |value: fn(&FileRow) -> &str| files.iter().map(value).chain(without.iter().map(|_| "")).map(Some);
     let number = |value: fn(&FileRow) -> u64| {
-        counts(files.iter().map(|file| i64::try_from(value(file)).expect("a file has fewer than 2^63 bytes")))
+        let number = |file: &FileRow| i64::try_from(value(file)).expect("a file has fewer than 2^63 bytes");
+        counts(files.iter().map(number).chain(without.iter().map(|_| 0)))
     };
     let list = |value: fn(&FileRow) -> &[String]| {
-        texts(files.iter().map(|file| if value(file).is_empty() { None } else { Some(value(file).join("; ")) }))
+        let joined = |file: &FileRow| if value(file).is_empty() { None } else { Some(value(file).join("; ")) };
+        texts(files.iter().map(joined).chain(without.iter().map(|_| None)))
     };
+    let asked = |value: fn(&Ask) -> i64| told().map(move |told| told.ask.as_ref().map(value));
+    let some = |text: &str| Some(mask::card_numbers(text)).filter(|text| !text.is_empty());
     FILES.batch([
-        ("business_date", same_date(night, files.len())),
-        ("file_id", text(|file| &file.file_id)),
-        ("source", word(|file| &file.input.source)),
-        ("account", word(|file| &file.input.account)),
-        ("name", text(|file| &file.input.name)),
-        ("sha256", text(|file| &file.input.sha256)),
+        ("business_date", same_date(night, files.len() + without.len())),
+        ("file_id", texts(of_files(|file| &file.file_id))),
+        ("source", words(told().map(|told| Some(&told.source)))),
+        ("account", words(told().map(|told| Some(&told.account)))),
+        ("name", texts(of_files(|file| &file.input.name))),
+        ("sha256", texts(of_files(|file| &file.input.sha256))),
         ("bytes", number(|file| file.input.bytes)),
-        ("format", word(|file| &file.input.format)),
-        ("layout", word(|file| &file.input.layout)),
-        ("state", word(|file| &file.input.state)),
+        ("format", words(told().map(|told| Some(&told.format)))),
+        ("layout", words(of_files(|file| &file.input.layout))),
+        ("state", words(files.iter().map(|file| file.input.state.as_str()).chain(without.iter().map(|_| "none")).map(Some))),
+        ("answer", words(told().map(|told| Some(told.answer.word())))),
+        ("said", texts(told().map(|told| some(&told.said)))),
+        ("asked_at", instants(asked(|ask| ask.at.timestamp_micros()))),
+        ("tries", optional_counts(asked(|ask| ask.tries.into()))),
+        ("took", optional_counts(asked(|ask| i64::try_from(ask.took).unwrap_or(i64::MAX)))),
         ("lines", number(|file| file.input.lines)),
         ("entries", number(|file| file.input.entries)),
         ("rejects", number(|file| file.input.rejects)),

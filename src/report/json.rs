@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::answers;
 use crate::night::Closed;
 
 /// Version of this object: keys are added, never changed.
@@ -25,6 +26,7 @@ pub fn run(closed: &Closed) -> String {
         "complete": night.complete,
         "exit_code": 0,
         "manifest_sha256": manifest.sha256,
+        "answers": answers::of_night(&closed.told),
         "totals": night.totals,
         "outputs": outputs.collect::<Vec<_>>(),
         "left_out": closed.left_out.iter().map(ToString::to_string).collect::<Vec<_>>(),

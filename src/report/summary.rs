@@ -6,7 +6,8 @@ use super::grid::{Grid, blank_zero, counted, line};
 use crate::error::Error;
 use crate::job::Job;
 use crate::lake::Manifest;
-use crate::night::Closed;
+use crate::night::{Closed, Told};
+use crate::table::delivery::Answer;
 
 /// Break states, in the order they are shown.
 pub(super) const STATES: [&str; 3] = ["open", "waiting", "cleared"];
@@ -22,6 +23,9 @@ pub fn run(job: &Job, closed: &Closed) -> String {
     line(&mut text, format!("{} {}: {verdict} (generation {}{partial})", night.job, night.business_date, manifest.generation));
     for error in &closed.left_out {
         line(&mut text, left_out(error));
+    }
+    for told in closed.told.iter().filter(|told| matches!(told.answer, Answer::NoBill | Answer::Empty | Answer::Restated)) {
+        line(&mut text, noteworthy(told));
     }
     line(&mut text, "");
     text.push_str(&providers(&night.totals));
@@ -52,6 +56,17 @@ pub fn in_state(manifest: &Manifest, state: &str) -> u64 {
 /// A count the night is told by.
 pub(super) fn number(totals: &Map<String, Value>, name: &str) -> u64 {
     totals.get(name).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// A source that answered, but not with a new file of rows.
+fn noteworthy(told: &Told) -> String {
+    let whose = [told.source.as_str(), &told.account].join(" ");
+    let what = match told.answer {
+        Answer::NoBill => format!("no bill, nothing happened: {}", told.said),
+        Answer::Empty => "a file without rows".to_owned(),
+        _ => "RESTATED, other bytes than before".to_owned(),
+    };
+    format!("  {}: {what}", whose.trim_end())
 }
 
 /// A provider that was left out, in one line; the whole error goes to stderr.

@@ -30,6 +30,10 @@ impl Place for Folder {
         self.patterns.iter().map(|pattern| pattern.on(asked.date)).collect::<Vec<_>>().join(" or ")
     }
 
+    fn is_here(&self) -> bool {
+        true
+    }
+
     fn on_this_machine(&self, asked: &Asked) -> Result<Vec<PathBuf>> {
         let base = glob::Pattern::escape(&self.base.to_string_lossy());
         let mut files = Vec::new();

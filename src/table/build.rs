@@ -101,6 +101,12 @@ pub fn counts(values: impl IntoIterator<Item = i64>) -> ArrayRef {
     Arc::new(values.into_iter().collect::<Int64Array>())
 }
 
+/// Counts, some of which are not known.
+#[must_use]
+pub fn optional_counts(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<Int64Array>())
+}
+
 /// A column of proportions.
 #[must_use]
 pub fn ratios(values: impl IntoIterator<Item = Option<f64>>) -> ArrayRef {

@@ -1,6 +1,6 @@
 //! `rejects`, `files`, `nights`: what was delivered and how the close went.
 
-use super::column::Type::{Count, Date, Flag, Text, Word};
+use super::column::Type::{Count, Date, Flag, Instant, Text, Word};
 use super::column::{Table, optional, required};
 
 /// One row per line that could not be read.
@@ -18,22 +18,73 @@ pub static REJECTS: Table = Table {
     ],
 };
 
-/// One row per input file of the night.
+/// What a source answers when it is asked for the files of a night.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A file with rows.
+    Delivered,
+    /// The provider states that nothing happened: a fact.
+    NoBill,
+    /// A whole file without rows.
+    Empty,
+    /// Nothing yet, and its deadline is not past.
+    Late,
+    /// Nothing, and its deadline is past or there is none.
+    Missing,
+    /// A file that came before with other bytes.
+    Restated,
+    /// A file no format describes.
+    UnknownLayout,
+    /// A file that is damaged, truncated, not what was announced, or does not tie.
+    Corrupt,
+}
+
+impl Answer {
+    /// As it stands in `files`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::NoBill => "no_bill",
+            Self::Empty => "empty",
+            Self::Late => "late",
+            Self::Missing => "missing",
+            Self::Restated => "restated",
+            Self::UnknownLayout => "unknown_layout",
+            Self::Corrupt => "corrupt",
+        }
+    }
+}
+
+/// One row per input file of the night, or source that gave none: the audit of what was asked of whom.
 pub static FILES: Table = Table {
     name: "files",
-    grain: "input file",
-    key: &["file_id", "name"],
+    grain: "input file, or source that gave none",
+    key: &["source", "account", "format", "file_id", "name"],
     columns: &[
         required("business_date", Date, "The night that read it."),
-        required("file_id", Text, "Identity of the file: the first sixteen digits of its SHA-256."),
-        required("source", Word, "provider name, or orders, attempts, refunds."),
+        required(
+            "file_id",
+            Text,
+            "Identity of the file: the first sixteen digits of its SHA-256. Empty text where there is no file.",
+        ),
+        required("source", Word, "provider or bank, or orders, attempts, refunds."),
         required("account", Word, "The merchant's account, or empty text for the merchant's own records."),
         required("name", Text, "Its name as received."),
         required("sha256", Text, "SHA-256 of its bytes as received."),
         required("bytes", Count, "Its size as received.").unit("bytes"),
         required("format", Word, "The format it was read with."),
         required("layout", Word, "Which layout of that format it has."),
-        required("state", Word, "read, duplicate (the same bytes twice) or refused."),
+        required("state", Word, "read, duplicate (the same bytes twice), refused, or none where there is no file."),
+        required(
+            "answer",
+            Word,
+            "What the source answered: delivered, no_bill (nothing happened, it says), empty (a whole file without rows), late, missing, restated (other bytes than before), unknown_layout or corrupt.",
+        ),
+        optional("said", Text, "In its words, or those of the error."),
+        optional("asked_at", Instant, "When it was asked; empty for folders of this machine."),
+        optional("tries", Count, "How often it was tried until it answered."),
+        optional("took", Count, "How long it took.").unit("milliseconds"),
         required("lines", Count, "Lines it holds, framing included."),
         required("entries", Count, "Lines that became rows."),
         required("rejects", Count, "Lines that could not be read."),

@@ -15,6 +15,7 @@ use tieout::job::Job;
 use tieout::lake::Lake;
 use tieout::night::{Memory, Options, VERSION, close};
 use tieout::sample::{self, Plan};
+use tieout::source::{Manners, Switchboard};
 use tieout::stage::analyze::{Inputs, Rules, analyze};
 use tieout::stage::failures::FailureCategories;
 use tieout::stage::reconcile::keyed::{self, Keys};
@@ -67,7 +68,8 @@ impl Night {
         let job = jobs.join("nightly.toml");
         fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/nightly.toml"), &job).expect("the shipped job is there");
         let job = Job::load(&job).expect("the shipped job is well formed");
-        close(&job, Options { date, partial: false, memory: Memory::Unlimited }, &|_| ()).expect("a sample night closes");
+        let board = Switchboard::new(Manners::default(), &|| chrono::DateTime::UNIX_EPOCH, &|_, _| ());
+        close(&job, Options { date, partial: false, memory: Memory::Unlimited }, &board, &|_| ()).expect("a sample night closes");
         Self { folder, job, date }
     }
 
