@@ -2,10 +2,12 @@
 //!
 //! Paths in a job are relative to the job file. Nothing here opens an input.
 
+mod lag;
+
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-use chrono::{Datelike, Days, NaiveDate, TimeDelta, Weekday};
+use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
@@ -15,6 +17,7 @@ use crate::format::{Format, Target};
 use crate::money::{Amount, Rounding};
 use crate::source::{Asked, Place, PlaceFile};
 use crate::stage::reconcile::{RateCard, Tolerance};
+pub use lag::Lag;
 
 /// A job, ready to run.
 #[derive(Debug)]
@@ -114,41 +117,6 @@ pub struct Source<'a> {
     pub required: bool,
     /// Where they come from.
     pub place: &'a dyn Place,
-}
-
-/// A number of days, or of business days: Monday to Friday.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lag {
-    /// How many.
-    pub days: u32,
-    /// Whether Saturdays and Sundays are passed over.
-    pub business: bool,
-}
-
-impl Lag {
-    /// The date that many days after `date`.
-    #[must_use]
-    pub fn after(self, date: NaiveDate) -> NaiveDate {
-        let mut date = date;
-        let mut left = self.days;
-        while left > 0 {
-            date = date + Days::new(1);
-            if !self.business || !matches!(date.weekday(), Weekday::Sat | Weekday::Sun) {
-                left -= 1;
-            }
-        }
-        date
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (number, unit) = text.split_once(' ')?;
-        let days = number.parse().ok().filter(|&days: &u32| days <= 366)?;
-        match unit.trim() {
-            "business day" | "business days" => Some(Self { days, business: true }),
-            "day" | "days" => Some(Self { days, business: false }),
-            _ => None,
-        }
-    }
 }
 
 /// What a person writes.

@@ -15,6 +15,8 @@ pub enum Pattern {
     Rfc3339,
     /// `2026-11-20 08:30:00`.
     Plain,
+    /// `2026-11-20`.
+    Day,
     /// Anything else, in the letters of `strftime`.
     Other(String),
 }
@@ -26,6 +28,7 @@ impl Pattern {
         match text {
             "rfc3339" => Self::Rfc3339,
             "%Y-%m-%d %H:%M:%S" => Self::Plain,
+            "%Y-%m-%d" => Self::Day,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -47,6 +50,7 @@ impl Clock {
     pub fn local(&mut self, text: &[u8], pattern: &Pattern) -> Option<(i64, Option<i64>)> {
         match pattern {
             Pattern::Plain => Some((self.plain(text, b' ')?, None)),
+            Pattern::Day => Some((self.start_of(*<&[u8; 10]>::try_from(text).ok()?)?, None)),
             Pattern::Rfc3339 => {
                 // The common shape, without a fraction, needs no general parser.
                 if let (Some(micros), Some(offset)) = (self.plain(text.get(..19)?, b'T'), offset(&text[19..])) {
@@ -82,11 +86,17 @@ impl Clock {
         if separator != between {
             return None;
         }
-        if *date != self.date {
-            self.start = start_of_day(*date)?;
-            self.date = *date;
+        Some(self.start_of(*date)? + seconds * MICROS)
+    }
+
+    /// The beginning of the day `YYYY-MM-DD`.
+    #[inline]
+    fn start_of(&mut self, date: [u8; 10]) -> Option<i64> {
+        if date != self.date {
+            self.start = start_of_day(date)?;
+            self.date = date;
         }
-        Some(self.start + seconds * MICROS)
+        Some(self.start)
     }
 }
 
