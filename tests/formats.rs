@@ -127,7 +127,7 @@ fn every_shipped_format_has_a_fixture() {
 fn every_provider_fixture_is_recognised_by_its_layout() {
     let folder = tempfile::tempdir().unwrap();
     let formats = Library::shipped().all().unwrap();
-    for case in cases().into_iter().filter(|case| case.format.target == Target::Entries) {
+    for case in cases().into_iter().filter(|case| matches!(case.format.target, Target::Entries | Target::BankLines)) {
         let (_, bytes) = wire::served(&case.fixture);
         let path = folder.path().join("a name that says nothing");
         fs::write(&path, bytes).unwrap();
@@ -173,7 +173,7 @@ fn content(format: &Format, decoded: &Decoded) -> String {
 }
 
 /// A row: its line, its kind, and every column that is not empty.
-fn line(format: &Format, part: &Part, row: usize) -> String {
+pub(crate) fn line(format: &Format, part: &Part, row: usize) -> String {
     let kind = format.kind.get(usize::from(part.kinds[row])).map_or("", |kind| kind.is.as_str());
     let mut line = format!("{} {kind}", part.lines[row]).trim_end().to_owned();
     for (name, column) in &part.columns {

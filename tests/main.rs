@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bad_input;
+mod bank;
 mod calendar;
 mod commands;
 mod exit;

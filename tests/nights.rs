@@ -138,7 +138,7 @@ impl Shop {
     }
 
     /// Rows of a table as text by column.
-    fn rows(&self, table: &'static Table, night: NaiveDate) -> Vec<BTreeMap<String, String>> {
+    pub(crate) fn rows(&self, table: &'static Table, night: NaiveDate) -> Vec<BTreeMap<String, String>> {
         rows(&self.read(table, night))
     }
 }

@@ -33,7 +33,7 @@ pub enum Decoder {
     Camt053,
     /// SWIFT customer statement message MT940, with or without its envelope.
     Mt940,
-    /// Cash management balance reporting, version 2 (ANSI X9.121).
+    /// Cash management balance reporting of the Bank Administration Institute, version 2.
     Bai2,
 }
 

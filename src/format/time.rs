@@ -17,6 +17,8 @@ pub enum Pattern {
     Plain,
     /// Anything else that states its offset, in the letters of `strftime`.
     WithOffset(String),
+    /// `2026-11-20`.
+    Day,
     /// Anything else, in the letters of `strftime`.
     Other(String),
 }
@@ -29,6 +31,7 @@ impl Pattern {
             "rfc3339" => Self::Rfc3339,
             "%Y-%m-%d %H:%M:%S" => Self::Plain,
             other if other.contains("%z") || other.contains("%:z") => Self::WithOffset(other.to_owned()),
+            "%Y-%m-%d" => Self::Day,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -50,6 +53,7 @@ impl Clock {
     pub fn local(&mut self, text: &[u8], pattern: &Pattern) -> Option<(i64, Option<i64>)> {
         match pattern {
             Pattern::Plain => Some((self.plain(text, b' ')?, None)),
+            Pattern::Day => Some((self.start_of(*<&[u8; 10]>::try_from(text).ok()?)?, None)),
             Pattern::Rfc3339 => {
                 // The common shape, without a fraction, needs no general parser.
                 if let (Some(micros), Some(offset)) = (self.plain(text.get(..19)?, b'T'), offset(&text[19..])) {
@@ -90,11 +94,17 @@ impl Clock {
         if separator != between {
             return None;
         }
-        if *date != self.date {
-            self.start = start_of_day(*date)?;
-            self.date = *date;
+        Some(self.start_of(*date)? + seconds * MICROS)
+    }
+
+    /// The beginning of the day `YYYY-MM-DD`.
+    #[inline]
+    fn start_of(&mut self, date: [u8; 10]) -> Option<i64> {
+        if date != self.date {
+            self.start = start_of_day(date)?;
+            self.date = date;
         }
-        Some(self.start + seconds * MICROS)
+        Some(self.start)
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Standing {
     published: usize,
     nights: Vec<Closed>,
     newest: Option<Left>,
-    /// Providers of the job, with their accounts, of which the newest night read nothing.
+    /// Providers and banks of the job, with their accounts, of which the newest night read nothing.
     left_out: Vec<(String, String)>,
 }
 
@@ -277,8 +277,9 @@ fn left_out(job: &Job, manifest: &Manifest) -> Vec<(String, String)> {
     let was_read = |source: &str, account: &str| {
         night.inputs.iter().any(|input| input.source == source && input.account == account && input.state == "read")
     };
-    let accounts = job.providers.iter().filter(|provider| !was_read(&provider.name, &provider.account));
-    accounts.map(|provider| (provider.name.clone(), provider.account.clone())).collect()
+    let providers = job.providers.iter().map(|provider| (&provider.name, &provider.account));
+    let accounts = providers.chain(job.banks.iter().map(|bank| (&bank.name, &bank.account)));
+    accounts.filter(|(name, account)| !was_read(name, account)).map(|(name, account)| (name.clone(), account.clone())).collect()
 }
 
 fn deliveries(inputs: &[Input], left_out: &[(String, String)]) -> String {

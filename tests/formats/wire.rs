@@ -25,6 +25,7 @@ pub(crate) fn served(path: &Path) -> (String, Vec<u8>) {
     let words: Vec<&str> = name.split('.').collect();
     match words[..] {
         [case, "gbk", extension] => (format!("{case}.{extension}"), gbk(&text())),
+        [case, "latin1", extension] => (format!("{case}.{extension}"), latin1(&text())),
         [case, "gz", extension] => (format!("{case}.{extension}.gz"), gzip(&bytes)),
         [case, "parquet", "csv"] => (format!("{case}.parquet"), parquet(&text())),
         _ => (name, bytes),
@@ -47,6 +48,14 @@ pub(crate) fn gbk(text: &str) -> Vec<u8> {
     let text = text.replace('\n', "\r\n");
     let (bytes, _, lossy) = encoding_rs::GBK.encode(&text);
     assert!(!lossy, "a fixture has a character that is not of GBK");
+    bytes.into_owned()
+}
+
+/// Text in Latin-1 with CRLF line ends.
+pub(crate) fn latin1(text: &str) -> Vec<u8> {
+    let text = text.replace('\n', "\r\n");
+    let (bytes, _, lossy) = encoding_rs::WINDOWS_1252.encode(&text);
+    assert!(!lossy, "a fixture has a character that is not of Latin-1");
     bytes.into_owned()
 }
 

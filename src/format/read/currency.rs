@@ -18,8 +18,9 @@ pub(super) struct Currency {
 }
 
 impl Currency {
+    /// The target `name`, where the format fills it.
     pub(super) fn of(plan: &Plan, name: &str) -> Option<Self> {
-        let target = plan.targets.iter().position(|target| target.column.name == name)?;
+        let target = plan.targets.iter().position(|target| target.column.name == name && !target.is_nothing())?;
         let amounts = (0..plan.targets.len()).filter(|&at| plan.targets[at].column.unit == name).collect();
         Some(Self { target, amounts, decimals: Vec::new(), of_row: Vec::new() })
     }

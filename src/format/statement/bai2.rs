@@ -1,4 +1,4 @@
-//! BAI2: records of fields between commas, groups of accounts inside a file, each with a total behind it.
+//! BAI2 (<http://secure.bai.org/about-bai/reporting-codes/faq.aspx>): records of fields between commas, groups of accounts inside a file, each with a total behind it.
 //!
 //! Amounts are in the minor unit of the currency, without a point. The totals of accounts, groups and the file add
 //! up every amount that is written, and must agree; of the number of records banks have two opinions, so that a
@@ -226,7 +226,7 @@ impl Reader<'_, '_> {
             let currency = self.book.statement().currency.clone();
             // A code that is neither credit nor debit gives the amount no side: the line is rejected by it.
             let text = match code.parse() {
-                Ok(100..=399 | 920..=959) => major(amount, &currency).to_string(),
+                Ok(100..=399 | 930..=959) => major(amount, &currency).to_string(),
                 Ok(400..=699 | 960..=999_u16) => (-major(amount, &currency)).to_string(),
                 _ => format!("{} with code {code}", major(amount, &currency)),
             };
@@ -278,8 +278,11 @@ fn stated_or<'t>(field: Option<&'t str>, otherwise: &'t str) -> &'t str {
 
 /// A number of minor units, with or without a sign.
 fn minor_units(text: &str, column: &str, record: &Record) -> Result<Amount> {
-    Amount::parse(text.trim().as_bytes(), 0).map_err(|why| {
-        Error::data(format!("an amount is {why}, and nothing of this file is booked"))
+    let text = text.trim();
+    // With a point it would be read as a hundredth of what it says.
+    let parsed = Amount::parse(text.as_bytes(), 0).ok().filter(|_| !text.contains('.'));
+    parsed.ok_or_else(|| {
+        Error::data("an amount cannot be read, and nothing of this file is booked")
             .line(record.line)
             .column(column)
             .expected("a whole number of the currency's minor unit")

@@ -19,8 +19,15 @@ struct Field<'t> {
 
 /// Reads a file.
 pub(super) fn read(text: &str, book: &mut Book) -> Result<()> {
-    let mut reader =
-        Reader { book, line: Line::default(), has_line: false, state: State::Outside, last: None, sides: Sides::default() };
+    let mut reader = Reader {
+        book,
+        line: Line::default(),
+        has_line: false,
+        waiting: Vec::new(),
+        state: State::Outside,
+        last: None,
+        sides: Sides::default(),
+    };
     let mut field: Option<Field> = None;
     for (at, text) in text.lines().enumerate() {
         let text = text.trim_end_matches('\r');
@@ -34,7 +41,7 @@ pub(super) fn read(text: &str, book: &mut Book) -> Result<()> {
             if let Some(field) = field.take() {
                 reader.field(&field)?;
             }
-            reader.end()?;
+            reader.end(true)?;
         } else if let Some(field) = &mut field {
             field.texts.push(text);
         }
@@ -42,7 +49,7 @@ pub(super) fn read(text: &str, book: &mut Book) -> Result<()> {
     if let Some(field) = field {
         reader.field(&field)?;
     }
-    reader.end()?;
+    reader.end(false)?;
     if book.statements.is_empty() {
         return Err(Error::data("the file holds no bank statement")
             .expected("a line that begins with :20:, as in MT940")
@@ -84,6 +91,8 @@ struct Reader<'b, 'p> {
     /// The line that is read, until what explains it is read too.
     line: Line,
     has_line: bool,
+    /// Lines whose currency is not known before the closing balance, because there is no opening one.
+    waiting: Vec<Line>,
     state: State,
     /// Account, number and closing balance of the page before, where it was not the last of its statement.
     last: Option<(String, String, Amount)>,
@@ -108,7 +117,7 @@ impl Reader<'_, '_> {
         }
         match field.tag {
             "20" => {
-                self.end()?;
+                self.end(false)?;
                 self.book.begin(field.line);
                 self.state = State::Open;
             }
@@ -163,6 +172,7 @@ impl Reader<'_, '_> {
         }
         statement.closing = Some(balance);
         self.last = (field.tag == "62M").then(|| (statement.account.clone(), statement.number.clone(), balance));
+        self.write_waiting()?;
         self.book.close(field.line);
         self.state = State::Closed;
         Ok(())
@@ -188,15 +198,31 @@ impl Reader<'_, '_> {
 
     /// Writes the line down that is read.
     fn write(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.has_line) { self.book.line(&mut self.line, true) } else { Ok(()) }
+        if !std::mem::take(&mut self.has_line) {
+            return Ok(());
+        }
+        if self.book.statement().currency.is_empty() {
+            self.waiting.push(std::mem::take(&mut self.line));
+            return Ok(());
+        }
+        self.book.line(&mut self.line, true)
     }
 
-    /// Ends the statement, which must have come to its closing balance.
-    fn end(&mut self) -> Result<()> {
+    /// Writes the lines down that waited.
+    fn write_waiting(&mut self) -> Result<()> {
+        std::mem::take(&mut self.waiting).iter_mut().try_for_each(|line| self.book.line(line, true))
+    }
+
+    /// Ends the statement, which has come to its closing balance or to the `marked` end of its message.
+    fn end(&mut self, marked: bool) -> Result<()> {
         self.write()?;
         if self.state == State::Open {
             let line = self.book.statement().line;
-            return Err(truncated("a closing balance, :62F: or :62M:", "a statement without one").line(line));
+            if !marked {
+                return Err(truncated("a closing balance, :62F: or :62M:", "a statement without one").line(line));
+            }
+            self.write_waiting()?;
+            self.book.close(line);
         }
         self.state = State::Outside;
         Ok(())
