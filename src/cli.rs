@@ -194,13 +194,16 @@ pub enum FormatsAction {
         #[arg(long, value_name = "FOLDER")]
         formats: Option<PathBuf>,
     },
-    /// Tell which format a file has, by its layout; or the nearest one, and the difference.
+    /// Tell which format, layout and account a file has; or the nearest format, and the difference column by column.
     Recognise {
         /// The file.
         file: PathBuf,
         /// A folder of formats of your own, as a job names it.
         #[arg(long, value_name = "FOLDER")]
         formats: Option<PathBuf>,
+        /// Print one JSON object instead.
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -1,5 +1,6 @@
 //! What people and programs look at.
 
+pub mod difference;
 pub mod explain;
 mod grid;
 pub mod json;

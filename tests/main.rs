@@ -12,6 +12,7 @@ mod lake;
 mod laws;
 mod nights;
 mod readme;
+mod recognise;
 mod reconcile;
 mod sample;
 mod schema;
