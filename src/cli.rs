@@ -39,7 +39,7 @@ pub enum Command {
     Explain(Explain),
     /// Describe the published tables, and the files people write.
     Schema(Schema),
-    /// List, show or recognise file formats.
+    /// List, show, recognise or draft file formats.
     Formats(Formats),
     /// Write sample nights of any size, with an answer key.
     Sample(Sample),
@@ -169,7 +169,7 @@ pub enum Written {
     Format,
 }
 
-/// List, show or recognise file formats.
+/// List, show, recognise or draft file formats.
 #[derive(Args, Debug)]
 pub struct Formats {
     /// What to do with formats.
@@ -193,6 +193,14 @@ pub enum FormatsAction {
         /// A folder of formats of your own, as a job names it.
         #[arg(long, value_name = "FOLDER")]
         formats: Option<PathBuf>,
+    },
+    /// Begin a format file for a file no format fits: what can be seen is written, what is guessed is marked TODO.
+    Draft {
+        /// The file.
+        file: PathBuf,
+        /// What to call it: the provider and the report.
+        #[arg(long, value_name = "PROVIDER/REPORT")]
+        name: Option<String>,
     },
     /// Tell which format, layout and account a file has; or the nearest format, and the difference column by column.
     Recognise {

@@ -10,6 +10,7 @@ pub mod column;
 pub mod container;
 pub mod control;
 pub mod difference;
+pub mod draft;
 pub mod look;
 pub mod plan;
 pub mod read;

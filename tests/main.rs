@@ -4,6 +4,7 @@ mod analyze;
 mod bad_input;
 mod calendar;
 mod commands;
+mod draft;
 mod exit;
 mod formats;
 mod generated;

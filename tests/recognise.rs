@@ -172,7 +172,7 @@ fn the_columns_of_every_fixture_are_seen_without_its_format() {
         ("alipay/trade_detail/archive.zip", 5, 25, None, None),
         ("alipay/trade_detail/commas_in_free_text.gbk.csv", 5, 25, None, None),
         ("stripe/payout_reconciliation/quoted_lines.csv", 1, 25, Some('"'), None),
-        ("adyen/settlement_detail/every_type.csv", 1, 30, None, None),
+        ("adyen/settlement_detail/every_type.csv", 1, 30, Some('"'), None),
     ] {
         let look = file(fixture(path).1, Look::at).unwrap();
         let seen = (look.line, look.header.len(), look.quote, look.value_prefix);

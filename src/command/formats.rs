@@ -1,4 +1,4 @@
-//! `tieout formats`: list, show, recognise.
+//! `tieout formats`: list, show, recognise, draft.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use crate::cli::FormatsAction;
 use crate::error::{Error, Exit, Result};
 use crate::format::Format;
 use crate::format::difference::{State, nearest};
+use crate::format::draft::draft;
 use crate::format::look::Look;
 use crate::format::recognise::{Candidate, recognise};
 use crate::format::shipped::Library;
@@ -19,6 +20,10 @@ pub(super) fn formats(action: &FormatsAction) -> Result<Exit> {
     match action {
         FormatsAction::List { formats } => list(&library(formats.as_ref())?),
         FormatsAction::Show { name, formats } => show(name, &library(formats.as_ref())?),
+        FormatsAction::Draft { file, name } => {
+            print(&draft(&Look::at(file)?, name.as_deref()))?;
+            Ok(Exit::Published)
+        }
         FormatsAction::Recognise { file, formats, json } => tell(file, &library(formats.as_ref())?, *json),
     }
 }

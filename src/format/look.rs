@@ -245,11 +245,11 @@ fn is_value(cell: &str) -> bool {
     Amount::parse(cell.as_bytes(), SCALE).is_ok() || digits >= 6
 }
 
-/// The letter all lines before the names begin with, where they do and the rows do not.
+/// The letter all lines before the names begin with, where they do and the names do not.
 fn comment_of(before: &[String], text: &str, header: u64) -> Option<String> {
     let first = before.first()?.chars().next().filter(|letter| !letter.is_alphanumeric() && *letter != '"')?;
-    let below = text.lines().nth(usize::try_from(header).ok()?);
-    let is_comment = before.iter().all(|line| line.starts_with(first)) && below.is_none_or(|row| !row.starts_with(first));
+    let names = text.lines().nth(usize::try_from(header).ok()?.checked_sub(1)?)?;
+    let is_comment = before.iter().all(|line| line.starts_with(first)) && !names.starts_with(first);
     is_comment.then(|| first.to_string())
 }
 
@@ -258,7 +258,7 @@ impl Look {
         let start = text.split_inclusive('\n').take(usize::try_from(self.line).unwrap_or(usize::MAX)).map(str::len).sum();
         let rest: &str = text.get(start..).unwrap_or_default();
         let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
-        let is_quoted = text.lines().any(|line| line.split(self.delimiter).any(|cell| cell.len() > 1 && is_in_quotes(cell)));
+        let is_quoted = text.lines().any(|line| begins_a_quote(line, self.delimiter));
         self.quote = is_quoted.then_some('"');
         let splitter = Splitter {
             delimiter,
@@ -300,7 +300,7 @@ impl Look {
     }
 }
 
-fn is_in_quotes(cell: &str) -> bool {
-    let cell = cell.trim();
-    cell.len() > 1 && cell.starts_with('"') && cell.ends_with('"')
+/// Whether a cell of the line begins with a quote, and every quote that is opened is closed.
+fn begins_a_quote(line: &str, delimiter: char) -> bool {
+    line.matches('"').count() % 2 == 0 && line.split(delimiter).any(|cell| cell.starts_with('"'))
 }
