@@ -46,7 +46,7 @@ pub enum Command {
     Explain(Explain),
     /// Describe the published tables, and the files people write.
     Schema(Schema),
-    /// List, show or recognise file formats.
+    /// List, show, recognise or draft file formats.
     Formats(Formats),
     /// Write sample nights of any size, with an answer key.
     Sample(Sample),
@@ -257,7 +257,7 @@ pub enum Written {
     Format,
 }
 
-/// List, show or recognise file formats.
+/// List, show, recognise or draft file formats.
 #[derive(Args, Debug)]
 pub struct Formats {
     /// What to do with formats.
@@ -293,13 +293,24 @@ pub enum FormatsAction {
         #[arg(long, value_name = "FOLDER")]
         formats: Option<PathBuf>,
     },
-    /// Tell which format a file has, by its layout; or the nearest one, and the difference.
+    /// Begin a format file for a file no format fits: what can be seen is written, what is guessed is marked TODO.
+    Draft {
+        /// The file.
+        file: PathBuf,
+        /// What to call it: the provider and the report.
+        #[arg(long, value_name = "PROVIDER/REPORT")]
+        name: Option<String>,
+    },
+    /// Tell which format, layout and account a file has; or the nearest format, and the difference column by column.
     Recognise {
         /// The file.
         file: PathBuf,
         /// A folder of formats of your own, as a job names it.
         #[arg(long, value_name = "FOLDER")]
         formats: Option<PathBuf>,
+        /// Print one JSON object instead.
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -5,9 +5,13 @@
 //! rule reads alone. A format is checked whole when it is loaded, and compiled against the header of each file
 //! it reads ([`plan`]); the bytes are then read once ([`read`]).
 
+pub mod account;
 pub mod column;
 pub mod container;
 pub mod control;
+pub mod difference;
+pub mod draft;
+pub mod look;
 mod page;
 pub mod plan;
 pub mod read;
@@ -24,6 +28,7 @@ pub mod written;
 
 use std::collections::BTreeMap;
 
+pub use account::AccountIn;
 use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -57,6 +62,8 @@ pub struct Format {
     /// The sets of columns the file comes with. Without any, the columns the rules need are required.
     #[serde(default)]
     pub layout: Vec<Layout>,
+    /// Where the file says whose account it is about.
+    pub account: Option<AccountIn>,
     /// How each canonical column is filled, whatever the kind of the row.
     #[serde(default)]
     pub fill: BTreeMap<String, Rule>,
@@ -626,6 +633,13 @@ impl Format {
                 }
             }
         }
+        if let Some(AccountIn::Line(line)) = &self.account
+            && line.matches("{}").count() != 1
+        {
+            return Err(Error::configuration("the line of the account has no place for it")
+                .expected("`{}` once, where the account stands")
+                .found(line));
+        }
         self.check_sources()
     }
 
@@ -667,6 +681,9 @@ impl Format {
             named.extend(check.add.iter().chain(&check.subtract).cloned().chain([check.equals.clone()]));
         }
         named.extend(self.identity.iter().chain(&self.file.free_text).chain(&self.one_currency).cloned());
+        if let Some(AccountIn::Column(column)) = &self.account {
+            named.push(column.clone());
+        }
         match named.iter().find(|name| !known.contains(&name.as_str()) && !name.contains('[')) {
             Some(name) => Err(unknown("column", name, &known)),
             None => Ok(()),

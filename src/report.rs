@@ -1,6 +1,7 @@
 //! What people and programs look at.
 
 pub mod answers;
+pub mod difference;
 pub mod explain;
 mod grid;
 pub mod json;

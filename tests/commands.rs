@@ -329,9 +329,39 @@ fn formats_lists_shows_and_recognises() {
         &place.run("formats recognise sample-data/provider/alipay/20881234567890120156_20261117.csv.zip"),
     );
 
+    shows("formats_recognise_known_json", &place.run(&format!("formats recognise {WECHAT_PAY} --json")));
+
     place.replace(WECHAT_PAY, "应结订单金额", "结算金额");
     shows("formats_recognise_nearest", &place.run(&format!("formats recognise {WECHAT_PAY}")));
+    let ran = place.run(&format!("formats recognise {WECHAT_PAY} --json"));
+    let nearest = &last_line(&ran)["nearest"];
+    assert_eq!(
+        (ran.code, nearest["format"].as_str(), nearest["layout"].as_str()),
+        (65, Some("wechat_pay/trade_bill"), Some("ALL"))
+    );
+    let renamed = serde_json::json!({ "file": "结算金额", "layout": "应结订单金额", "state": "perhaps_renamed" });
+    assert!(nearest["columns"].as_array().unwrap().contains(&renamed), "{nearest}");
     shows("formats_recognise_no_file", &place.run("formats recognise nothing.csv"));
+}
+
+#[test]
+fn check_tells_when_files_are_due_and_whose_they_are() {
+    let place = Place::with_sample_nights();
+    let account = "account = \"1900000109\"\n";
+    place.replace(JOB, account, &format!("{account}expected_by = \"T+1 10:00\"\ngrace = \"2 hours\"\ncalendar = \"CN\"\n"));
+    shows("check_due", &place.run(&format!("check {JOB} --date 2026-11-17")));
+    place.replace(JOB, "1900000109\"\n", "1900000110\"\n");
+    let ran = place.run(&format!("check {JOB} --date 2026-11-17"));
+    assert_eq!(ran.code, 65);
+    assert!(ran.stderr.contains("the file is of another account") && ran.stderr.contains("found: 1900000109"), "{}", ran.stderr);
+}
+
+#[test]
+fn schema_prints_what_editors_read() {
+    for (written, path) in [("job", "schemas/job.schema.json"), ("format", "schemas/format.schema.json")] {
+        let ran = Place::empty().run(&format!("schema --json-schema {written}"));
+        assert_eq!((ran.code, ran.stdout), (0, std::fs::read_to_string(path).unwrap()));
+    }
 }
 
 #[test]
@@ -371,8 +401,19 @@ fn timings_name_every_stage() {
 fn help_of_every_command() {
     let place = Place::empty();
     shows("help", &place.run("--help"));
-    let commands =
-        ["run", "check", "status", "explain", "schema", "formats", "formats list", "formats show", "formats recognise", "sample"];
+    let commands = [
+        "run",
+        "check",
+        "status",
+        "explain",
+        "schema",
+        "formats",
+        "formats list",
+        "formats show",
+        "formats draft",
+        "formats recognise",
+        "sample",
+    ];
     for command in commands {
         shows(&format!("help_{}", command.replace(' ', "_")), &place.run(&format!("{command} --help")));
     }

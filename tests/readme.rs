@@ -76,7 +76,7 @@ fn played(block: &str, folder: &Path) -> String {
 fn the_commands_print_what_it_shows() {
     let readme = readme();
     let folder = tempfile::tempdir().unwrap();
-    for part in ["jobs", "sample-data"] {
+    for part in ["jobs", "sample-data", "tests/draft"] {
         copy(&root().join(part), &folder.path().join(part));
     }
     let mut updated = readme.clone();

@@ -12,7 +12,7 @@ const USES: &[(&str, &[&str])] = &[
     ("main", &["cli", "command", "error"]),
     ("command", &["cli", "error", "format", "job", "lake", "night", "report", "sample", "table"]),
     ("cli", &[]),
-    ("report", &["error", "job", "lake", "money", "night", "stage", "table"]),
+    ("report", &["error", "format", "job", "lake", "money", "night", "stage", "table"]),
     ("night", &["error", "format", "job", "lake", "mask", "money", "source", "stage", "table"]),
     ("job", &["calendar", "error", "format", "money", "source", "stage"]),
     ("calendar", &["error"]),
@@ -40,6 +40,7 @@ const TOUCHES_FILES: &[&str] = &[
     "format/shipped.rs",
     // Inputs, from the archive.
     "format/container.rs",
+    "format/look.rs",
     "format/typed.rs",
     // The lake.
     "lake.rs",

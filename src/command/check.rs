@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::print;
 use crate::cli::Check;
 use crate::error::{Error, Exit};
+use crate::format::account;
 use crate::format::recognise::recognise;
 use crate::format::shipped::Library;
 use crate::format::{Format, Target};
@@ -41,6 +42,7 @@ fn files(job: &Job, source: &Source, date: chrono::NaiveDate) -> Result<String, 
         writeln!(lines, "    {}", path.display()).expect("writing to a string does not fail");
         if matches!(source.format.target, Target::Entries | Target::BankLines) {
             is_of_format(&path, source.format)?;
+            account::hold(&path, source.format, source.account)?;
         }
     }
     Ok(lines)

@@ -121,18 +121,7 @@ fn told_apart(error: Error, path: &Path, format: &Format) -> Error {
 
 /// Reads a text that is already out of its container.
 fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>, take: &Take) -> Result<Decoded> {
-    let byte = |letter: Option<char>| letter.and_then(|letter| u8::try_from(letter).ok());
-    let encoding = format.file.encoding;
-    let mut splitter = Splitter {
-        delimiter: byte(Some(format.file.delimiter)).unwrap_or(b','),
-        quote: byte(format.file.quote),
-        prefix: byte(format.file.value_prefix),
-        comment: format.file.comment.as_deref().map(|text| encode(text, encoding)).unwrap_or_default(),
-        summary: format.summary.as_ref().map(|summary| encode(&summary.begins, encoding)).unwrap_or_default(),
-        columns: 0,
-        fixed: format.file.fixed_width.iter().map(|(_, first, width)| (*first, *width)).collect(),
-        row_record: format.file.records.as_ref().map(|records| encode(&records.row, encoding)).unwrap_or_default(),
-    };
+    let mut splitter = Splitter::of(format);
     let mut blocks = Blocks { input: text, pending: Vec::new(), ended: false };
     let mut first = blocks.next(&splitter, 1, &Spare::default())?.unwrap_or_default();
     let head = Head::find(&mut first, &splitter, format)?;

@@ -10,6 +10,8 @@ use crate::error::Result;
 
 /// Bytes looked at.
 const HEAD_BYTES: usize = 64 << 10;
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A format held against a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +24,23 @@ pub struct Candidate {
     pub fit: Fit,
     /// Whether the file has this format.
     pub fits: bool,
+    /// The account the file says it is about.
+    pub account: Option<String>,
     /// Why files of this format are never read.
     pub refuse: Option<String>,
+}
+
+/// The first bytes of the text of a file of `format`, without a byte order mark.
+pub(super) fn head(path: &Path, format: &Format) -> Result<Vec<u8>> {
+    container::open(path, format, |opened| {
+        let mut head = vec![0; HEAD_BYTES];
+        let read = read_up_to(opened.text, &mut head).unwrap_or_default();
+        head.truncate(read);
+        if head.starts_with(MARK) {
+            head.drain(..MARK.len());
+        }
+        Ok(head)
+    })
 }
 
 /// Every format that shares anything with the file at `path`, best first: those that fit before those that nearly do.
@@ -33,13 +50,7 @@ pub fn recognise(path: &Path, formats: &[Format]) -> Result<Vec<Candidate>> {
         let mut any_container = format.clone();
         any_container.file.container = vec![Container::None, Container::Gzip, Container::Zip];
         any_container.file.refuse_members.clear();
-        let head = container::open(path, &any_container, |opened| {
-            let mut head = vec![0; HEAD_BYTES];
-            let read = read_up_to(opened.text, &mut head).unwrap_or_default();
-            head.truncate(read);
-            Ok(head)
-        });
-        if let Some(candidate) = head.ok().and_then(|head| hold(&head, format)) {
+        if let Some(candidate) = head(path, &any_container).ok().and_then(|head| hold(&head, format)) {
             candidates.push(candidate);
         }
     }
@@ -52,13 +63,13 @@ pub fn recognise(path: &Path, formats: &[Format]) -> Result<Vec<Candidate>> {
 
 /// The file's header held against one format; `None` where they share nothing.
 fn hold(head: &[u8], format: &Format) -> Option<Candidate> {
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let file = &format.file;
     let candidate = |fit: Fit, fits: bool| Candidate {
         format: format.name.clone(),
         title: format.title.clone(),
         fit,
         fits,
+        account: format.account.as_ref().and_then(|account| account.stated(head, format)),
         refuse: format.refuse.clone(),
     };
     if format.refuse.is_some() {
@@ -82,23 +93,33 @@ fn hold(head: &[u8], format: &Format) -> Option<Candidate> {
         };
         return (Some(line.len()) == file.row_bytes).then(|| candidate(fit, true));
     }
-    let record = file.records.as_ref().map(|records| encode(&records.header, file.encoding));
-    let comment = file.comment.as_deref().map(|comment| encode(comment, file.encoding));
-    let splitter = Splitter {
-        delimiter: u8::try_from(file.delimiter).ok()?,
-        quote: file.quote.and_then(|quote| u8::try_from(quote).ok()),
-        prefix: file.value_prefix.and_then(|prefix| u8::try_from(prefix).ok()),
-        ..Splitter::default()
-    };
-    let line = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end).find(|line| {
-        !line.is_empty()
-            && !comment.as_ref().is_some_and(|comment| line.starts_with(comment))
-            && record.as_ref().is_none_or(|record| splitter.record(line) == record)
-    })?;
-    let header: Vec<String> = splitter.header(line).iter().map(|cell| decode(cell, file.encoding)).collect();
+    let (header, _) = header_of(head, format)?;
     let fit = fits(format, &header).into_iter().next()?;
     let is_fit = fit.distance(format) == 0;
     // A merchant's file shares `amount` or `status` with many; it counts only when it fits.
     let shares = fit.present * 2 >= fit.present + fit.missing.len() && fit.present > 0;
     (is_fit || (shares && format.target == Target::Entries)).then(|| candidate(fit, is_fit))
+}
+
+/// The names of the columns, and what comes after them.
+pub(super) fn header_of<'h>(head: &'h [u8], format: &Format) -> Option<(Vec<String>, &'h [u8])> {
+    if !format.file.fixed_width.is_empty() {
+        return Some((format.file.fixed_width.iter().map(|(name, ..)| name.clone()).collect(), head));
+    }
+    let splitter = Splitter::of(format);
+    let record = format.file.records.as_ref().map(|records| encode(&records.header, format.file.encoding));
+    let mut rest = head;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |end| end + 1);
+        let (line, after) = rest.split_at(end);
+        let line = line.trim_ascii_end();
+        let is_comment = !splitter.comment.is_empty() && line.starts_with(&splitter.comment);
+        let is_header = record.as_ref().is_none_or(|record| splitter.record(line) == record);
+        if !line.is_empty() && !is_comment && is_header {
+            let header = splitter.header(line);
+            return Some((header.iter().map(|cell| decode(cell, format.file.encoding)).collect(), after));
+        }
+        rest = after;
+    }
+    None
 }

@@ -3,6 +3,8 @@
 use csv_core::{ReadRecordResult, ReaderBuilder};
 use memchr::{memchr, memchr2};
 
+use super::Format;
+use super::container::encode;
 use super::scan::Scanner;
 
 /// The cells of one row.
@@ -126,6 +128,24 @@ pub struct Splitter {
 }
 
 impl Splitter {
+    /// How the lines of a format become cells; how many a row has, its header tells.
+    #[must_use]
+    pub fn of(format: &Format) -> Self {
+        let file = &format.file;
+        let byte = |letter: char| u8::try_from(letter).ok();
+        let encoded = |text: &str| encode(text, file.encoding);
+        Self {
+            delimiter: byte(file.delimiter).unwrap_or(b','),
+            quote: file.quote.and_then(byte),
+            prefix: file.value_prefix.and_then(byte),
+            comment: file.comment.as_deref().map(encoded).unwrap_or_default(),
+            summary: format.summary.as_ref().map(|summary| encoded(&summary.begins)).unwrap_or_default(),
+            columns: 0,
+            fixed: file.fixed_width.iter().map(|(_, first, width)| (*first, *width)).collect(),
+            row_record: file.records.as_ref().map(|records| encoded(&records.row)).unwrap_or_default(),
+        }
+    }
+
     /// Hands out the pieces of `chunk`, whose first line is `first_line` of the file.
     pub fn split(&self, chunk: &[u8], first_line: u64, mut visit: impl FnMut(Piece)) {
         let quote = self.quote.filter(|&quote| memchr(quote, chunk).is_some());

@@ -78,11 +78,7 @@ fn lines(format: &Format, kept: &Kept) -> Vec<Line> {
     if format.file.records.is_none() {
         return Vec::new();
     }
-    let splitter = Splitter {
-        delimiter: u8::try_from(format.file.delimiter).unwrap_or(b','),
-        quote: format.file.quote.and_then(|quote| u8::try_from(quote).ok()),
-        ..Splitter::default()
-    };
+    let splitter = Splitter::of(format);
     let cells = |text: &[u8]| splitter.header(text).iter().map(|cell| decode(cell, format.file.encoding)).collect();
     kept.comments.iter().map(|(number, text)| Line { number: *number, cells: cells(text) }).collect()
 }
