@@ -224,15 +224,7 @@ impl<'c, 'a> Client<'c, 'a> {
             if to.scheme() == "http" && from.scheme() == "https" {
                 return Err(Error::data("the provider sends on from HTTPS to HTTP, and nothing was sent there").into());
             }
-            if to.origin() != from.origin() {
-                // What is marked as sensitive is meant for the first host alone.
-                let names = request.headers().iter().filter(|(_, value)| value.is_sensitive());
-                let names: Vec<_> = names.map(|(name, _)| name.clone()).collect();
-                for name in names {
-                    request.headers_mut().remove(name);
-                }
-            }
-            *request.url_mut() = to;
+            request = sent_on(&request, to);
         }
         Err(Error::data("the provider sends on and on").found(format!("more than {REDIRECTS} redirects")).into())
     }
@@ -256,11 +248,14 @@ impl<'c, 'a> Client<'c, 'a> {
         not_compressed(&response, request)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let whole = response.content_length().map(|length| incoming.bytes() + length);
+        let too_long =
+            || Error::data("the file is longer than any that can be right").expected(format!("at most {FILE_BYTES} bytes"));
+        if whole.is_some_and(|whole| whole > FILE_BYTES) {
+            return Err(too_long().into());
+        }
         while let Some(piece) = self.piece(&mut response)? {
             if incoming.bytes() + piece.len() as u64 > FILE_BYTES {
-                return Err(Error::data("the file is longer than any that can be right")
-                    .expected(format!("at most {FILE_BYTES} bytes"))
-                    .into());
+                return Err(too_long().into());
             }
             incoming.push(&piece)?;
         }
@@ -369,6 +364,21 @@ pub fn post(url: Url, form: &[(&str, &str)]) -> Request {
     let kind = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
     request.headers_mut().insert(header::CONTENT_TYPE, kind);
     *request.body_mut() = Some(body.into());
+    request
+}
+
+/// A request, sent on. What is marked as sensitive is meant for the first host alone.
+#[must_use]
+pub fn sent_on(request: &Request, to: Url) -> Request {
+    let mut request = copy(request);
+    if to.origin() != request.url().origin() {
+        let names = request.headers().iter().filter(|(_, value)| value.is_sensitive());
+        let names: Vec<_> = names.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            request.headers_mut().remove(name);
+        }
+    }
+    *request.url_mut() = to;
     request
 }
 
