@@ -221,6 +221,7 @@ fn a_file_that_breaks_off_begins_anew_where_it_may_be_another() {
         vec![broken("\"one\""), part(20, "\"two\""), file()],
         vec![broken("\"one\""), Says::new(416, ""), file()],
         vec![part(20, "\"one\""), file()],
+        vec![Says::new(200, vec![b'x'; 40]).how(How::BreaksAfter(20)), part(20, "\"one\""), file()],
     ];
     for says in cases {
         whole(&visit(&server(says)));

@@ -140,6 +140,7 @@ fn a_file_comes_inside_the_answer() {
 #[test]
 fn a_file_that_does_not_exist_is_late_until_noon() {
     let (_server, mut visit) = visit(&[Plays::Responds("98"), Plays::Responds("98"), Plays::Responds("98")]);
+    visit.now = "2026-11-21T03:59:59Z".parse().unwrap();
     assert!(matches!(visit.fetch().unwrap(), Answer::NotYet { .. }));
     visit.now = "2026-11-21T04:00:00Z".parse().unwrap();
     assert!(matches!(visit.fetch().unwrap(), Answer::NoBill { said } if said == "98 as played"));
