@@ -17,6 +17,7 @@ mod alipay;
 mod folder;
 mod http;
 mod keys;
+mod night;
 mod server;
 mod sign;
 mod stripe;

@@ -28,6 +28,8 @@ pub const FILE_BYTES: u64 = 16 << 30;
 const REDIRECTS: usize = 3;
 /// The most of what a provider said that is repeated, in letters.
 const SAID: usize = 240;
+/// From so many letters on, what could be base64 is a key, a token or a signature, and no word.
+const NO_WORD: usize = 24;
 
 /// What a try came to.
 pub type Tried<T> = std::result::Result<T, Failure>;
@@ -391,15 +393,26 @@ pub fn sensitive(text: &str) -> Result<HeaderValue> {
     Ok(value)
 }
 
-/// What the other side said, as it may be repeated: without secrets and card numbers, on one line, and not all of it.
+/// What the other side said, as it may be repeated: without secrets, signatures and card numbers, whether it was sent
+/// them or not, on one line, and not all of it.
 #[must_use]
 pub fn said(text: &str, secrets: &[&SecretText]) -> String {
     let mut text = text.to_owned();
     for secret in secrets {
         text = text.replace(secret.reveal(), "…");
     }
-    let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(SAID).collect();
-    mask::card_numbers(line.trim())
+    let mut line = String::new();
+    let mut word = String::new();
+    for letter in text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).chain([' ']) {
+        if letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/' | '=') {
+            word.push(letter);
+        } else {
+            line.push_str(if word.len() < NO_WORD { &word } else { "…" });
+            line.push(letter);
+            word.clear();
+        }
+    }
+    mask::card_numbers(line.trim()).chars().take(SAID).collect()
 }
 
 /// Where an address leads, as it may be shown: what follows the path may be a token.

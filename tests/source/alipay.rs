@@ -82,7 +82,8 @@ fn query(heard: &Heard, play: Option<Plays>) -> Says {
     }
     match play {
         Some(Plays::Refuses(code, reason)) => {
-            signed(&format!(r#"{{"code":"{code}","msg":"Business Failed","sub_code":"{reason}","sub_msg":"{TOKEN}"}}"#))
+            // Worse than the real one: it repeats what it was sent.
+            signed(&format!(r#"{{"code":"{code}","msg":"Business Failed","sub_code":"{reason}","sub_msg":"{TOKEN} {sign}"}}"#))
         }
         Some(Plays::RefusesUnsigned(code, reason)) => {
             Says::new(200, format!(r#"{{"{NODE}":{{"code":"{code}","sub_code":"{reason}"}}}}"#))

@@ -302,8 +302,12 @@ fn hosts_are_not_crowded() {
 #[test]
 fn what_was_said_is_repeated_without_secrets() {
     let secret = SecretText::from("sk_live_secret");
-    let text = format!("key sk_live_secret\r\nfor card 4111111111111111 {}", "x".repeat(300));
+    let signature = keys::sign("merchant.pem", b"a message");
+    let text =
+        format!("key sk_live_secret\r\nfor card 4111111111111111, signature=\"{signature}\" of bill_type {}", "x y".repeat(100));
     let shown = said(&text, &[&secret]);
-    assert!(shown.starts_with("key …  for card ************1111 xxx"), "{shown}");
+    assert!(shown.starts_with("key …  for card ************1111, signature=\"…\" of bill_type x yx"), "{shown}");
     assert_eq!(shown.chars().count(), 240);
+    // Cut off, what is left of a secret would not be known as one.
+    assert_eq!(said(&format!("{} {signature}", "x ".repeat(118)), &[]).chars().last(), Some('…'));
 }

@@ -73,9 +73,9 @@ fn answer(heard: &Heard, play: Option<&Plays>) -> Says {
     let mut asked = heard.pairs();
     let signature = asked.remove("signature").unwrap();
     let expected = "accessType=0&bizType=000000&certId=68759585097&encoding=UTF-8&fileType=00&merId=802310048993424&settleDate=1120\
-                    &signMethod=01&txnSubType=01&txnTime=20261121103000&txnType=76&version=5.1.0";
+                    &signMethod=01&txnSubType=01&txnTime=TIME&txnType=76&version=5.1.0";
     let joined: Vec<String> = asked.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    assert_eq!(joined.join("&").replace("20261121120000", "20261121103000"), expected);
+    assert_eq!(joined.join("&"), expected.replace("TIME", &asked["txnTime"]));
     let mut respond = if keys::made("merchant.pem", text(&asked).as_bytes(), &signature) { "00" } else { "11" };
     let (mut key, mut certificate) = ("unionpay.pem", "unionpay_certificate.pem");
     let (mut name, mut content) = (format!("{MERCHANT}_20261120.zip"), packed(&bill()));
@@ -89,8 +89,14 @@ fn answer(heard: &Heard, play: Option<&Plays>) -> Says {
         _ => {}
     }
     let mut fields = BTreeMap::from(
-        [("respCode", respond), ("respMsg", "as played"), ("merId", MERCHANT), ("signPubKeyCert", &keys::text(certificate))]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        // Worse than the real one: it repeats what it was sent.
+        [
+            ("respCode", respond),
+            ("respMsg", &format!("as played, {signature}")),
+            ("merId", MERCHANT),
+            ("signPubKeyCert", &keys::text(certificate)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
     if respond == "00" {
         fields.insert("fileName".to_owned(), name);
@@ -134,6 +140,7 @@ fn a_file_comes_inside_the_answer() {
     let (server, visit) = visit(&[]);
     assert_eq!(visit.ready().unwrap(), Ready::Yes);
     assert_eq!(Visit::delivered(visit.fetch().unwrap()), [(format!("{MERCHANT}_20261120.zip"), bill(), true)]);
+    assert_eq!(server.heard()[0].pairs()["txnTime"], "20261121103000", "in Beijing");
     assert_eq!((server.heard()[0].method.as_str(), server.heard()[0].target.as_str()), ("POST", "/"));
 }
 
@@ -143,7 +150,7 @@ fn a_file_that_does_not_exist_is_late_until_noon() {
     visit.now = "2026-11-21T03:59:59Z".parse().unwrap();
     assert!(matches!(visit.fetch().unwrap(), Answer::NotYet { .. }));
     visit.now = "2026-11-21T04:00:00Z".parse().unwrap();
-    assert!(matches!(visit.fetch().unwrap(), Answer::NoBill { said } if said == "98 as played"));
+    assert!(matches!(visit.fetch().unwrap(), Answer::NoBill { said } if said == "98 as played, …"));
     assert!(matches!(visit.ready().unwrap(), Ready::NoBill { .. }));
 }
 
