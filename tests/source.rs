@@ -8,15 +8,31 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use tempfile::TempDir;
-use tieout::error::Result;
+use tieout::error::{Exit, Result};
 use tieout::lake::{Inbox, Known, Lake};
 use tieout::source::{Answer, Asked, Conversation, Manners, Place, PlaceFile, Switchboard};
 
+mod adyen;
+mod alipay;
 mod folder;
+mod http;
 mod keys;
+mod night;
 mod server;
 mod sftp;
+mod sign;
+mod stripe;
+mod unionpay;
 mod wechat_pay;
+
+/// Why `source = { … }` of a job is refused when it is read.
+pub(crate) fn refused_at_once(source: &str) -> String {
+    let table: toml::Table = toml::from_str(source).unwrap();
+    match table["source"].clone().try_into::<PlaceFile>() {
+        Err(error) => error.to_string(),
+        Ok(place) => place.open(Path::new(".")).unwrap_err().file("job").to_string(),
+    }
+}
 
 /// The night that is asked for: a Friday.
 pub(crate) fn night() -> NaiveDate {
@@ -46,6 +62,8 @@ pub(crate) struct Visit {
     place: Box<dyn Place>,
     pub(crate) account: &'static str,
     pub(crate) manners: Manners,
+    /// When it is visited.
+    pub(crate) now: DateTime<Utc>,
     /// What came before.
     pub(crate) known: RefCell<Vec<Known>>,
 }
@@ -59,7 +77,7 @@ impl Visit {
         let file: PlaceFile = table["source"].clone().try_into().unwrap();
         let lake = Lake::open(&folder.path().join("lake")).unwrap();
         let place = file.open(folder.path()).unwrap();
-        Self { folder, lake, place, account: "1900000109", manners: HASTY, known: RefCell::default() }
+        Self { folder, lake, place, account: "1900000109", manners: HASTY, now: morning(), known: RefCell::default() }
     }
 
     /// Asks for the night's files, and remembers what came.
@@ -79,11 +97,23 @@ impl Visit {
     }
 
     fn talk<T>(&self, talk: impl FnOnce(&Asked, &Conversation, &Inbox) -> Result<T>) -> Result<T> {
-        let board = Switchboard::new(self.manners, &morning, &|_, _| {});
+        let now = self.now;
+        let clock = move || now;
+        let board = Switchboard::new(self.manners, &clock, &|_, _| {});
         let asked = Asked { date: night(), timezone: chrono_tz::Asia::Shanghai, account: self.account.to_owned() };
         let lock = self.lake.lock(night()).unwrap();
         let inbox = self.lake.inbox(&lock, "wechat_pay", self.known.borrow().clone()).unwrap();
         talk(&asked, &board.begin("wechat_pay").unwrap(), &inbox)
+    }
+
+    /// The error that ends a visit, as it is shown, having looked that none of `secrets` is in it.
+    pub(crate) fn refused(&self, secrets: &[&str]) -> (Exit, String) {
+        let error = self.fetch().unwrap_err();
+        let shown = error.to_string();
+        for secret in secrets {
+            assert!(!shown.contains(secret) && !format!("{error:?}").contains(secret), "{shown}");
+        }
+        (error.exit, shown)
     }
 
     /// Names and texts of what was delivered, and whether it came now.

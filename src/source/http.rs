@@ -28,6 +28,8 @@ pub const FILE_BYTES: u64 = 16 << 30;
 const REDIRECTS: usize = 3;
 /// The most of what a provider said that is repeated, in letters.
 const SAID: usize = 240;
+/// From so many letters on, what could be base64 is a key, a token or a signature, and no word.
+const NO_WORD: usize = 24;
 
 /// What a try came to.
 pub type Tried<T> = std::result::Result<T, Failure>;
@@ -224,15 +226,7 @@ impl<'c, 'a> Client<'c, 'a> {
             if to.scheme() == "http" && from.scheme() == "https" {
                 return Err(Error::data("the provider sends on from HTTPS to HTTP, and nothing was sent there").into());
             }
-            if to.origin() != from.origin() {
-                // What is marked as sensitive is meant for the first host alone.
-                let names = request.headers().iter().filter(|(_, value)| value.is_sensitive());
-                let names: Vec<_> = names.map(|(name, _)| name.clone()).collect();
-                for name in names {
-                    request.headers_mut().remove(name);
-                }
-            }
-            *request.url_mut() = to;
+            request = sent_on(&request, to);
         }
         Err(Error::data("the provider sends on and on").found(format!("more than {REDIRECTS} redirects")).into())
     }
@@ -256,11 +250,14 @@ impl<'c, 'a> Client<'c, 'a> {
         not_compressed(&response, request)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let whole = response.content_length().map(|length| incoming.bytes() + length);
+        let too_long =
+            || Error::data("the file is longer than any that can be right").expected(format!("at most {FILE_BYTES} bytes"));
+        if whole.is_some_and(|whole| whole > FILE_BYTES) {
+            return Err(too_long().into());
+        }
         while let Some(piece) = self.piece(&mut response)? {
             if incoming.bytes() + piece.len() as u64 > FILE_BYTES {
-                return Err(Error::data("the file is longer than any that can be right")
-                    .expected(format!("at most {FILE_BYTES} bytes"))
-                    .into());
+                return Err(too_long().into());
             }
             incoming.push(&piece)?;
         }
@@ -372,6 +369,21 @@ pub fn post(url: Url, form: &[(&str, &str)]) -> Request {
     request
 }
 
+/// A request, sent on. What is marked as sensitive is meant for the first host alone.
+#[must_use]
+pub fn sent_on(request: &Request, to: Url) -> Request {
+    let mut request = copy(request);
+    if to.origin() != request.url().origin() {
+        let names = request.headers().iter().filter(|(_, value)| value.is_sensitive());
+        let names: Vec<_> = names.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            request.headers_mut().remove(name);
+        }
+    }
+    *request.url_mut() = to;
+    request
+}
+
 /// A value of a header that is for the first host alone, and shown nowhere.
 pub fn sensitive(text: &str) -> Result<HeaderValue> {
     let mut value = HeaderValue::try_from(text).map_err(|_| {
@@ -381,15 +393,26 @@ pub fn sensitive(text: &str) -> Result<HeaderValue> {
     Ok(value)
 }
 
-/// What the other side said, as it may be repeated: without secrets and card numbers, on one line, and not all of it.
+/// What the other side said, as it may be repeated: without secrets, signatures and card numbers, whether it was sent
+/// them or not, on one line, and not all of it.
 #[must_use]
 pub fn said(text: &str, secrets: &[&SecretText]) -> String {
     let mut text = text.to_owned();
     for secret in secrets {
         text = text.replace(secret.reveal(), "…");
     }
-    let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(SAID).collect();
-    mask::card_numbers(line.trim())
+    let mut line = String::new();
+    let mut word = String::new();
+    for letter in text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).chain([' ']) {
+        if letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/' | '=') {
+            word.push(letter);
+        } else {
+            line.push_str(if word.len() < NO_WORD { &word } else { "…" });
+            line.push(letter);
+            word.clear();
+        }
+    }
+    mask::card_numbers(line.trim()).chars().take(SAID).collect()
 }
 
 /// Where an address leads, as it may be shown: what follows the path may be a token.

@@ -118,7 +118,7 @@ impl Place for UnionPay {
         let endpoint = self.endpoint();
         let visit = Visit::new(self, asked, conversation, &endpoint)?;
         let mut transfer = Transfer::new(inbox.receive(&visit.file_name())?);
-        match conversation.insist(|| visit.ask()?.and_then(|content| visit.unpack(&content, &mut transfer))) {
+        match conversation.insist(|| visit.ask()?.and_then(|content| unpack(&content, &mut transfer))) {
             // It states nothing by which one state of the file could be told from another.
             Ok(told) => told.answer(|()| transfer.incoming.keep(&format!("{} {}", self.file_type(), asked.date), None)),
             Err(error) => Err(transfer.refuse(error)),
@@ -255,25 +255,24 @@ impl<'v> Visit<'v> {
         }
         Err(wrong("the answer is not what UnionPay signed"))
     }
+}
 
-    /// The file out of the answer: base64, then zlib, then the archive itself.
-    fn unpack(&self, content: &str, transfer: &mut Transfer) -> Tried<Told<()>> {
-        transfer.forget()?;
-        let wrong =
-            |why: String| Error::data("the file in UnionPay's answer cannot be unpacked").found(why).next("fetch it again");
-        let packed = STANDARD.decode(content.trim()).map_err(|error| wrong(error.to_string()))?;
-        let mut file = ZlibDecoder::new(packed.as_slice()).take(FILE_BYTES);
-        let mut buffer = vec![0_u8; 1 << 16];
-        loop {
-            let count = file.read(&mut buffer).map_err(|error| wrong(error.to_string()))?;
-            if count == 0 {
-                break;
-            }
-            transfer.incoming.push(&buffer[..count])?;
+/// The file out of the answer: base64, then zlib, then the archive itself.
+fn unpack(content: &str, transfer: &mut Transfer) -> Tried<Told<()>> {
+    transfer.forget()?;
+    let wrong = |why: String| Error::data("the file in UnionPay's answer cannot be unpacked").found(why).next("fetch it again");
+    let packed = STANDARD.decode(content.trim()).map_err(|error| wrong(error.to_string()))?;
+    let mut file = ZlibDecoder::new(packed.as_slice()).take(FILE_BYTES);
+    let mut buffer = vec![0_u8; 1 << 16];
+    loop {
+        let count = file.read(&mut buffer).map_err(|error| wrong(error.to_string()))?;
+        if count == 0 {
+            break;
         }
-        archive::check(transfer.incoming.read_back()?).map_err(Failure::soon)?;
-        Ok(Told::Has(()))
+        transfer.incoming.push(&buffer[..count])?;
     }
+    archive::check(transfer.incoming.read_back()?).map_err(Failure::soon)?;
+    Ok(Told::Has(()))
 }
 
 /// What is signed: the hash, in hexadecimal digits, of the fields by name, joined as they are.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Request;
-use reqwest::header::{self, HeaderValue};
+use reqwest::header::{self, HeaderName, HeaderValue};
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -267,6 +267,11 @@ impl<'v> Visit<'v> {
         let mut request = http::get(url);
         request.headers_mut().insert(header::AUTHORIZATION, http::sensitive(&authorization)?);
         request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static(accept));
+        // Whoever has a public key of WeChat Pay asks for answers that are signed with it.
+        if let Some(id) = self.platform.keys().find(|id| id.starts_with("PUB_KEY_ID_")) {
+            let id = HeaderValue::try_from(*id).map_err(|_| Error::configuration("this is no id of a key").found(id))?;
+            request.headers_mut().insert(HeaderName::from_static("wechatpay-serial"), id);
+        }
         Ok(request)
     }
 

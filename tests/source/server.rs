@@ -57,16 +57,16 @@ impl Server {
         let (address, ended) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
         let heard = Arc::new(Mutex::new(Vec::new()));
         let talk = Arc::new(talk);
-        let (is_over, hears) = (ended.clone(), heard.clone());
+        let (is_over, noted) = (ended.clone(), heard.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if is_over.load(Ordering::SeqCst) {
                     break;
                 }
-                let (stream, talk, hears) = (stream.unwrap(), talk.clone(), hears.clone());
+                let (stream, talk, noted) = (stream.unwrap(), talk.clone(), noted.clone());
                 thread::spawn(move || {
                     let Some(request) = hear(&stream) else { return };
-                    hears.lock().unwrap().push(request.clone());
+                    noted.lock().unwrap().push(request.clone());
                     // A client that has heard enough goes away, which is its right.
                     let _ = say(&stream, &talk(&request));
                 });
