@@ -12,7 +12,7 @@ use crate::error::{Error, Exit, Result};
 use crate::format::shipped::Library;
 use crate::format::{Format, Target};
 use crate::money::{Amount, Rounding};
-use crate::source::{Asked, Place, PlaceFile};
+use crate::source::{Asked, DatabaseFile, Databases, Place, PlaceFile};
 use crate::stage::reconcile::{RateCard, Tolerance};
 
 /// A job, ready to run.
@@ -24,6 +24,8 @@ pub struct Job {
     pub lake: PathBuf,
     /// Time zone of the business date.
     pub timezone: Tz,
+    /// The databases its queries ask.
+    pub databases: Databases,
     /// Whose files are read.
     pub providers: Vec<Provider>,
     /// The merchant's orders.
@@ -140,6 +142,9 @@ struct JobFile {
     timezone: String,
     /// A folder of formats that add to the shipped ones or override one.
     formats: Option<String>,
+    /// Databases, each asked by all queries of a run in one transaction.
+    #[serde(default)]
+    database: Vec<DatabaseFile>,
     #[serde(default)]
     provider: Vec<ProviderFile>,
     merchant: MerchantFile,
@@ -319,8 +324,9 @@ impl Resolver {
                 .found(&file.timezone)
                 .next("use a name such as Asia/Shanghai")
         })?;
-        let providers =
-            file.provider.into_iter().map(|provider| self.provider(provider, &library)).collect::<Result<Vec<_>>>()?;
+        let databases = Databases::new(file.database, &self.folder)?;
+        let providers = file.provider.into_iter().map(|provider| self.provider(provider, &library, &databases));
+        let providers = providers.collect::<Result<Vec<_>>>()?;
         if providers.is_empty() {
             return Err(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
         }
@@ -336,7 +342,7 @@ impl Resolver {
                 .next("list all its files in one [[provider]]"));
             }
         }
-        let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &library);
+        let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &library, &databases);
         let orders = records(file.merchant.orders, Target::Orders, "merchant/orders")?;
         let attempts = file.merchant.attempts.map(|file| records(file, Target::Attempts, "merchant/attempts")).transpose()?;
         let refunds = file.merchant.refunds.map(|file| records(file, Target::Refunds, "merchant/refunds")).transpose()?;
@@ -356,6 +362,7 @@ impl Resolver {
             lake: seen_from(&self.folder, &file.lake),
             name: file.name,
             timezone,
+            databases,
             providers,
             orders,
             attempts,
@@ -366,7 +373,7 @@ impl Resolver {
         })
     }
 
-    fn provider(&self, file: ProviderFile, library: &Library) -> Result<Provider> {
+    fn provider(&self, file: ProviderFile, library: &Library, databases: &Databases) -> Result<Provider> {
         let format = library.load(&file.format)?;
         if format.target != Target::Entries {
             return Err(Error::configuration(format!(
@@ -392,7 +399,7 @@ impl Resolver {
         });
         Ok(Provider {
             rate_cards: rate_cards.collect::<Result<_>>()?,
-            place: file.source.open(&self.folder)?,
+            place: file.source.open(&self.folder, databases)?,
             name: file.name,
             account: file.account,
             format,
@@ -401,12 +408,19 @@ impl Resolver {
         })
     }
 
-    fn records(&self, file: RecordsFile, target: Target, default: &str, library: &Library) -> Result<Records> {
+    fn records(
+        &self,
+        file: RecordsFile,
+        target: Target,
+        default: &str,
+        library: &Library,
+        databases: &Databases,
+    ) -> Result<Records> {
         let format = library.load(file.format.as_deref().unwrap_or(default))?;
         if format.target != target {
             return Err(Error::configuration(format!("{} does not describe {}", format.name, target.table().name)));
         }
-        Ok(Records { target, place: file.source.open(&self.folder)?, format })
+        Ok(Records { target, place: file.source.open(&self.folder, databases)?, format })
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod conversation;
 pub mod folder;
 pub mod pattern;
+pub mod query;
 pub mod secret;
 pub mod sftp;
 
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use conversation::{Conversation, Manners, Switchboard};
+pub use query::{DatabaseFile, Databases};
 
 use crate::error::Result;
 use crate::format::Names;
@@ -52,14 +54,17 @@ pub enum PlaceFile {
     Files(Names),
     /// A folder of an SFTP server.
     Sftp(sftp::SftpFile),
+    /// A query of the merchant's database.
+    Query(query::QueryFile),
 }
 
 impl PlaceFile {
     /// The place itself: every pattern checked, every path taken as relative to `folder`. Nothing is opened or asked.
-    pub fn open(self, folder: &Path) -> Result<Box<dyn Place>> {
+    pub fn open(self, folder: &Path, databases: &Databases) -> Result<Box<dyn Place>> {
         Ok(match self {
             Self::Files(names) => Box::new(folder::Folder::new(folder, &names.0)?),
             Self::Sftp(file) => Box::new(file.open(folder)?),
+            Self::Query(file) => Box::new(file.open(databases)?),
         })
     }
 }

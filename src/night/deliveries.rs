@@ -87,6 +87,8 @@ impl Deliveries {
                 Err(error) => errors.push(error),
             }
         }
+        // Whatever comes after this is another run, and sees the databases as they are then.
+        job.databases.hang_up();
         if errors.is_empty() { Ok(Self { files, left_out }) } else { Err(errors) }
     }
 

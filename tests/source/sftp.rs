@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use russh::keys::HashAlg;
 use russh::keys::ssh_key::LineEnding;
 use tieout::error::Exit;
-use tieout::source::{Answer, PlaceFile, Ready};
+use tieout::source::{Answer, Databases, PlaceFile, Ready};
 
 use super::Visit;
 use server::{Server, ed25519, rsa};
@@ -320,7 +320,7 @@ fn mistakes_are_found_when_the_job_is_opened() {
     for (url, trust, keys, wrong) in cases {
         let table: toml::Table = toml::from_str(&format!("[sftp]\nurl = \"{url}\"\n{trust}\n{keys}\n")).unwrap();
         let file: PlaceFile = table.try_into().unwrap();
-        let error = file.open(Path::new("")).unwrap_err();
+        let error = file.open(Path::new(""), &Databases::default()).unwrap_err();
         assert_eq!(error.exit, Exit::BadConfiguration, "{url}: {error}");
         assert!(error.to_string().contains(wrong), "{url} {keys}: {error}");
         assert!(!error.to_string().contains("sesame"), "{error}");
