@@ -80,15 +80,17 @@ async fn answer(client: &Client, question: &Question, server: &Server) -> Result
     if statement.columns().is_empty() {
         return Err(Error::configuration("this is no query: it gives no columns").file(server.shown()).column("sql").into());
     }
+    // A line end, for a query that ends in a comment.
+    let copy = client.prepare(&format!("COPY ({sql}\n) TO STDOUT (FORMAT csv, HEADER)")).await;
+    let copy = copy.map_err(|error| failure(&error, server, None))?;
     if !question.rows {
         return Ok(());
     }
-    // A line end, for a query that ends in a comment.
-    let copy = client.copy_out(&format!("COPY ({sql}\n) TO STDOUT (FORMAT csv, HEADER)")).await.map_err(failed)?;
+    let copy = client.copy_out(&copy).await.map_err(|error| failure(&error, server, None))?;
     pin_mut!(copy);
     let mut piece = Vec::with_capacity(PIECE * 2);
     while let Some(row) = copy.next().await {
-        piece.extend_from_slice(&row.map_err(failed)?);
+        piece.extend_from_slice(&row.map_err(|error| failure(&error, server, None))?);
         if piece.len() >= PIECE && question.answer.send(Ok(std::mem::take(&mut piece))).await.is_err() {
             return Err(Error::new(Exit::TryAgain, "nobody takes the answer").into());
         }
