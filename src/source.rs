@@ -5,6 +5,7 @@
 
 pub mod conversation;
 pub mod folder;
+pub mod objects;
 pub mod pattern;
 pub mod query;
 pub mod secret;
@@ -52,6 +53,8 @@ pub trait Place: fmt::Debug + Send + Sync {
 pub enum PlaceFile {
     /// Folders of this machine: patterns of file names, relative to the job.
     Files(Names),
+    /// Objects of a bucket.
+    Objects(objects::ObjectsFile),
     /// A folder of an SFTP server.
     Sftp(sftp::SftpFile),
     /// A query of the merchant's database.
@@ -63,6 +66,7 @@ impl PlaceFile {
     pub fn open(self, folder: &Path, databases: &Databases) -> Result<Box<dyn Place>> {
         Ok(match self {
             Self::Files(names) => Box::new(folder::Folder::new(folder, &names.0)?),
+            Self::Objects(file) => Box::new(file.open(folder)?),
             Self::Sftp(file) => Box::new(file.open(folder)?),
             Self::Query(file) => Box::new(file.open(databases)?),
         })

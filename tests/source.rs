@@ -13,7 +13,9 @@ use tieout::lake::{Inbox, Known, Lake};
 use tieout::source::{Answer, Asked, Conversation, DatabaseFile, Databases, Manners, Place, PlaceFile, Switchboard};
 
 mod folder;
+mod objects;
 mod query;
+mod s3;
 mod sftp;
 
 /// The night that is asked for: a Friday.
