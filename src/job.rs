@@ -17,7 +17,7 @@ use resolve::Resolver;
 use crate::calendar::Calendar;
 use crate::error::{Error, Exit, Result};
 use crate::format::{Format, Target, schema};
-use crate::source::{Asked, Place};
+use crate::source::{Asked, Databases, Place};
 use crate::stage::reconcile::{RateCard, Tolerance};
 
 /// A job, ready to run.
@@ -29,6 +29,8 @@ pub struct Job {
     pub lake: PathBuf,
     /// Time zone of the business date.
     pub timezone: Tz,
+    /// The databases its queries ask.
+    pub databases: Databases,
     /// Whose files are read.
     pub providers: Vec<Provider>,
     /// Whose statements are read.

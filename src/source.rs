@@ -9,7 +9,9 @@ pub mod archive;
 pub mod conversation;
 pub mod folder;
 pub mod http;
+pub mod objects;
 pub mod pattern;
+pub mod query;
 pub mod secret;
 pub mod sftp;
 pub mod sign;
@@ -28,6 +30,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use conversation::{Conversation, Manners, Switchboard};
+pub use query::{DatabaseFile, Databases};
 
 use crate::error::Result;
 use crate::format::Names;
@@ -80,13 +83,17 @@ pub enum PlaceFile {
     /// The interface of UnionPay for settlement files.
     #[serde(rename = "unionpay")]
     UnionPay(Box<unionpay::UnionPay>),
+    /// Objects of a bucket.
+    Objects(objects::ObjectsFile),
     /// A folder of an SFTP server.
     Sftp(sftp::SftpFile),
+    /// A query of the merchant's database.
+    Query(query::QueryFile),
 }
 
 impl PlaceFile {
     /// The place itself: every pattern checked, every path taken as relative to `folder`. Nothing is opened or asked.
-    pub fn open(self, folder: &Path) -> Result<Box<dyn Place>> {
+    pub fn open(self, folder: &Path, databases: &Databases) -> Result<Box<dyn Place>> {
         Ok(match self {
             Self::Files(names) => Box::new(folder::Folder::new(folder, &names.0)?),
             Self::WechatPay(place) => Box::new(place.open(folder)?),
@@ -94,7 +101,9 @@ impl PlaceFile {
             Self::Stripe(place) => Box::new(place.open(folder)?),
             Self::Adyen(place) => Box::new(place.open(folder)?),
             Self::UnionPay(place) => Box::new(place.open(folder)?),
+            Self::Objects(file) => Box::new(file.open(folder)?),
             Self::Sftp(file) => Box::new(file.open(folder)?),
+            Self::Query(file) => Box::new(file.open(databases)?),
         })
     }
 }

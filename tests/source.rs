@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tempfile::TempDir;
 use tieout::error::{Exit, Result};
 use tieout::lake::{Inbox, Known, Lake};
-use tieout::source::{Answer, Asked, Conversation, Manners, Place, PlaceFile, Switchboard};
+use tieout::source::{Answer, Asked, Conversation, DatabaseFile, Databases, Manners, Place, PlaceFile, Switchboard};
 
 mod adyen;
 mod alipay;
@@ -18,6 +18,9 @@ mod folder;
 mod http;
 mod keys;
 mod night;
+mod objects;
+mod query;
+mod s3;
 mod server;
 mod sftp;
 mod sign;
@@ -30,7 +33,7 @@ pub(crate) fn refused_at_once(source: &str) -> String {
     let table: toml::Table = toml::from_str(source).unwrap();
     match table["source"].clone().try_into::<PlaceFile>() {
         Err(error) => error.to_string(),
-        Ok(place) => place.open(Path::new(".")).unwrap_err().file("job").to_string(),
+        Ok(place) => place.open(Path::new("."), &Databases::default()).unwrap_err().file("job").to_string(),
     }
 }
 
@@ -60,6 +63,7 @@ pub(crate) struct Visit {
     pub(crate) folder: TempDir,
     pub(crate) lake: Lake,
     place: Box<dyn Place>,
+    pub(crate) databases: Databases,
     pub(crate) account: &'static str,
     pub(crate) manners: Manners,
     /// When it is visited.
@@ -69,15 +73,25 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    /// The place that `source = { … }` of a job in an empty folder describes. `prepare` writes its files there first.
+    /// The place that `source = { … }` of a job in an empty folder describes, with the databases it names. `prepare`
+    /// writes its files there first.
     pub(crate) fn to(source: &str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = TempDir::new().unwrap();
         prepare(folder.path());
         let table: toml::Table = toml::from_str(source).unwrap();
+        let files: Vec<DatabaseFile> = table.get("database").map(|files| files.clone().try_into().unwrap()).unwrap_or_default();
+        let databases = Databases::new(files, folder.path()).unwrap();
         let file: PlaceFile = table["source"].clone().try_into().unwrap();
         let lake = Lake::open(&folder.path().join("lake")).unwrap();
-        let place = file.open(folder.path()).unwrap();
-        Self { folder, lake, place, account: "1900000109", manners: HASTY, now: morning(), known: RefCell::default() }
+        let place = file.open(folder.path(), &databases).unwrap();
+        Self { folder, lake, place, databases, account: "1900000109", manners: HASTY, now: morning(), known: RefCell::default() }
+    }
+
+    /// From now on another source of the same job.
+    pub(crate) fn turn_to(&mut self, source: &str) {
+        let table: toml::Table = toml::from_str(source).unwrap();
+        let file: PlaceFile = table["source"].clone().try_into().unwrap();
+        self.place = file.open(self.folder.path(), &self.databases).unwrap();
     }
 
     /// Asks for the night's files, and remembers what came.
@@ -124,4 +138,22 @@ impl Visit {
         };
         received.into_iter().map(file).collect()
     }
+}
+
+/// The value of an environment variable that names a real server; without it the test says what it did not check.
+pub(crate) fn real(variable: &str, what: &str) -> Option<String> {
+    let value = std::env::var(variable).ok();
+    if value.is_none() {
+        eprintln!("skipped: no {what}, {variable} is not set (.ci/services starts one)");
+    }
+    value
+}
+
+/// Writes a file that nobody else can read.
+pub(crate) fn secret(folder: &Path, name: &str, text: &str) {
+    let mut options = std::fs::File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.write(true).create(true).truncate(true).open(folder.join(name)).unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
 }

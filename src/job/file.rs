@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::due::Publishes;
 use crate::format::schema::Zone;
 use crate::money::Rounding;
-use crate::source::PlaceFile;
+use crate::source::{DatabaseFile, PlaceFile};
 
 /// A job: whose files close a merchant's nights, and where they come from. Paths are relative to the job file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -24,6 +24,9 @@ pub(super) struct JobFile {
     pub(super) formats: Option<String>,
     /// A folder of calendars that add to the shipped ones or override one.
     pub(super) calendars: Option<String>,
+    /// Databases, each asked by all queries of a run in one transaction.
+    #[serde(default)]
+    pub(super) database: Vec<DatabaseFile>,
     /// Whose files are read.
     #[serde(default)]
     #[schemars(required, length(min = 1))]

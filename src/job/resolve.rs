@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::format::shipped::Library;
 use crate::money::Amount;
+use crate::source::Databases;
 use crate::stage::reconcile::{RateCard, Tolerance};
 
 /// The text of a job, and the folder its paths are relative to.
@@ -26,6 +27,7 @@ pub(super) struct Resolver {
 struct Known {
     formats: Library,
     calendars: Calendars,
+    databases: Databases,
     timezone: Tz,
 }
 
@@ -46,16 +48,17 @@ impl Resolver {
                 .found(&file.timezone)
                 .next("use a name such as Asia/Shanghai")
         })?;
-        let known = Known { formats, calendars, timezone };
+        let databases = Databases::new(file.database, &self.folder)?;
+        let known = Known { formats, calendars, databases, timezone };
         let named: BTreeSet<String> = file.provider.iter().filter_map(|provider| provider.calendar.clone()).collect();
         let providers = file.provider.into_iter().map(|provider| self.provider(provider, &known)).collect::<Result<Vec<_>>>()?;
         if providers.is_empty() {
             return Err(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
         }
-        let banks = file.bank.into_iter().map(|bank| self.bank(bank, &known.formats)).collect::<Result<Vec<_>>>()?;
+        let banks = file.bank.into_iter().map(|bank| self.bank(bank, &known)).collect::<Result<Vec<_>>>()?;
         once(providers.iter().map(|provider| [&provider.name, &provider.account, &provider.format.name]), "provider")?;
         once(banks.iter().map(|bank| [&bank.name, &bank.account, &bank.format.name]), "bank")?;
-        let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &known.formats);
+        let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &known);
         let orders = records(file.merchant.orders, Target::Orders, "merchant/orders")?;
         let attempts = file.merchant.attempts.map(|file| records(file, Target::Attempts, "merchant/attempts")).transpose()?;
         let refunds = file.merchant.refunds.map(|file| records(file, Target::Refunds, "merchant/refunds")).transpose()?;
@@ -78,6 +81,7 @@ impl Resolver {
             lake: seen_from(&self.folder, &file.lake),
             name: file.name,
             timezone,
+            databases: known.databases,
             providers,
             banks,
             orders,
@@ -117,7 +121,7 @@ impl Resolver {
         Ok(Provider {
             rate_cards: rate_cards.collect::<Result<_>>()?,
             calendar: file.calendar.map_or_else(|| Ok(Calendar::weekdays()), |names| known.calendars.load(&names))?,
-            place: file.source.open(&self.folder)?,
+            place: file.source.open(&self.folder, &known.databases)?,
             name: file.name,
             account: file.account,
             format,
@@ -127,22 +131,22 @@ impl Resolver {
         })
     }
 
-    fn bank(&self, file: BankFile, library: &Library) -> Result<Bank> {
-        let format = library.load(&file.format)?;
+    fn bank(&self, file: BankFile, known: &Known) -> Result<Bank> {
+        let format = known.formats.load(&file.format)?;
         if format.target != Target::BankLines {
             return Err(Error::configuration(format!("{} does not describe a bank's statement", format.name))
                 .next("name one that does, such as bank/camt053"));
         }
-        let place = file.source.open(&self.folder)?;
+        let place = file.source.open(&self.folder, &known.databases)?;
         Ok(Bank { name: file.name, account: file.account, format, place, required: file.required })
     }
 
-    fn records(&self, file: RecordsFile, target: Target, default: &str, library: &Library) -> Result<Records> {
-        let format = library.load(file.format.as_deref().unwrap_or(default))?;
+    fn records(&self, file: RecordsFile, target: Target, default: &str, known: &Known) -> Result<Records> {
+        let format = known.formats.load(file.format.as_deref().unwrap_or(default))?;
         if format.target != target {
             return Err(Error::configuration(format!("{} does not describe {}", format.name, target.table().name)));
         }
-        Ok(Records { target, place: file.source.open(&self.folder)?, format })
+        Ok(Records { target, place: file.source.open(&self.folder, &known.databases)?, format })
     }
 }
 

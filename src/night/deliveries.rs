@@ -135,6 +135,8 @@ impl Deliveries {
                 });
             }
         }
+        // Whatever comes after this is another run, and sees the databases as they are then.
+        job.databases.hang_up();
         if errors.is_empty() { Ok(deliveries) } else { Err(errors) }
     }
 

@@ -12,18 +12,12 @@ use std::time::{Duration, Instant};
 use russh::keys::HashAlg;
 use russh::keys::ssh_key::LineEnding;
 use tieout::error::Exit;
-use tieout::source::{Answer, PlaceFile, Ready};
+use tieout::source::{Answer, Databases, PlaceFile, Ready};
 
-use super::Visit;
+use super::{Visit, real, secret};
 use server::{Server, ed25519, rsa};
 
 const PASSWORD: &str = r#"password = { file = "password" }"#;
-
-fn secret(folder: &Path, name: &str, text: &str) {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file = fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(folder.join(name)).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-}
 
 /// Visits `path` of `server`, with these further keys.
 fn visit(server: &Server, path: &str, keys: &str) -> Visit {
@@ -230,9 +224,9 @@ fn a_file_that_was_replaced_while_the_connection_was_broken_is_read_anew() {
 fn names_of_the_server_are_not_believed() {
     let server = Server::start();
     server.put("/out/a.csv", b"1");
-    server.held().hostile = vec!["../../x.csv".to_owned(), "..\\x.csv".to_owned()];
+    server.held().hostile = ["../../x.csv", "..\\x.csv", "b/../../x.csv"].map(str::to_owned).into();
     assert_eq!(names(visit(&server, "/out/*.csv", PASSWORD).fetch().unwrap()), ["a.csv"]);
-    for name in ["b/../../x.csv", "b\n.csv", "b\\x.csv"] {
+    for name in ["b/x.csv", "b\n.csv", "b\\x.csv"] {
         server.held().hostile = vec![name.to_owned()];
         server.put(&format!("/out/{name}"), b"1");
         let visit = visit(&server, "/out/*.csv", PASSWORD);
@@ -301,6 +295,33 @@ fn many_pieces_are_under_way_at_a_time() {
 }
 
 #[test]
+fn a_real_openssh_server_is_understood() {
+    let Some(url) = real("TIEOUT_TEST_SFTP", "OpenSSH server") else { return };
+    let (host_key, key) = (std::env::var("TIEOUT_TEST_SFTP_HOST_KEY").unwrap(), std::env::var("TIEOUT_TEST_SFTP_KEY").unwrap());
+    let folder = Path::new(&url["sftp://".len()..]).iter().skip(1).collect::<std::path::PathBuf>();
+    let folder = tempfile::tempdir_in(Path::new("/").join(folder)).unwrap();
+    let bytes: Vec<u8> = (0..8_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(folder.path().join("a_20261120.csv"), &bytes).unwrap();
+    fs::write(folder.path().join("b_20261120.csv.part"), "half").unwrap();
+    std::os::unix::fs::symlink("a_20261120.csv", folder.path().join("c_20261120.csv")).unwrap();
+    let name = folder.path().file_name().unwrap().to_str().unwrap().to_owned();
+    let source = |host_key: &str| {
+        format!(
+            "[source.sftp]\nurl = \"{url}/{name}/*_{{date:%Y%m%d}}.csv\"\nsettle_seconds = 1\nhost_key = \"{host_key}\"\n\
+             key = {{ file = \"{key}\" }}\n"
+        )
+    };
+    let visit = Visit::to(&source(&host_key), |_| {});
+    assert_eq!(visit.ready().unwrap(), Ready::Yes);
+    let delivered = Visit::delivered(visit.fetch().unwrap());
+    assert_eq!(delivered.iter().map(|file| file.0.as_str()).collect::<Vec<_>>(), ["a_20261120.csv", "c_20261120.csv"]);
+    assert!(delivered.iter().all(|file| file.1 == bytes));
+    assert!(Visit::delivered(visit.fetch().unwrap()).iter().all(|file| !file.2), "nothing came twice");
+    let other = Visit::to(&source(&ed25519().public_key().to_openssh().unwrap()), |_| {});
+    assert_eq!(other.fetch().unwrap_err().exit, Exit::NotPermitted);
+}
+
+#[test]
 fn mistakes_are_found_when_the_job_is_opened() {
     let key = format!(r#"host_key = "{}""#, ed25519().public_key().to_openssh().unwrap());
     let cases = [
@@ -320,7 +341,7 @@ fn mistakes_are_found_when_the_job_is_opened() {
     for (url, trust, keys, wrong) in cases {
         let table: toml::Table = toml::from_str(&format!("[sftp]\nurl = \"{url}\"\n{trust}\n{keys}\n")).unwrap();
         let file: PlaceFile = table.try_into().unwrap();
-        let error = file.open(Path::new("")).unwrap_err();
+        let error = file.open(Path::new(""), &Databases::default()).unwrap_err();
         assert_eq!(error.exit, Exit::BadConfiguration, "{url}: {error}");
         assert!(error.to_string().contains(wrong), "{url} {keys}: {error}");
         assert!(!error.to_string().contains("sesame"), "{error}");

@@ -1,0 +1,258 @@
+//! Buckets of object stores: S3 and what speaks as it does, Google Cloud Storage, Azure.
+//!
+//! An object is read in one state of it: each part is asked for under the entity tag it had when it was looked at.
+
+mod store;
+
+use std::path::Path;
+
+use futures::StreamExt;
+use object_store::path::Path as Key;
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::conversation::Failure;
+use super::pattern::{Part, Pattern};
+use super::secret::Secret;
+use super::{Answer, Asked, Conversation, Place, Ready};
+use crate::error::{Error, Exit, Result};
+use crate::lake::{Inbox, Incoming, Received};
+use store::{Bucket, said};
+
+/// Objects one night may have.
+const MOST_OBJECTS: usize = 10_000;
+
+/// Bytes asked for at a time. A broken transfer goes on within a part; a part is what a store may close the line after.
+const PART: u64 = 64 << 20;
+
+/// A bucket as a job describes it.
+///
+/// Without keys in the job, access is what the environment says, as the tools of each store read it: for S3
+/// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, web identity,
+/// container and instance credentials; for Google `GOOGLE_APPLICATION_CREDENTIALS` and the instance; for Azure
+/// `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_SAS_KEY`, workload and managed identity.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectsFile {
+    /// `s3://bucket/folder/{date:%Y-%m-%d}/settlement_*.csv`; also `gs://bucket/…`, `az://container/…` and
+    /// `abfss://container@account.dfs.core.windows.net/…`. `*` stands for anything in one part between slashes. A key
+    /// without it is asked for alone, which needs no permission to list.
+    url: String,
+    /// The region of the bucket, for S3.
+    region: Option<String>,
+    /// Where the store is if it is not the provider's own, for S3: `https://…`; `http://…` on this machine only.
+    endpoint: Option<String>,
+    /// The key id, for S3.
+    access_key_id: Option<Secret>,
+    /// The key, for S3.
+    secret_access_key: Option<Secret>,
+    /// The token that comes with keys that expire, for S3.
+    session_token: Option<Secret>,
+    /// The key of a service account, as JSON, for Google.
+    service_account_key: Option<Secret>,
+    /// The storage account, for Azure.
+    account: Option<String>,
+    /// Its key, for Azure.
+    account_key: Option<Secret>,
+}
+
+/// Objects of a bucket.
+#[derive(Debug)]
+pub struct Objects {
+    bucket: Bucket,
+    /// Of keys.
+    key: Pattern,
+}
+
+impl ObjectsFile {
+    /// The place itself, checked. Nothing is opened or asked.
+    pub fn open(self, folder: &Path) -> Result<Objects> {
+        let (bucket, key) = Bucket::new(self, folder)?;
+        let key = Pattern::new(&key).map_err(|error| error.column("url"))?;
+        for part in key.text().split('/') {
+            if part.is_empty() {
+                return Err(Error::configuration("a folder, where the name of an object is needed")
+                    .column("url")
+                    .found(key.text()));
+            }
+            Part::new(part).map_err(|error| error.column("url"))?;
+        }
+        Ok(Objects { bucket, key })
+    }
+}
+
+impl Place for Objects {
+    fn name(&self, asked: &Asked) -> String {
+        self.bucket.shown(&self.key.on(asked.date))
+    }
+
+    fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
+        conversation.with_host(&self.bucket.host(), || {
+            let store = self.bucket.connect(conversation)?;
+            let objects = conversation.insist(|| self.list(&*store, asked, conversation))?;
+            Ok(if objects.is_empty() { Ready::not_yet("nothing") } else { Ready::Yes })
+        })
+    }
+
+    fn fetch(&self, asked: &Asked, conversation: &Conversation, inbox: &Inbox) -> Result<Answer> {
+        conversation.with_host(&self.bucket.host(), || {
+            let store = self.bucket.connect(conversation)?;
+            let objects = conversation.insist(|| self.list(&*store, asked, conversation))?;
+            if objects.is_empty() {
+                return Ok(Answer::not_yet("nothing"));
+            }
+            let received = objects.into_iter().map(|object| self.take(object, &*store, conversation, inbox));
+            received.collect::<Result<_>>().map(Answer::Delivered)
+        })
+    }
+}
+
+impl Objects {
+    /// The objects whose keys fit, in the order of their keys. Empty ones are no files: they stand for folders, or for
+    /// an upload that began.
+    fn list(
+        &self,
+        store: &dyn ObjectStore,
+        asked: &Asked,
+        conversation: &Conversation,
+    ) -> std::result::Result<Vec<ObjectMeta>, Failure> {
+        let key = self.key.on(asked.date);
+        let parts = key.split('/').map(Part::new).collect::<Result<Vec<_>>>()?;
+        if parts.iter().all(|part| matches!(part, Part::Exactly(_))) {
+            let found = self.head(store, &self.bucket.key(&key)?, conversation)?;
+            return Ok(found.into_iter().filter(|object| object.size > 0).collect());
+        }
+        let (name, parents) = parts.split_last().expect("a key has a part");
+        let mut folders = vec![String::new()];
+        for part in parents {
+            let mut below = Vec::new();
+            for folder in &folders {
+                match part {
+                    Part::Exactly(name) => below.push(format!("{folder}{name}/")),
+                    Part::Like(_) => {
+                        let inside = self.inside(store, folder, conversation)?.common_prefixes;
+                        let fitting = inside.iter().filter(|prefix| prefix.filename().is_some_and(|name| part.fits(name)));
+                        below.extend(fitting.map(|prefix| format!("{prefix}/")));
+                    }
+                }
+            }
+            folders = below;
+        }
+        let mut objects = Vec::new();
+        for folder in &folders {
+            let inside = self.inside(store, folder, conversation)?.objects;
+            let fits = |object: &ObjectMeta| object.size > 0 && object.location.filename().is_some_and(|file| name.fits(file));
+            objects.extend(inside.into_iter().filter(fits));
+        }
+        if objects.len() > MOST_OBJECTS {
+            let error = Error::data("more objects fit than one night can have").file(self.name(asked));
+            return Err(error.expected(format!("at most {MOST_OBJECTS}")).found(objects.len()).next("narrow the pattern").into());
+        }
+        objects.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(objects)
+    }
+
+    fn inside(
+        &self,
+        store: &dyn ObjectStore,
+        folder: &str,
+        conversation: &Conversation,
+    ) -> std::result::Result<object_store::ListResult, Failure> {
+        let prefix = self.bucket.key(folder.trim_end_matches('/'))?;
+        let prefix = (!folder.is_empty()).then_some(&prefix);
+        conversation.wait(store.list_with_delimiter(prefix))?.map_err(|error| said(&error, "list", &self.bucket.shown(folder)))
+    }
+
+    fn head(
+        &self,
+        store: &dyn ObjectStore,
+        key: &Key,
+        conversation: &Conversation,
+    ) -> std::result::Result<Option<ObjectMeta>, Failure> {
+        match conversation.wait(store.head(key))? {
+            Ok(found) => Ok(Some(found)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(said(&error, "read", &self.bucket.shown(key.as_ref()))),
+        }
+    }
+
+    fn take(
+        &self,
+        mut object: ObjectMeta,
+        store: &dyn ObjectStore,
+        conversation: &Conversation,
+        inbox: &Inbox,
+    ) -> Result<Received> {
+        let key = object.location.clone();
+        let locator = self.bucket.shown(key.as_ref());
+        if let Some(received) = inbox.unchanged(&locator, Some(&version(&object))) {
+            return Ok(received);
+        }
+        let mut incoming = inbox.receive(key.filename().unwrap_or_default())?;
+        conversation.insist(|| {
+            while incoming.bytes() < object.size {
+                if self.part(&object, store, conversation, &mut incoming)? {
+                    continue;
+                }
+                // It is another one by now: what came of the first is worth nothing.
+                let now = self.head(store, &key, conversation)?;
+                incoming.restart()?;
+                let error = Error::new(Exit::TryAgain, "the object changed while it was read: it is still being delivered")
+                    .file(&locator)
+                    .expected(version(&object))
+                    .found(now.as_ref().map_or_else(|| "nothing".to_owned(), version))
+                    .next("run again when the delivery is complete");
+                object = now.unwrap_or_else(|| object.clone());
+                return Err(Failure::soon(error));
+            }
+            Ok(())
+        })?;
+        incoming.keep(&locator, Some(version(&object)))
+    }
+
+    /// Takes the next part of an object, as far as it comes. Whether it is still the same object.
+    fn part(
+        &self,
+        object: &ObjectMeta,
+        store: &dyn ObjectStore,
+        conversation: &Conversation,
+        incoming: &mut Incoming,
+    ) -> std::result::Result<bool, Failure> {
+        let from = incoming.bytes();
+        let until = object.size.min(from + PART);
+        let options =
+            GetOptions { if_match: object.e_tag.clone(), range: Some(GetRange::Bounded(from..until)), ..GetOptions::default() };
+        let shown = || self.bucket.shown(object.location.as_ref());
+        let got = match conversation.wait(store.get_opts(&object.location, options))? {
+            Ok(got) => got,
+            Err(object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(said(&error, "read", &shown())),
+        };
+        if got.meta.size != object.size || got.meta.e_tag != object.e_tag || got.range != (from..until) {
+            return Ok(false);
+        }
+        let mut pieces = got.into_stream();
+        while let Some(piece) = conversation.wait(pieces.next())? {
+            let piece = piece.map_err(|error| said(&error, "read", &shown()))?;
+            if incoming.bytes() + piece.len() as u64 > until {
+                return Ok(false);
+            }
+            conversation.arrived(piece.len() as u64);
+            incoming.push(&piece)?;
+        }
+        if incoming.bytes() < until {
+            return Err(Failure::soon(Error::new(Exit::TryAgain, "the transfer ended early").file(shown())));
+        }
+        Ok(true)
+    }
+}
+
+/// What tells one state of an object from another.
+fn version(object: &ObjectMeta) -> String {
+    match (&object.e_tag, &object.version) {
+        (Some(tag), Some(version)) => format!("{tag} {version}"),
+        (Some(tag), None) => tag.clone(),
+        _ => format!("{} bytes at {}", object.size, object.last_modified.timestamp_micros()),
+    }
+}

@@ -1,0 +1,219 @@
+//! The stores themselves: where a bucket is, who asks, and what a store says.
+
+use std::path::Path;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::path::Path as Key;
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use url::Url;
+
+use super::ObjectsFile;
+use crate::error::{Error, Exit, Result};
+use crate::source::Conversation;
+use crate::source::conversation::Failure;
+use crate::source::secret::Secret;
+
+/// A bucket, and who asks.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    kind: Kind,
+    name: String,
+    /// Where it is, as the job says it: all of the address before the key.
+    address: String,
+}
+
+/// Whose store it is.
+#[derive(Debug)]
+enum Kind {
+    S3 { region: Option<String>, endpoint: Option<String>, keys: Option<(Secret, Secret)>, token: Option<Secret> },
+    Google { key: Option<Secret> },
+    Azure { account: Option<String>, key: Option<Secret> },
+}
+
+impl Bucket {
+    /// The bucket a job describes, and the pattern of keys in it.
+    pub(super) fn new(mut file: ObjectsFile, folder: &Path) -> Result<(Self, String)> {
+        let wrong = |what: &str| Error::configuration(what.to_owned()).column("url").next("write s3://bucket/folder/name*.csv");
+        let url = file.url.clone();
+        let Some((scheme, rest)) = url.split_once("://") else { return Err(wrong("not the address of objects")) };
+        let Some((authority, key)) = rest.split_once('/') else { return Err(wrong("the key is missing")) };
+        if authority.is_empty() || authority.contains(':') {
+            return Err(wrong("not the name of a bucket"));
+        }
+        let secrets = [
+            &mut file.access_key_id,
+            &mut file.secret_access_key,
+            &mut file.session_token,
+            &mut file.service_account_key,
+            &mut file.account_key,
+        ];
+        secrets.into_iter().flatten().for_each(|secret| secret.resolve(folder));
+        let of_s3 =
+            [file.region.is_some(), file.endpoint.is_some(), file.access_key_id.is_some(), file.secret_access_key.is_some()];
+        let of_s3 = of_s3.contains(&true) || file.session_token.is_some();
+        let of_azure = file.account.is_some() || file.account_key.is_some();
+        let of_google = file.service_account_key.is_some();
+        let (kind, name, foreign) = match scheme {
+            "s3" => {
+                let keys = match (file.access_key_id, file.secret_access_key) {
+                    (Some(id), Some(key)) => Some((id, key)),
+                    (None, None) if file.session_token.is_none() => None,
+                    _ => return Err(Error::configuration("`access_key_id` and `secret_access_key` belong together")),
+                };
+                file.endpoint.as_deref().map(checked).transpose()?;
+                let kind = Kind::S3 { region: file.region, endpoint: file.endpoint, keys, token: file.session_token };
+                (kind, authority.to_owned(), of_azure || of_google)
+            }
+            "gs" => (Kind::Google { key: file.service_account_key }, authority.to_owned(), of_s3 || of_azure),
+            "az" => {
+                let kind = Kind::Azure { account: file.account, key: file.account_key };
+                (kind, authority.to_owned(), of_s3 || of_google)
+            }
+            "abfss" => {
+                let Some((container, host)) = authority.split_once('@') else { return Err(wrong("the container is missing")) };
+                let account = host.split('.').next().unwrap_or_default().to_owned();
+                let kind = Kind::Azure { account: Some(account), key: file.account_key };
+                (kind, container.to_owned(), of_s3 || of_google || file.account.is_some())
+            }
+            _ => return Err(wrong("not the address of objects")),
+        };
+        if foreign {
+            return Err(wrong("some keys of this source belong to another kind of store").next("leave out what is not for it"));
+        }
+        Ok((Self { kind, name, address: format!("{scheme}://{authority}") }, key.to_owned()))
+    }
+
+    /// An address in it, for people.
+    pub(super) fn shown(&self, key: &str) -> String {
+        format!("{}/{key}", self.address)
+    }
+
+    /// What conversations with it are counted under.
+    pub(super) fn host(&self) -> String {
+        match &self.kind {
+            Kind::S3 { endpoint: Some(endpoint), .. } => endpoint.clone(),
+            _ => self.address.clone(),
+        }
+    }
+
+    /// A key as stores take it.
+    pub(super) fn key(&self, key: &str) -> Result<Key> {
+        Key::parse(key).map_err(|_| Error::configuration("not the key of an object").column("url").found(self.shown(key)))
+    }
+
+    /// The store, with the secrets it takes. What is tried again, and when, is the conversation's to say.
+    pub(super) fn connect(&self, conversation: &Conversation) -> Result<Box<dyn ObjectStore>> {
+        let once = RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() };
+        let silence = conversation.manners().silence;
+        // How long an answer may keep quiet is watched as it comes; how long all of it takes depends on its size.
+        let patient = ClientOptions::new().with_connect_timeout(silence).with_timeout_disabled();
+        let failed = |error: object_store::Error| {
+            Error::configuration(format!("cannot use this store: {}", plain(&error.to_string()))).file(&self.address)
+        };
+        Ok(match &self.kind {
+            Kind::S3 { region, endpoint, keys, token } => {
+                let mut builder = match keys {
+                    // Nothing of the environment is mixed with them.
+                    Some((id, key)) => {
+                        let (id, key) = (id.read()?, key.read()?);
+                        AmazonS3Builder::new().with_access_key_id(id.reveal()).with_secret_access_key(key.reveal())
+                    }
+                    None => AmazonS3Builder::from_env(),
+                };
+                if let Some(token) = token {
+                    builder = builder.with_token(token.read()?.reveal());
+                }
+                if let Some(region) = region {
+                    builder = builder.with_region(region);
+                }
+                if let Some(endpoint) = endpoint {
+                    builder = builder.with_endpoint(endpoint);
+                }
+                let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
+                let is_plain = endpoint.as_deref().map(checked).transpose()?.unwrap_or(false);
+                let builder = builder.with_client_options(patient.with_allow_http(is_plain)).with_retry(once);
+                Box::new(builder.with_bucket_name(&self.name).build().map_err(failed)?)
+            }
+            Kind::Google { key } => {
+                let builder = match key {
+                    Some(key) => GoogleCloudStorageBuilder::new().with_service_account_key(key.read()?.reveal()),
+                    None => GoogleCloudStorageBuilder::from_env(),
+                };
+                let builder = builder.with_client_options(patient).with_retry(once);
+                Box::new(builder.with_bucket_name(&self.name).build().map_err(failed)?)
+            }
+            Kind::Azure { account, key } => {
+                let mut builder = match key {
+                    Some(key) => MicrosoftAzureBuilder::new().with_access_key(key.read()?.reveal()),
+                    None => MicrosoftAzureBuilder::from_env(),
+                };
+                if let Some(account) = account {
+                    builder = builder.with_account(account);
+                }
+                let builder = builder.with_client_options(patient).with_retry(once);
+                Box::new(builder.with_container_name(&self.name).build().map_err(failed)?)
+            }
+        })
+    }
+}
+
+/// Whether an endpoint is without encryption, which is for this machine only.
+fn checked(endpoint: &str) -> Result<bool> {
+    let wrong = |what: &str| Error::configuration(what.to_owned()).column("endpoint").next("write https://host");
+    let url = Url::parse(endpoint).map_err(|error| wrong(&format!("not the address of a store: {error}")))?;
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+        return Err(wrong("a secret has no place in an address"));
+    }
+    let is_near = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    match url.scheme() {
+        "https" => Ok(false),
+        "http" if is_near => Ok(true),
+        _ => Err(wrong("a store elsewhere is not asked without encryption").found(host)),
+    }
+}
+
+/// What a store said, when it was asked to `act` on something.
+pub(super) fn said(error: &object_store::Error, act: &str, on: &str) -> Failure {
+    use object_store::Error as Said;
+    let text = error.to_string();
+    let status = match error {
+        Said::NotFound { .. } => Some(404),
+        Said::PermissionDenied { .. } => Some(403),
+        Said::Unauthenticated { .. } => Some(401),
+        // Of a listing, the status is in the words alone.
+        _ => text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse().ok()),
+    };
+    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| plain(code));
+    let found = match (status, code) {
+        (Some(status), Some(code)) => format!("{status} {code}"),
+        (Some(status), None) => status.to_string(),
+        (None, _) => plain(&text),
+    };
+    match status {
+        Some(401 | 403) => {
+            let next = format!("give these keys the permission to {act} it; some stores say the same of what does not exist");
+            let error = Error::new(Exit::NotPermitted, format!("the store does not let us {act} this"));
+            error.file(on).found(found).next(next).into()
+        }
+        Some(404) => {
+            Error::configuration("there is no such bucket").file(on).found(found).next("check its name and region").into()
+        }
+        Some(301 | 307 | 400) => {
+            let error = Error::configuration(format!("the store does not understand how we {act} this"));
+            error.file(on).found(found).next("check the region and the endpoint of the bucket").into()
+        }
+        _ => {
+            Failure::soon(Error::new(Exit::TryAgain, format!("cannot {act} this")).file(on).found(found).next("try again later"))
+        }
+    }
+}
+
+/// Words of a store, fit to be shown: without addresses, which may hold a token.
+fn plain(text: &str) -> String {
+    let words = text.split_whitespace().filter(|word| !word.contains("://") && !word.contains('?'));
+    words.collect::<Vec<_>>().join(" ").chars().take(200).collect::<String>().escape_debug().to_string()
+}
