@@ -215,7 +215,7 @@ impl<'c, 'a> Client<'c, 'a> {
         let mut request = copy(request);
         for _ in 0..=REDIRECTS {
             let sent = self.conversation.wait(self.client.execute(copy(&request)))?;
-            let response = sent.map_err(|error| Failure::soon(broken(reasons(error))))?;
+            let response = sent.map_err(unanswered)?;
             let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
             let Some(to) = to.filter(|_| response.status().is_redirection() && request.method() == Method::GET) else {
                 return Ok(response);
@@ -470,6 +470,19 @@ fn again_later(what: &str) -> Error {
 
 fn broken(why: impl std::fmt::Display) -> Error {
     again_later("the connection to the provider broke, or was not made").found(why)
+}
+
+fn unanswered(error: reqwest::Error) -> Failure {
+    let why = reasons(error);
+    // Only its words tell a certificate from a cable.
+    if why.contains("invalid peer certificate") {
+        let error =
+            Error::configuration("the other side does not prove that it is the provider, and nothing was sent").found(why);
+        return error
+            .next("look for a proxy on the way; if it is meant to be there, add its root certificate to the system's")
+            .into();
+    }
+    Failure::soon(broken(why))
 }
 
 /// An error and what it came from. Its address may hold a token and is left out.
