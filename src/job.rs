@@ -197,7 +197,6 @@ impl Job {
     }
 
     /// The providers' names with the night by which what is first seen on `night` should have met its counterpart.
-    #[must_use]
     pub fn expected(&self, night: NaiveDate) -> Result<Vec<(String, NaiveDate)>> {
         let settles = |provider: &Provider| Ok((provider.name.clone(), provider.settles_in.after(night, &provider.calendar)?));
         self.providers.iter().map(settles).collect()

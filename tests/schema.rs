@@ -11,6 +11,29 @@ use tieout::job;
 
 use crate::nights::{files, package};
 
+/// Keywords that say nothing of a value, or nothing of one of another type.
+const SAID_ELSEWHERE: [&str; 19] = [
+    "$schema",
+    "$id",
+    "title",
+    "description",
+    "default",
+    "definitions",
+    "pattern",
+    "then",
+    "required",
+    "properties",
+    "additionalProperties",
+    "propertyNames",
+    "items",
+    "minItems",
+    "maxItems",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+];
+
 /// Everything `value` has that `schema` does not allow: one line each, with its place.
 ///
 /// Knows the keywords the schemas use, and panics at others, so that none is passed over; patterns are not held.
@@ -74,21 +97,7 @@ fn wrong(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
             ("maxLength", Value::String(text)) => text.chars().count() <= length(says),
             ("minimum", Value::Number(number)) => number.as_f64() >= says.as_f64(),
             ("maximum", Value::Number(number)) => number.as_f64() <= says.as_f64(),
-            ("$schema" | "$id" | "title" | "description" | "default" | "definitions" | "pattern" | "then", _)
-            | (
-                "required"
-                | "properties"
-                | "additionalProperties"
-                | "propertyNames"
-                | "items"
-                | "minItems"
-                | "maxItems"
-                | "minLength"
-                | "maxLength"
-                | "minimum"
-                | "maximum",
-                _,
-            ) => true,
+            (known, _) if SAID_ELSEWHERE.contains(&known) => true,
             _ => panic!("{at}: the keyword {keyword} is not known here"),
         };
         if !holds {

@@ -125,20 +125,20 @@ fn held(look: &Look, format: &Format, layout: &Layout) -> Difference {
 
 /// The fewest columns that must move for the others to stand in the order of the layout.
 fn moved(places: &[Option<usize>]) -> Vec<usize> {
-    let placed: Vec<(usize, usize)> = places.iter().enumerate().filter_map(|(at, place)| Some((at, (*place)?))).collect();
+    let in_layout: Vec<(usize, usize)> = places.iter().enumerate().filter_map(|(at, place)| Some((at, (*place)?))).collect();
     // The longest run in order that ends at each: its length, and the one before.
     let mut runs: Vec<(usize, Option<usize>)> = Vec::new();
-    for (index, (_, place)) in placed.iter().enumerate() {
-        let before = (0..index).filter(|&before| placed[before].1 < *place).max_by_key(|&before| (runs[before].0, before));
+    for (index, (_, place)) in in_layout.iter().enumerate() {
+        let before = (0..index).filter(|&before| in_layout[before].1 < *place).max_by_key(|&before| (runs[before].0, before));
         runs.push((before.map_or(1, |before| runs[before].0 + 1), before));
     }
-    let mut stays = vec![false; placed.len()];
+    let mut stays = vec![false; in_layout.len()];
     let mut at = (0..runs.len()).max_by_key(|&index| runs[index].0);
     while let Some(index) = at {
         stays[index] = true;
         at = runs[index].1;
     }
-    placed.iter().zip(stays).filter(|(_, stays)| !stays).map(|((at, _), _)| *at).collect()
+    in_layout.iter().zip(stays).filter(|(_, stays)| !stays).map(|((at, _), _)| *at).collect()
 }
 
 /// The added and the missing column whose names are most alike, where any are.

@@ -302,5 +302,5 @@ impl Look {
 
 /// Whether a cell of the line begins with a quote, and every quote that is opened is closed.
 fn begins_a_quote(line: &str, delimiter: char) -> bool {
-    line.matches('"').count() % 2 == 0 && line.split(delimiter).any(|cell| cell.starts_with('"'))
+    line.matches('"').count().is_multiple_of(2) && line.split(delimiter).any(|cell| cell.starts_with('"'))
 }

@@ -52,7 +52,6 @@ pub fn format() -> Value {
     let extends = json!({
         "description": "The format this one is laid over: `fill` and `file` key by key, all else replaced as a whole.",
         "type": "string",
-        "pattern": "^[^/]+(/[^/]+)+$",
     });
     keys.shift_insert(0, "extends".to_owned(), extends);
     keys["fill"] = fill(&keys["fill"]["description"]);

@@ -54,7 +54,6 @@ pub(super) struct ProviderFile {
     /// The merchant's account with it.
     pub(super) account: String,
     /// How its files are laid out: `<provider>/<report>`, as `tieout formats list` names it.
-    #[schemars(regex(pattern = r"^[^/]+(/[^/]+)+$"))]
     pub(super) format: String,
     /// Where its files come from.
     pub(super) source: PlaceFile,

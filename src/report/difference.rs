@@ -1,6 +1,6 @@
 //! A file no format fits, beside the nearest: every column, then in what else they differ.
 
-use super::grid::Grid;
+use super::grid::{Grid, line};
 use crate::format::difference::{Difference, State};
 
 /// The difference, for a terminal.
@@ -13,11 +13,11 @@ pub fn text(difference: &Difference) -> String {
     }
     let mut text = format!("nearest is {}, layout {}: {}\n\n", difference.format, difference.layout, difference.title);
     text += &grid.text();
-    for framing in &difference.framing {
-        text += &format!("\n {}: the format says {}, the file looks like {}", framing.key, framing.format, framing.file);
-    }
     if !difference.framing.is_empty() {
         text.push('\n');
+    }
+    for framing in &difference.framing {
+        line(&mut text, format!(" {}: the format says {}, the file looks like {}", framing.key, framing.format, framing.file));
     }
     text
 }

@@ -48,11 +48,15 @@ pub(super) fn totals(text: &mut Text, look: &Look) {
         text.line("\n# TODO these lines behind the rows are read as rows, and rejected:");
     }
     if lines.len() != 2 {
-        lines.iter().for_each(|line| text.line(format!("#   {}", shown(line))));
+        for line in &lines {
+            text.line(format!("#   {}", shown(line)));
+        }
     }
     if !comments.is_empty() {
         text.line("\n# TODO a [[footer]] holds the file to the figures it states, `end` in [file] to its last word:");
-        comments.iter().for_each(|line| text.line(format!("#   {}", shown(line))));
+        for line in comments {
+            text.line(format!("#   {}", shown(line)));
+        }
     }
 }
 
