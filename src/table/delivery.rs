@@ -26,7 +26,7 @@ pub static FILES: Table = Table {
     columns: &[
         required("business_date", Date, "The night that read it."),
         required("file_id", Text, "Identity of the file: the first sixteen digits of its SHA-256."),
-        required("source", Word, "provider name, or orders, attempts, refunds."),
+        required("source", Word, "provider or bank name, or orders, attempts, refunds."),
         required("account", Word, "The merchant's account, or empty text for the merchant's own records."),
         required("name", Text, "Its name as received."),
         required("sha256", Text, "SHA-256 of its bytes as received."),
@@ -37,7 +37,11 @@ pub static FILES: Table = Table {
         required("lines", Count, "Lines it holds, framing included."),
         required("entries", Count, "Lines that became rows."),
         required("rejects", Count, "Lines that could not be read."),
-        required("framing", Count, "Header, comment, footer and blank lines."),
+        required(
+            "framing",
+            Count,
+            "Header, comment, footer and blank lines; of a bank file its statements, and lines of accounts that are left out.",
+        ),
         optional("control_totals", Text, "What the file states of itself and was checked, as text."),
         optional("added_columns", Text, "Columns the format does not know, ignored."),
     ],
