@@ -173,6 +173,10 @@ fn a_night_reads_the_statements_of_its_account() {
     other.close(night);
     let ids = |shop: &Shop| shop.rows(&BANK_LINES, night).iter().map(|row| row["bank_line_id"].clone()).collect::<Vec<_>>();
     assert_eq!(ids(&shop), ids(&other));
+
+    let apart = shop.twin();
+    apart.close_in_shares(night, 3);
+    assert_eq!(ids(&shop), ids(&apart), "a night taken apart has the same lines");
 }
 
 #[test]

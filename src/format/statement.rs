@@ -8,6 +8,7 @@ mod bai2;
 mod camt053;
 mod mt940;
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::ops::Range;
 
@@ -285,7 +286,7 @@ pub(super) fn read(input: &mut dyn Read, decoder: Decoder, format: &Format, take
 }
 
 /// The text of a file that does not say how it is encoded: UTF-8, or else the Latin letters of Windows.
-fn text_of(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
@@ -414,9 +415,13 @@ fn truncated(expected: &str, found: &str) -> Error {
 }
 
 /// Text on one line: every run of spaces, line ends and letters without a shape is one space.
-fn on_one_line(text: &str) -> String {
+fn on_one_line(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') && memmem::find(text.as_bytes(), b"  ").is_none() {
+        return Cow::Borrowed(text);
+    }
     let is_space = |letter: char| letter.is_whitespace() || letter.is_control();
-    text.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    Cow::Owned(text.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
 }
 
 /// `YYMMDD` as `YYYY-MM-DD`; none where it is not six digits. Years from 80 on are of the last century, as SWIFT
@@ -429,8 +434,13 @@ fn day(text: &str) -> Option<String> {
     if text.len() != 6 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    let year = if year >= 80 { 1900 + year } else { 2000 + year };
-    Some(format!("{year:04}-{month:02}-{:02}", day.min(days_of(year, month))))
+    let (century, year) = if year >= 80 { ("19", 1900 + year) } else { ("20", 2000 + year) };
+    let mut date = [century, &text[..2], "-", &text[2..4], "-", &text[4..]].concat();
+    let last = days_of(year, month);
+    if day > last {
+        date.replace_range(8.., &last.to_string());
+    }
+    Some(date)
 }
 
 /// Days of a month.

@@ -64,7 +64,7 @@ fn ordered(delivered: &[Delivered], numbers: &[Vec<u128>]) -> Pick {
 }
 
 fn days_of(part: &Part) -> Option<&Date32Array> {
-    part.column("booked_on").filter(|days| *days.data_type() != DataType::Null).map(|days| days.as_primitive::<Date32Type>())
+    part.column("booked_on").filter(|days| *days.data_type() != DataType::Null).map(AsArray::as_primitive::<Date32Type>)
 }
 
 /// A column of text in which people write what they like.

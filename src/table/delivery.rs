@@ -88,7 +88,11 @@ pub static FILES: Table = Table {
         required("lines", Count, "Lines it holds, framing included."),
         required("entries", Count, "Lines that became rows."),
         required("rejects", Count, "Lines that could not be read."),
-        required("framing", Count, "Header, comment, footer and blank lines."),
+        required(
+            "framing",
+            Count,
+            "Header, comment, footer and blank lines; of a bank file its statements, and lines of accounts that are left out.",
+        ),
         optional("control_totals", Text, "What the file states of itself and was checked, as text."),
         optional("added_columns", Text, "Columns the format does not know, ignored."),
     ],

@@ -1,5 +1,7 @@
 //! Generated statements, written in every way a bank may cut them: what is read is what was meant.
 
+use std::fmt::Write;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tieout::format::read::Decoded;
@@ -86,17 +88,18 @@ fn mt940(lines: &[Meant], opening: i64) -> String {
     for (number, &(before, page, after)) in pages.iter().enumerate() {
         let opens = if number == 0 { 'F' } else { 'M' };
         let closes = if number + 1 == pages.len() { 'F' } else { 'M' };
-        text += &format!(":20:S\n:25:NL13TEST0123456789\n:28C:7/{}\n:60{opens}:{}\n", number + 1, balance(before));
+        writeln!(text, ":20:S\n:25:NL13TEST0123456789\n:28C:7/{}\n:60{opens}:{}", number + 1, balance(before)).unwrap();
         for line in page {
             let (amount, information) = (decimal(line.cents, ','), format!("/REMI/{}", line.text()));
             let day = line.day;
-            text += &format!(":61:2611{day:02}11{day:02}{}{amount}NTRFNONREF//R{}\n", side(line.cents), line.reference);
+            writeln!(text, ":61:2611{day:02}11{day:02}{}{amount}NTRFNONREF//R{}", side(line.cents), line.reference).unwrap();
             // A text with codes is cut anywhere, but no line begins as a field or an end does.
             let (first, rest) = information.split_at(6.max(line.cut.min(information.len())));
             let cuts = !rest.starts_with([':', '-', ' ']) && !first.ends_with(' ');
-            text += &if cuts { format!(":86:{first}\n{rest}\n") } else { format!(":86:{information}\n") };
+            let between = if cuts { "\n" } else { "" };
+            writeln!(text, ":86:{first}{between}{rest}").unwrap();
         }
-        text += &format!(":62{closes}:{}\n-\n", balance(after));
+        writeln!(text, ":62{closes}:{}\n-", balance(after)).unwrap();
     }
     text
 }
@@ -129,7 +132,7 @@ fn camt053(lines: &[Meant], opening: i64) -> String {
             let head = format!("<Sts>BOOK</Sts><BookgDt>{day}</BookgDt><ValDt>{day}</ValDt>");
             let details: Vec<String> = batch.iter().map(|line| format!("<TxDtls>{}</TxDtls>", details(line))).collect();
             let sum = sided(batch.iter().map(|line| line.cents).sum());
-            text += &format!("<Ntry>{sum}{head}<NtryDtls>{}</NtryDtls></Ntry>\n", details.concat());
+            writeln!(text, "<Ntry>{sum}{head}<NtryDtls>{}</NtryDtls></Ntry>", details.concat()).unwrap();
         }
         text += "</Stmt>";
     }
@@ -140,22 +143,17 @@ fn bai2(lines: &[Meant], opening: i64) -> String {
     let closing = opening + lines.iter().map(|line| line.cents).sum::<i64>();
     let mut sum = opening + closing;
     let mut text = "01,T,L,261117,0200,1,,,2/\n02,L,T,1,261117,,EUR,/\n03,NL13TEST0123456789,,".to_owned();
-    text += &format!("010,{opening},,/\n88,015,{closing},,/\n");
+    writeln!(text, "010,{opening},,/\n88,015,{closing},,/").unwrap();
     for line in lines {
-        sum += line.cents.abs();
-        let code = if line.cents < 0 { 475 } else { 142 };
-        let head = format!("16,{code},{},V,2611{:02},", line.cents.abs(), line.day);
-        text += &head;
-        text += if line.turns { "/\n88,," } else { ",," };
-        text.truncate(text.len() - 1);
-        text += &format!("R{},,", line.reference);
+        let Meant { cents, reference, day, words, turns, cut } = line;
+        sum += cents.abs();
+        let code = if *cents < 0 { 475 } else { 142 };
+        let turn = if *turns { "/\n88," } else { "," };
+        write!(text, "16,{code},{},V,2611{day:02},{turn}R{reference},,", cents.abs()).unwrap();
         // The text goes on between two words.
-        let at = line.cut % line.words.len();
-        text += &if at == 0 {
-            format!("{}/\n", line.text())
-        } else {
-            format!("{}\n88,{}/\n", line.words[..at].join(" "), line.words[at..].join(" "))
-        };
+        let (first, rest) = words.split_at(cut % words.len());
+        let next = if first.is_empty() { "" } else { "\n88," };
+        writeln!(text, "{}{next}{}/", first.join(" "), rest.join(" ")).unwrap();
     }
     text + &format!("49,{sum},9/\n98,{sum},1,9/\n99,{sum},1,9/\n")
 }

@@ -173,7 +173,7 @@ impl Reader<'_, '_> {
         }
         let stated = fields.next().unwrap_or_default();
         self.day = day(stated).unwrap_or_else(|| stated.to_owned());
-        self.currency = stated_or(fields.nth(1), "USD").to_owned();
+        stated_or(fields.nth(1), "USD").clone_into(&mut self.currency);
         self.group = Frame { records: record.lines, ..Frame::begin() };
         Ok(())
     }

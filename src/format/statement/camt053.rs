@@ -25,6 +25,7 @@ const DEPTH: usize = 64;
 macro_rules! tags {
     ($($tag:ident)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(clippy::upper_case_acronyms, reason = "the names of the standard")]
         enum Tag {
             $($tag,)*
             Other,
@@ -218,7 +219,6 @@ impl Walk {
         let value = std::mem::take(&mut self.value);
         let text = value.trim();
         match if self.has_message { path.get(self.base..).unwrap_or_default() } else { &[] } {
-            [] => {}
             [Tag::Stmt] => self.balances.close(line(), book)?,
             [Tag::Stmt, Tag::Ntry] => {
                 self.balances.count(&self.entry.sided, self.entry.is_booked());

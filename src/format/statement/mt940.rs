@@ -188,7 +188,9 @@ impl Reader<'_, '_> {
             // What stands there is rejected as the amount it does not state.
             None => self.line.set(Cell::Amount, field.texts[0]),
         }
-        self.line.set(Cell::BookingText, &on_one_line(&field.texts[1..].join(" ")));
+        for text in &field.texts[1..] {
+            self.line.add(Cell::BookingText, &on_one_line(text));
+        }
         if let Ok(amount) = Amount::parse(self.line.get(Cell::Amount).as_bytes(), SCALE) {
             let side = if amount < Amount::ZERO { &mut self.sides.debits } else { &mut self.sides.credits };
             *side = (side.0 + 1, side.1 + amount.abs());

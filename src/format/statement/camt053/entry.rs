@@ -75,7 +75,9 @@ impl Entry {
         self.settle(&side);
         self.line.set(Cell::Amount, &self.sided.signed());
         self.line.set(Cell::Currency, &self.sided.currency);
-        transactions.iter_mut().for_each(|transaction| transaction.settle(&side));
+        for transaction in transactions.iter_mut() {
+            transaction.settle(&side);
+        }
         match transactions {
             [only] => {
                 self.line.complete(&only.line);
@@ -154,10 +156,10 @@ impl Entry {
             [Tag::AddtlTxInf] => line.add(Cell::BookingText, &on_one_line(text)),
             [Tag::RtrInf, Tag::Rsn, Tag::Cd | Tag::Prtry] => line.set(Cell::ReturnReason, text),
             [Tag::RltdPties, Tag::Dbtr, Tag::Nm] | [Tag::RltdPties, Tag::Dbtr, Tag::Pty, Tag::Nm] => {
-                self.debtor.name = on_one_line(text);
+                self.debtor.name = on_one_line(text).into_owned();
             }
             [Tag::RltdPties, Tag::Cdtr, Tag::Nm] | [Tag::RltdPties, Tag::Cdtr, Tag::Pty, Tag::Nm] => {
-                self.creditor.name = on_one_line(text);
+                self.creditor.name = on_one_line(text).into_owned();
             }
             [Tag::RltdPties, Tag::DbtrAcct, Tag::Id, Tag::IBAN]
             | [Tag::RltdPties, Tag::DbtrAcct, Tag::Id, Tag::Othr, Tag::Id] => {

@@ -2,6 +2,8 @@
 //!
 //! Banks lay it out in three ways: `?20…` of the German banks with `EREF+…` inside, `/EREF/…` of the Dutch ones, and text.
 
+use memchr::memchr_iter;
+
 use crate::format::statement::{Cell, Line, on_one_line};
 
 /// Letters a line of a message holds: a text goes on in the middle of a word behind so many.
@@ -110,7 +112,9 @@ fn tagged(text: &str, line: &mut Line) {
     let domestic = if bank.is_empty() || account.is_empty() { account.to_owned() } else { format!("{bank}/{account}") };
     line.set(Cell::CounterpartyAccount, if iban.is_empty() { &domestic } else { iban });
     let mut free = true;
-    for (mark, value) in parts(&purpose, |rest| MARKS.iter().find(|mark| rest.starts_with(**mark)).map(|mark| mark.len())) {
+    let mark_at = |rest: &str| MARKS.iter().find(|mark| rest.starts_with(**mark)).map(|mark| mark.len());
+    let capitals = purpose.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase()).map(|(at, _)| at);
+    for (mark, value) in parts(&purpose, capitals, mark_at) {
         let value = on_one_line(value);
         match mark {
             "EREF+" => line.set(Cell::EndToEndReference, &value),
@@ -146,7 +150,7 @@ fn coded(text: &str, line: &mut Line) {
         (CODES.contains(&code) && rest[1 + code.len()..].starts_with('/')).then_some(code.len() + 2)
     };
     let mut free = true;
-    for (code, value) in parts(text, code_at) {
+    for (code, value) in parts(text, memchr_iter(b'/', text.as_bytes()), code_at) {
         let value = on_one_line(value.trim_matches('/'));
         match code.trim_matches('/') {
             "EREF" => line.set(Cell::EndToEndReference, &value),
@@ -177,11 +181,10 @@ fn coded(text: &str, line: &mut Line) {
     }
 }
 
-/// The parts of a text that each begin with a code: the code, and what follows up to the next. `code_at` gives the
-/// length of the code a text begins with.
-fn parts<'t>(text: &'t str, code_at: impl Fn(&str) -> Option<usize>) -> Vec<(&'t str, &'t str)> {
-    let codes: Vec<(usize, usize)> =
-        text.char_indices().filter_map(|(at, _)| code_at(&text[at..]).map(|length| (at, length))).collect();
+/// The parts of a text that each begin with a code: the code, and what follows up to the next. A code may stand at
+/// these places; `code_at` gives the length of the one a text begins with.
+fn parts(text: &str, places: impl Iterator<Item = usize>, code_at: impl Fn(&str) -> Option<usize>) -> Vec<(&str, &str)> {
+    let codes: Vec<(usize, usize)> = places.filter_map(|at| code_at(&text[at..]).map(|length| (at, length))).collect();
     let end_of = |code: usize| codes.get(code + 1).map_or(text.len(), |&(at, _)| at);
     let part = |(number, &(at, length)): (usize, &(usize, usize))| {
         (&text[at..at + length], &text[(at + length).min(end_of(number))..end_of(number)])
