@@ -106,11 +106,11 @@ fn a_broken_transfer_goes_on_where_it_broke() {
 #[test]
 fn an_object_that_was_replaced_is_read_anew() {
     let server = S3::start();
-    server.put("a.csv", &[1; 2_000_000]);
+    server.put("a.csv", &vec![1; 2_000_000]);
     server.held().break_after = Some(1_000_000);
     server.held().replacement = Some(vec![2; 1_900_000]);
     let delivered = Visit::delivered(visit(&server, "a.csv").fetch().unwrap());
-    assert!(delivered[0].1 == [2; 1_900_000]);
+    assert!(delivered[0].1 == vec![2; 1_900_000]);
 }
 
 #[test]
