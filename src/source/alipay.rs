@@ -110,6 +110,10 @@ impl Place for Alipay {
         format!("{} {} of {}", self.endpoint().host(), self.bill_type.word(), asked.date)
     }
 
+    fn delivers_once(&self) -> bool {
+        true
+    }
+
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         let endpoint = self.endpoint();
         let visit = Visit::new(self, asked, conversation, &endpoint)?;

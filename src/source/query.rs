@@ -283,8 +283,8 @@ impl Place for Query {
             let mut incoming = inbox.receive(&format!("{}_{}.csv", self.database.name, asked.date.format("%Y%m%d")))?;
             conversation.insist(|| self.take(&sql, conversation, &mut incoming))?;
             let hash = Sha256::digest(self.sql.as_bytes());
-            let hash: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-            let received = incoming.keep(&format!("{}/{hash}", self.database.name), None)?;
+            let hash = u64::from_be_bytes(hash[..8].try_into().expect("a hash is longer"));
+            let received = incoming.keep(&format!("{}/{hash:016x}", self.database.name), None)?;
             Ok(Answer::Delivered(vec![received]))
         })
     }

@@ -80,6 +80,10 @@ impl Place for Stripe {
         format!("{} {} of {}", self.endpoint().host(), self.report_type, asked.date)
     }
 
+    fn delivers_once(&self) -> bool {
+        true
+    }
+
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         let endpoint = self.endpoint();
         let visit = Visit::new(self, asked, conversation, &endpoint)?;

@@ -108,6 +108,10 @@ impl Place for UnionPay {
         format!("{} {} of {}", self.endpoint().host(), self.file_type(), asked.date)
     }
 
+    fn delivers_once(&self) -> bool {
+        true
+    }
+
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         let endpoint = self.endpoint();
         let visit = Visit::new(self, asked, conversation, &endpoint)?;

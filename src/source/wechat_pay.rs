@@ -170,6 +170,10 @@ impl Place for WechatPay {
         format!("{} {} of {}", self.endpoint().host(), self.report.name(), asked.date)
     }
 
+    fn delivers_once(&self) -> bool {
+        true
+    }
+
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         let endpoint = self.endpoint();
         let visit = Visit::new(self, asked, conversation, &endpoint)?;

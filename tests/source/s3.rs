@@ -91,8 +91,8 @@ fn answer(stream: &TcpStream, held: &Mutex<Held>) -> Option<()> {
         if let Some(replacement) = held.replacement.take() {
             held.objects.values_mut().for_each(|object| object.clone_from(&replacement));
         }
-        let head = format!("HTTP/1.1 206 x\r\n{described}Content-Length: {}\r\n\r\n", part.len());
-        (&*stream).write_all(&[head.as_bytes(), &part[..after - from]].concat()).ok()?;
+        let begins = format!("HTTP/1.1 206 x\r\n{described}Content-Length: {}\r\n\r\n", part.len());
+        (&*stream).write_all(&[begins.as_bytes(), &part[..after - from]].concat()).ok()?;
         stream.shutdown(std::net::Shutdown::Both).ok()?;
         return None;
     }

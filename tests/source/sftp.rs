@@ -204,7 +204,7 @@ fn a_broken_connection_goes_on_where_it_broke() {
 #[test]
 fn a_file_that_was_replaced_while_the_connection_was_broken_is_read_anew() {
     let server = Server::start();
-    server.put("/out/a.csv", &[1; 3_000_000]);
+    server.put("/out/a.csv", &vec![1; 3_000_000]);
     server.held().break_at = Some(2_000_000);
     let visit = visit(&server, "/out/a.csv", PASSWORD);
     std::thread::scope(|scope| {
@@ -213,10 +213,10 @@ fn a_file_that_was_replaced_while_the_connection_was_broken_is_read_anew() {
             while server.held().break_at.is_some() && began.elapsed() < Duration::from_secs(5) {
                 std::thread::sleep(Duration::from_micros(100));
             }
-            server.put("/out/a.csv", &[2; 3_100_000]);
+            server.put("/out/a.csv", &vec![2; 3_100_000]);
         });
         let delivered = Visit::delivered(visit.fetch().unwrap());
-        assert!(delivered[0].1 == [2; 3_100_000]);
+        assert!(delivered[0].1 == vec![2; 3_100_000]);
     });
 }
 

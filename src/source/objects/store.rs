@@ -130,9 +130,11 @@ impl Bucket {
                     builder = builder.with_region(region);
                 }
                 if let Some(endpoint) = endpoint {
-                    builder = builder.with_endpoint(endpoint);
+                    // The one an endpoint of the environment would go before.
+                    builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, endpoint);
                 }
-                let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
+                let endpoint = builder.get_config_value(&AmazonS3ConfigKey::S3Endpoint);
+                let endpoint = endpoint.or_else(|| builder.get_config_value(&AmazonS3ConfigKey::Endpoint));
                 let is_plain = endpoint.as_deref().map(checked).transpose()?.unwrap_or(false);
                 let builder = builder.with_client_options(patient.with_allow_http(is_plain)).with_retry(once);
                 Box::new(builder.with_bucket_name(&self.name).build().map_err(failed)?)

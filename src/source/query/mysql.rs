@@ -92,12 +92,11 @@ async fn answer(connection: &mut Conn, question: &Question, server: &Server) -> 
     let names: Vec<Vec<u8>> = rows.columns_ref().iter().map(|column| column.name_ref().to_vec()).collect();
     line(&mut piece, names.iter().map(|name| Some(name.as_slice())));
     while let Some(row) = rows.next().await.map_err(|error| failure(&error, server))? {
-        let values = row.unwrap();
-        let mut cells = Vec::with_capacity(values.len());
-        for value in &values {
-            cells.push(match value {
-                Value::Bytes(bytes) => Some(bytes.as_slice()),
-                Value::NULL => None,
+        let mut cells = Vec::with_capacity(row.len());
+        for at in 0..row.len() {
+            cells.push(match row.as_ref(at) {
+                Some(Value::Bytes(bytes)) => Some(bytes.as_slice()),
+                Some(Value::NULL) => None,
                 _ => return Err(Error::law("the text protocol gave a value that is no text").into()),
             });
         }

@@ -1,6 +1,7 @@
 //! PostgreSQL: rows as `COPY` gives them, byte for byte.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
 use tokio_postgres::config::SslMode;
@@ -40,6 +41,7 @@ async fn open(opening: &Opening) -> Result<Client, Failure> {
     let mut config = Config::new();
     config.host(&server.host).port(server.port).user(&server.user).dbname(&server.database);
     config.application_name("tieout").connect_timeout(manners.silence).keepalives_idle(manners.silence);
+    config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(6);
     if let Some(password) = &opening.password {
         config.password(password.reveal());
     }

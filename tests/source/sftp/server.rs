@@ -166,14 +166,15 @@ impl russh::server::Handler for Guest {
     async fn subsystem_request(&mut self, id: ChannelId, _: &str, session: &mut Session) -> Result<(), Self::Error> {
         session.channel_success(id)?;
         let stream = self.channel.take().unwrap().into_stream();
-        russh_sftp::server::run(stream, Files { shared: self.shared.clone(), listed: false }).await;
+        russh_sftp::server::run(stream, Files { shared: self.shared.clone(), unlisted: None }).await;
         Ok(())
     }
 }
 
 struct Files {
     shared: Arc<Shared>,
-    listed: bool,
+    /// What is left of the folder that is being listed.
+    unlisted: Option<Vec<File>>,
 }
 
 impl Files {
@@ -206,7 +207,7 @@ impl russh_sftp::server::Handler for Files {
     }
 
     async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, Self::Error> {
-        self.listed = false;
+        self.unlisted = None;
         let held = self.shared.held.lock().unwrap();
         if held.no_listing {
             return Err(StatusCode::PermissionDenied);
@@ -216,8 +217,11 @@ impl russh_sftp::server::Handler for Files {
     }
 
     async fn readdir(&mut self, id: u32, folder: String) -> Result<Name, Self::Error> {
-        if std::mem::replace(&mut self.listed, true) {
-            return Err(StatusCode::Eof);
+        /// Entries of one answer.
+        const ENTRIES: usize = 1_000;
+        if let Some(left) = &mut self.unlisted {
+            let files: Vec<File> = left.drain(..left.len().min(ENTRIES)).collect();
+            return if files.is_empty() { Err(StatusCode::Eof) } else { Ok(Name { id, files }) };
         }
         let inside: Vec<String> = {
             let held = self.shared.held.lock().unwrap();
@@ -232,6 +236,8 @@ impl russh_sftp::server::Handler for Files {
         }
         let hostile = self.shared.held.lock().unwrap().hostile.clone();
         files.extend(hostile.into_iter().map(|name| File::new(name, attributes(&Shelved::default(), false))));
+        let later = files.split_off(files.len().min(ENTRIES));
+        self.unlisted = Some(later);
         Ok(Name { id, files })
     }
 
