@@ -113,6 +113,10 @@ impl Place for Reports {
         }
     }
 
+    fn delivers_once(&self) -> bool {
+        matches!(self.which, Which::Named(_))
+    }
+
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         let visit = Visit::new(self, asked, conversation)?;
         let reports = visit.reports()?;
