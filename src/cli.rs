@@ -34,7 +34,7 @@ pub enum Command {
     Run(Run),
     /// Take a night's files from where they are into the lake, without closing it.
     Fetch(Fetch),
-    /// Ask whether a night's files are there: exit 0, 75 (try again), 99 (nothing is due yet) or 66 (missing).
+    /// Ask whether a night's files are there, and take none: for sensors.
     Ready(Ready),
     /// Tell what a night would read and write, and why. Touches nothing and asks nobody.
     Plan(Plan),

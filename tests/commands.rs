@@ -403,6 +403,9 @@ fn help_of_every_command() {
     shows("help", &place.run("--help"));
     let commands = [
         "run",
+        "fetch",
+        "ready",
+        "plan",
         "check",
         "status",
         "explain",
@@ -410,6 +413,7 @@ fn help_of_every_command() {
         "formats",
         "formats list",
         "formats show",
+        "formats read",
         "formats draft",
         "formats recognise",
         "sample",

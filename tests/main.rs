@@ -5,6 +5,7 @@ mod bad_input;
 mod bank;
 mod calendar;
 mod commands;
+mod delivery;
 mod draft;
 mod exit;
 mod formats;

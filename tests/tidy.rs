@@ -10,7 +10,7 @@ use crate::nights::{files, package};
 /// The modules, highest first, each with those it uses. A module uses only what stands below it.
 const USES: &[(&str, &[&str])] = &[
     ("main", &["cli", "command", "error"]),
-    ("command", &["cli", "error", "format", "job", "lake", "night", "report", "sample", "table"]),
+    ("command", &["cli", "error", "format", "job", "lake", "night", "report", "sample", "source", "table"]),
     ("cli", &[]),
     ("report", &["error", "format", "job", "lake", "money", "night", "stage", "table"]),
     ("night", &["error", "format", "job", "lake", "mask", "money", "source", "stage", "table"]),
@@ -63,7 +63,7 @@ const TOUCHES_FILES: &[&str] = &[
 
 /// Files that look at the clock: a run may be asked how long it took, the audit trail says when, and a conversation
 /// has a deadline.
-const LOOKS_AT_THE_CLOCK: &[&str] = &["command/run.rs", "lake/audit.rs", "source/conversation.rs"];
+const LOOKS_AT_THE_CLOCK: &[&str] = &["command/run.rs", "command/talk.rs", "lake/audit.rs", "source/conversation.rs"];
 
 /// Lines a file may have.
 const LONG: usize = 500;

@@ -61,7 +61,7 @@ pub fn format() -> Value {
     schema
 }
 
-const TARGETS: [Target; 4] = [Target::Entries, Target::Orders, Target::Attempts, Target::Refunds];
+const TARGETS: [Target; 5] = [Target::Entries, Target::Orders, Target::Attempts, Target::Refunds, Target::BankLines];
 
 /// Canonical columns that a format of `target` may fill, with their meaning.
 fn columns(target: Target) -> impl Iterator<Item = (&'static str, String)> {
