@@ -214,7 +214,9 @@ fn inputs_hash(job: &Job, options: Options, deliveries: &Deliveries, before: Opt
     files.iter().flatten().for_each(|text| part(text));
     deliveries.left_out.iter().for_each(|error| part(&error.to_string()));
     for told in deliveries.without.iter().filter(|told| told.answer == Answer::NoBill) {
-        [&told.source, &told.account, &told.format].into_iter().for_each(|text| part(text));
+        for text in [&told.source, &told.account, &told.format] {
+            part(text);
+        }
     }
     hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -187,11 +187,11 @@ impl Checker<'_> {
             if let Some(at) = place {
                 let stated = values.get(at).map(String::as_str).unwrap_or_default();
                 self.tie(total, stated.as_bytes(), line).map_err(|mut error| {
-                    error.what += "; the figure stands in the member ";
-                    error.what += &match (&companion.begins, &companion.named) {
+                    let member = match (&companion.begins, &companion.named) {
                         (Some(begins), _) => format!("that begins with {begins}"),
-                        (None, named) => named.clone().unwrap_or_default(),
+                        (None, called) => called.clone().unwrap_or_default(),
                     };
+                    error.what = format!("{}; the figure stands in the member {member}", error.what);
                     error
                 })?;
             }
@@ -257,9 +257,10 @@ fn companion_row(text: &[u8], encoding: Encoding, companion: &Companion) -> Opti
     let text = decode(text, encoding);
     let mut names = None;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with('#') && !line.trim().is_empty()) {
-        let cells: Vec<String> = match companion.spaced {
-            true => line.split_whitespace().map(folded).collect(),
-            false => line.split(',').map(|cell| folded(cell.trim())).collect(),
+        let cells: Vec<String> = if companion.spaced {
+            line.split_whitespace().map(folded).collect()
+        } else {
+            line.split(',').map(|cell| folded(cell.trim())).collect()
         };
         match &names {
             None if !companion.spaced => names = Some(cells),

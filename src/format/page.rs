@@ -13,7 +13,10 @@ impl Format {
         if let Some(why) = &self.refuse {
             return page + &format!(", known only to be refused: {why}.\n");
         }
-        page += &format!(", one row of it becomes one row of [`{0}`](../../tables/{0}.md).\n", self.target.table().name);
+        line(
+            &mut page,
+            format_args!(", one row of it becomes one row of [`{0}`](../../tables/{0}.md).", self.target.table().name),
+        );
         for link in &self.documentation {
             line(&mut page, format_args!("\n<{link}>"));
         }

@@ -1,4 +1,4 @@
-//! Lines of a file that state totals of the rows before them, told by their first cell: PayPal's `SF`, `RF`, `FF`.
+//! Lines of a file that state totals of the rows before them, told by their first cell, such as `SF`, `RF` and `FF`.
 //!
 //! The figures of all lines of one kind and group are added up and held against the rows of that group, so that it
 //! does not matter in how many sections the rows came. What a line says of a whole delivery is held against all its

@@ -44,7 +44,7 @@ pub struct Communication {
 pub struct Ask {
     /// When.
     pub at: DateTime<Utc>,
-    /// What was answered: delivered, restated, no_bill, late, missing, corrupt or failed.
+    /// What was answered: a word of [`Answer`](crate::table::delivery::Answer).
     pub answer: String,
     /// In the words of the other side, or of the error.
     pub said: String,

@@ -121,7 +121,8 @@ impl Inbox<'_> {
         };
         let mut incoming = self.receive(name)?;
         incoming.copy(path)?;
-        incoming.keep(&path.display().to_string(), None)
+        let place = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        incoming.keep(&place.display().to_string(), None)
     }
 
     fn path(&self, sha256: &str, name: &str) -> PathBuf {

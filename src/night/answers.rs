@@ -82,7 +82,9 @@ fn each<'j>(sources: &[Source<'j>], ask: impl Fn(Source<'j>) -> Answered<'j> + S
                 }
             });
         }
-        here.iter().for_each(|&at| note(at));
+        for &at in &here {
+            note(at);
+        }
     });
     let mut answers = answers.into_inner().expect("every thread has ended");
     answers.sort_by_key(|(at, _)| *at);
@@ -109,7 +111,7 @@ fn fetch_one<'j>(
         {
             let restated = said.restated_files().into_iter().map(str::to_owned).collect();
             let ask = said.asked.iter().rfind(|ask| ask.bytes > 0 || ask.answer == "delivered").cloned();
-            return Ok(Answered { ask, restated, ..Answered::delivered(source, files) });
+            return Ok(Answered { restated, ask, ..Answered::delivered(source, files) });
         }
         let conversation = board.begin(source.name)?;
         let at = conversation.now();
