@@ -7,6 +7,7 @@ mod calendar;
 mod commands;
 mod draft;
 mod exit;
+mod fetch;
 mod formats;
 mod generated;
 mod harness;
