@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -41,6 +42,17 @@ impl Place {
         fs::write(path, bytes).unwrap();
     }
 
+    /// Writes a file that nobody else can read.
+    pub(crate) fn write_secret(&self, path: &str, text: &str) {
+        self.write(path, text);
+        fs::set_permissions(self.path(path), PermissionsExt::from_mode(0o600)).unwrap();
+    }
+
+    /// Where a file is.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
     /// The bytes of a file.
     pub(crate) fn read(&self, path: &str) -> Vec<u8> {
         fs::read(self.folder.path().join(path)).unwrap()
@@ -60,15 +72,24 @@ impl Place {
 
     /// Runs `tieout` with arguments separated by spaces.
     pub(crate) fn run(&self, arguments: &str) -> Ran {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tieout"));
-        command.args(arguments.split_whitespace()).current_dir(self.folder.path());
-        let output = command.env("COLUMNS", "100").output().unwrap();
+        let output = self.command(arguments).output().unwrap();
         let folders = [self.folder.path().canonicalize().unwrap(), self.folder.path().to_owned()];
         let filtered = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap().replace(env!("CARGO_PKG_VERSION"), "<version>");
             folders.iter().fold(text, |text, folder| text.replace(folder.to_str().unwrap(), "<folder>"))
         };
         Ran { code: output.status.code().unwrap(), stdout: filtered(output.stdout), stderr: filtered(output.stderr) }
+    }
+
+    /// Starts `tieout` and does not wait for it.
+    pub(crate) fn start(&self, arguments: &str) -> Child {
+        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tieout"));
+        command.args(arguments.split_whitespace()).current_dir(self.folder.path()).env("COLUMNS", "100");
+        command
     }
 }
 

@@ -8,6 +8,7 @@ mod commands;
 mod delivery;
 mod draft;
 mod exit;
+mod fetch;
 mod formats;
 mod generated;
 mod harness;

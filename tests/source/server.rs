@@ -13,6 +13,7 @@ pub(crate) struct Server {
     address: SocketAddr,
     ended: Arc<AtomicBool>,
     heard: Arc<Mutex<Vec<Heard>>>,
+    answered: Arc<Mutex<Vec<Heard>>>,
 }
 
 /// A request, as it came.
@@ -48,6 +49,8 @@ pub(crate) enum How {
     Announces(usize),
     /// The head, and then nothing.
     Stalls,
+    /// So many bytes of it, and then nothing until the other side goes away.
+    StallsAfter(usize),
 }
 
 impl Server {
@@ -55,24 +58,26 @@ impl Server {
     pub(crate) fn start(talk: impl Fn(&Heard) -> Says + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, ended) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (heard, answered) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let talk = Arc::new(talk);
-        let (is_over, noted) = (ended.clone(), heard.clone());
+        let (is_over, noted, ended_well) = (ended.clone(), heard.clone(), answered.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if is_over.load(Ordering::SeqCst) {
                     break;
                 }
-                let (stream, talk, noted) = (stream.unwrap(), talk.clone(), noted.clone());
+                let (stream, talk, noted, ended_well) = (stream.unwrap(), talk.clone(), noted.clone(), ended_well.clone());
                 thread::spawn(move || {
                     let Some(request) = hear(&stream) else { return };
                     noted.lock().unwrap().push(request.clone());
                     // A client that has heard enough goes away, which is its right.
-                    let _ = say(&stream, &talk(&request));
+                    if say(&stream, &talk(&request)).is_ok() {
+                        ended_well.lock().unwrap().push(request);
+                    }
                 });
             }
         });
-        Self { address, ended, heard }
+        Self { address, ended, heard, answered }
     }
 
     /// Its address, as a source names it.
@@ -83,6 +88,11 @@ impl Server {
     /// What it was asked so far.
     pub(crate) fn heard(&self) -> Vec<Heard> {
         self.heard.lock().unwrap().clone()
+    }
+
+    /// Those of which the whole answer was sent.
+    pub(crate) fn answered(&self) -> Vec<Heard> {
+        self.answered.lock().unwrap().clone()
     }
 }
 
@@ -169,6 +179,11 @@ fn say(mut stream: &TcpStream, says: &Says) -> std::io::Result<()> {
         How::Stalls => {
             thread::sleep(Duration::from_secs(2));
             Ok(())
+        }
+        How::StallsAfter(bytes) => {
+            stream.write_all(&says.body[..bytes])?;
+            let _ = stream.read(&mut [0]);
+            Err(std::io::ErrorKind::ConnectionAborted.into())
         }
         How::Whole | How::Announces(_) => stream.write_all(&says.body),
     }
