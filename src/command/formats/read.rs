@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Exit, Result};
 use crate::format::Format;
 use crate::format::control::check_delivery;
 use crate::format::read::{Decoded, read};
 use crate::format::recognise::recognise;
 use crate::format::shipped::Library;
 
-use super::print;
+use super::{print, unknown};
 
 /// Rejects that are shown.
 const SHOWN: usize = 10;
@@ -43,12 +43,10 @@ pub(super) fn read_file(file: &Path, name: Option<&String>, library: &Library) -
 
 /// The one format whose layout the file has.
 fn recognised(file: &Path, library: &Library) -> Result<Format> {
-    let candidates = recognise(file, &library.all()?)?;
-    match candidates.iter().find(|candidate| candidate.fits) {
+    let formats = library.all()?;
+    match recognise(file, &formats)?.iter().find(|candidate| candidate.fits) {
         Some(found) => library.load(&found.format),
-        None => Err(Error::data("no known format has this layout")
-            .file(file.display())
-            .next("see what differs with `tieout formats recognise`, or name the format with --format")),
+        None => Err(unknown(file, &formats, false)?),
     }
 }
 
