@@ -180,13 +180,17 @@ pub struct Moment {
 #[command(after_long_help = "\
 Examples:
   tieout check jobs/nightly.toml
-  tieout check jobs/nightly.toml --date 2026-11-17     also looks for the files of that night and recognises them")]
+  tieout check jobs/nightly.toml --date 2026-11-17     also looks for the files of that night and recognises them, and
+                                                       asks whether those elsewhere are there")]
 pub struct Check {
     /// The job file.
     pub job: PathBuf,
     /// Also look for the files of this business date.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<NaiveDate>,
+    /// What time it is.
+    #[command(flatten)]
+    pub moment: Moment,
 }
 
 /// Show the nights of a job: how they closed, and what is open.

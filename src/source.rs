@@ -9,6 +9,7 @@ pub mod archive;
 pub mod conversation;
 pub mod folder;
 pub mod http;
+pub mod https;
 pub mod objects;
 pub mod pattern;
 pub mod query;
@@ -51,6 +52,11 @@ pub trait Place: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Reads every secret and key it goes by, and asks nobody.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The files themselves, where they are on this machine, for a look without taking them.
     fn on_this_machine(&self, _: &Asked) -> Result<Vec<PathBuf>> {
         Ok(Vec::new())
@@ -87,6 +93,8 @@ pub enum PlaceFile {
     Objects(objects::ObjectsFile),
     /// A folder of an SFTP server.
     Sftp(sftp::SftpFile),
+    /// A file of a web server.
+    Https(https::HttpsFile),
     /// A query of the merchant's database.
     Query(query::QueryFile),
 }
@@ -103,6 +111,7 @@ impl PlaceFile {
             Self::UnionPay(place) => Box::new(place.open(folder)?),
             Self::Objects(file) => Box::new(file.open(folder)?),
             Self::Sftp(file) => Box::new(file.open(folder)?),
+            Self::Https(file) => Box::new(file.open(folder)?),
             Self::Query(file) => Box::new(file.open(databases)?),
         })
     }

@@ -16,6 +16,7 @@ mod adyen;
 mod alipay;
 mod folder;
 mod http;
+mod https;
 pub(crate) mod keys;
 mod night;
 mod objects;

@@ -1,8 +1,11 @@
 //! `tieout check`: is everything a job names there, and does it make sense? Touches nothing.
+//!
+//! Secrets are read in any case; places elsewhere are asked only about a date.
 
 use std::fmt::Write;
 
 use super::print;
+use super::talk::{clock, worst_first};
 use crate::cli::Check;
 use crate::error::{Error, Exit};
 use crate::format::account;
@@ -10,25 +13,47 @@ use crate::format::recognise::recognise;
 use crate::format::shipped::Library;
 use crate::format::{Format, Target};
 use crate::job::{Job, Owner, Source};
+use crate::lake::Lake;
+use crate::night::answers::{self, Answered};
+use crate::source::{Manners, Switchboard};
+use crate::table::delivery::Answer;
 
 pub(super) fn check(arguments: &Check) -> Result<Exit, Vec<Error>> {
     let alone = |error: Error| vec![error];
     let job = Job::load(&arguments.job).map_err(alone)?;
+    let lake = Lake::open(&job.lake).map_err(alone)?;
+    let clock = clock(&arguments.moment);
+    let board = Switchboard::new(Manners::default(), &clock, &|_, _| {});
+    let mut answers = arguments.date.map(|date| answers::ready(&job, date, &[], &lake, &board)).unwrap_or_default().into_iter();
     let mut text = format!("job {}: {} providers, business dates in {}\n", job.name, job.providers.len(), job.timezone);
     let mut errors = Vec::new();
     for source in job.sources() {
         writeln!(text, "  {}: {}", [source.name, source.account].join(" ").trim_end(), source.format.name)
             .expect("writing to a string does not fail");
-        if let Some(date) = arguments.date {
-            match files(&job, &source, date).and_then(|lines| Ok(lines + &due(&job, &source, date)?)) {
-                Ok(lines) => text.push_str(&lines),
-                Err(error) if source.required => errors.push(error),
-                Err(error) => writeln!(text, "    {error}").expect("writing to a string does not fail"),
-            }
+        let mut lines = source.place.check().map(|()| String::new());
+        if let (Some(date), Some(answered)) = (arguments.date, answers.next()) {
+            lines = lines.and_then(|_| {
+                let there = if source.place.is_here() { files(&job, &source, date) } else { told(answered) };
+                Ok(there? + &due(&job, &source, date)?)
+            });
+        }
+        match lines {
+            Ok(lines) => text.push_str(&lines),
+            Err(error) if source.required => errors.push(error),
+            Err(error) => writeln!(text, "    {error}").expect("writing to a string does not fail"),
         }
     }
     print(&text).map_err(alone)?;
-    if errors.is_empty() { Ok(Exit::Published) } else { Err(errors) }
+    if errors.is_empty() { Ok(Exit::Published) } else { Err(worst_first(errors)) }
+}
+
+/// What a place elsewhere answered.
+fn told(answered: Answered) -> Result<String, Error> {
+    match answered.error {
+        Some(error) => Err(error),
+        None if answered.answer == Answer::Delivered => Ok(format!("    {}\n", answered.said)),
+        None => Ok(format!("    {}: {}\n", answered.word(), answered.said)),
+    }
 }
 
 /// The files of a source for a date, each recognised by its layout.

@@ -1,5 +1,6 @@
 //! Whose account a file is about, where the file says so.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountIn {
-    /// In that column: what its first row says.
+    /// In that column, where all rows that are looked at say the same: a report of a company is about several.
     Column(String),
     /// In a line of framing: how it reads, `{}` standing for the account.
     Line(String),
@@ -33,7 +34,7 @@ impl AccountIn {
                     .lines()
                     .find_map(|line| Some(line.trim().strip_prefix(before)?.strip_suffix(after)?.to_owned()))?
             }
-            Self::Column(column) => first_cell(head, format, column)?,
+            Self::Column(column) => only_cell(head, format, column)?,
         };
         Some(account.trim().to_owned()).filter(|account| !account.is_empty())
     }
@@ -57,18 +58,22 @@ pub fn hold(path: &Path, format: &Format, account: &str) -> Result<()> {
     }
 }
 
-fn first_cell(head: &[u8], format: &Format, column: &str) -> Option<String> {
+/// What every whole row of the first bytes of a file has in a column; none where they differ.
+fn only_cell(head: &[u8], format: &Format, column: &str) -> Option<String> {
     let (header, rest) = header_of(head, format)?;
     let mut names = vec![column];
     names.extend(format.layout.iter().filter_map(|layout| layout.aliases.get(column)).flatten().map(String::as_str));
     let at = names.iter().find_map(|name| header.iter().position(|there| folded(there) == folded(name)))?;
     let mut splitter = Splitter::of(format);
     splitter.columns = header.len();
-    let mut cell = None;
-    splitter.split(rest, 1, |piece| {
-        if let (Piece::Row { cells, .. }, None) = (piece, &cell) {
-            cell = Some(decode(cells.get(at), format.file.encoding));
+    // The last line may have been cut off.
+    let whole = rest.iter().rposition(|&byte| byte == b'\n').map_or(rest.len(), |end| end + 1);
+    let mut found = BTreeSet::new();
+    splitter.split(&rest[..whole], 1, |piece| {
+        if let Piece::Row { cells, .. } = piece {
+            found.insert(decode(cells.get(at), format.file.encoding).trim().to_owned());
         }
     });
-    cell
+    found.remove("");
+    if found.len() == 1 { found.pop_first() } else { None }
 }

@@ -13,6 +13,7 @@ use super::apart::{self, Apart};
 use super::ledger::FileRow;
 use crate::error::{Error, Exit, Result};
 use crate::format::Target;
+use crate::format::account;
 use crate::format::control;
 use crate::format::read::{self, Decoded, Reject, read_into};
 use crate::job::{Job, Owner, Source};
@@ -184,6 +185,10 @@ impl Deliveries {
             };
             let of_night = decoded.and_then(|mut decoded| {
                 let of_file = one_date.finish(&mut decoded).and_then(|()| one_account.finish(&mut decoded));
+                let of_file = of_file.and_then(|()| match file.owner {
+                    Owner::Provider(_) => account::hold(path, format, &file.account),
+                    Owner::Merchant(_) | Owner::Bank(_) => Ok(()),
+                });
                 of_file.map_err(|error| error.file(&file.archived.name))?;
                 Ok(decoded)
             });

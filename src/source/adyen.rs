@@ -117,6 +117,13 @@ impl Place for Reports {
         matches!(self.which, Which::Named(_))
     }
 
+    fn check(&self) -> Result<()> {
+        if let Which::Told { key: Some(key), .. } = &self.which {
+            webhook_key(key)?;
+        }
+        self.login.read().map(drop)
+    }
+
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         let visit = Visit::new(self, asked, conversation)?;
         let reports = visit.reports()?;
@@ -157,6 +164,13 @@ impl Place for Reports {
             }
         }
         Ok(Answer::Delivered(delivered))
+    }
+}
+
+impl Login {
+    fn read(&self) -> Result<SecretText> {
+        let (Self::User(_, secret) | Self::Key(secret)) = self;
+        secret.read()
     }
 }
 
@@ -216,9 +230,8 @@ struct Amount {
 
 impl<'v> Visit<'v> {
     fn new(place: &'v Reports, asked: &'v Asked, conversation: &'v Conversation<'v>) -> Result<Self> {
-        let (Login::User(_, secret) | Login::Key(secret)) = &place.login;
         let client = Client::new(conversation, &place.endpoint, &[".adyen.com"])?;
-        Ok(Self { place, asked, client, secret: secret.read()? })
+        Ok(Self { place, asked, client, secret: place.login.read()? })
     }
 
     /// The reports of the night, each once.

@@ -100,6 +100,12 @@ impl Alipay {
         Ok(self)
     }
 
+    /// The merchant's key, that of Alipay, and the permission of another merchant.
+    fn keys(&self) -> Result<(PrivateKey, PublicKey, Option<SecretText>)> {
+        let token = self.app_auth_token.as_ref().map(Secret::read).transpose()?;
+        Ok((PrivateKey::read(&self.key)?, PublicKey::read(&self.alipay_key, None)?, token))
+    }
+
     fn endpoint(&self) -> Endpoint {
         self.endpoint.clone().unwrap_or_else(|| Endpoint::known("https://openapi.alipay.com/gateway.do"))
     }
@@ -112,6 +118,10 @@ impl Place for Alipay {
 
     fn delivers_once(&self) -> bool {
         true
+    }
+
+    fn check(&self) -> Result<()> {
+        self.keys().map(drop)
     }
 
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
@@ -159,15 +169,16 @@ struct Node {
 
 impl<'v> Visit<'v> {
     fn new(place: &'v Alipay, asked: &'v Asked, conversation: &'v Conversation<'v>, endpoint: &'v Endpoint) -> Result<Self> {
+        let (key, alipay, token) = place.keys()?;
         Ok(Self {
             place,
             asked,
             conversation,
             client: Client::new(conversation, endpoint, &[FILES])?,
             gateway: endpoint.at("")?,
-            key: PrivateKey::read(&place.key)?,
-            alipay: PublicKey::read(&place.alipay_key, None)?,
-            token: place.app_auth_token.as_ref().map(Secret::read).transpose()?,
+            key,
+            alipay,
+            token,
         })
     }
 

@@ -217,7 +217,7 @@ impl<'c, 'a> Client<'c, 'a> {
             let sent = self.conversation.wait(self.client.execute(copy(&request)))?;
             let response = sent.map_err(unanswered)?;
             let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
-            let Some(to) = to.filter(|_| response.status().is_redirection() && request.method() == Method::GET) else {
+            let Some(to) = to.filter(|_| response.status().is_redirection() && request.method().is_safe()) else {
                 return Ok(response);
             };
             let from = request.url();

@@ -87,6 +87,10 @@ impl Place for Objects {
         self.bucket.shown(&self.key.on(asked.date))
     }
 
+    fn check(&self) -> Result<()> {
+        self.bucket.check()
+    }
+
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         conversation.with_host(&self.bucket.host(), || {
             let store = self.bucket.connect(conversation)?;

@@ -267,6 +267,10 @@ impl Place for Query {
         format!("a query of {}", self.database.server.shown())
     }
 
+    fn check(&self) -> Result<()> {
+        self.database.server.secret().map(drop)
+    }
+
     /// Whether the database lets us in and understands the query.
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         let server = &self.database.server;

@@ -169,6 +169,10 @@ impl Place for Sftp {
         format!("{}/{}", self.login.server(), self.path.on(asked.date))
     }
 
+    fn check(&self) -> Result<()> {
+        self.login.check()
+    }
+
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         conversation.with_host(&self.login.host, || {
             Ok(match self.look(&mut Line::new(&self.login, conversation), asked)? {

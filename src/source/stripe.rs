@@ -84,6 +84,10 @@ impl Place for Stripe {
         true
     }
 
+    fn check(&self) -> Result<()> {
+        self.key.read().map(drop)
+    }
+
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         let endpoint = self.endpoint();
         let visit = Visit::new(self, asked, conversation, &endpoint)?;

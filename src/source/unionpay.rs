@@ -90,6 +90,12 @@ impl UnionPay {
         Ok(self)
     }
 
+    /// The merchant's key, and the certificates of UnionPay.
+    fn keys(&self) -> Result<(PrivateKey, Vec<Certificate>)> {
+        let trusted = self.trusted.iter().map(|path| Certificate::read(path)).collect::<Result<_>>()?;
+        Ok((PrivateKey::read(&self.key)?, trusted))
+    }
+
     fn endpoint(&self) -> Endpoint {
         self.endpoint.clone().unwrap_or_else(|| Endpoint::known("https://filedownload.95516.com/"))
     }
@@ -110,6 +116,10 @@ impl Place for UnionPay {
 
     fn delivers_once(&self) -> bool {
         true
+    }
+
+    fn check(&self) -> Result<()> {
+        self.keys().map(drop)
     }
 
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
@@ -143,14 +153,15 @@ struct Visit<'v> {
 
 impl<'v> Visit<'v> {
     fn new(place: &'v UnionPay, asked: &'v Asked, conversation: &'v Conversation<'v>, endpoint: &'v Endpoint) -> Result<Self> {
+        let (key, trusted) = place.keys()?;
         Ok(Self {
             place,
             asked,
             conversation,
             client: Client::new(conversation, endpoint, &[])?,
             address: endpoint.at("/")?,
-            key: PrivateKey::read(&place.key)?,
-            trusted: place.trusted.iter().map(|path| Certificate::read(path)).collect::<Result<_>>()?,
+            key,
+            trusted,
         })
     }
 

@@ -130,6 +130,14 @@ impl WechatPay {
         self.endpoint.clone().unwrap_or_else(|| Endpoint::known(self.report.endpoint()))
     }
 
+    /// The merchant's key, and those of WeChat Pay by their serial numbers.
+    fn keys(&self) -> Result<(PrivateKey, BTreeMap<&str, PublicKey>)> {
+        let files = self.platform_keys.iter();
+        let platform = files.map(|(serial, path)| Ok((serial.as_str(), PublicKey::read(path, Some(serial))?)));
+        let platform = platform.collect::<Result<_>>()?;
+        Ok((PrivateKey::read(&self.key)?, platform))
+    }
+
     /// The first question.
     fn question(&self, endpoint: &Endpoint, asked: &Asked) -> Result<Url> {
         let mut url = endpoint.at(self.report.path())?;
@@ -172,6 +180,10 @@ impl Place for WechatPay {
 
     fn delivers_once(&self) -> bool {
         true
+    }
+
+    fn check(&self) -> Result<()> {
+        self.keys().map(drop)
     }
 
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
@@ -248,14 +260,14 @@ struct Refusal {
 
 impl<'v> Visit<'v> {
     fn new(place: &'v WechatPay, asked: &'v Asked, conversation: &'v Conversation<'v>, endpoint: &'v Endpoint) -> Result<Self> {
-        let key = |(serial, path): (&'v String, &PathBuf)| Ok((serial.as_str(), PublicKey::read(path, Some(serial))?));
+        let (key, platform) = place.keys()?;
         Ok(Self {
             place,
             asked,
             conversation,
             client: Client::new(conversation, endpoint, &[".mch.weixin.qq.com"])?,
-            key: PrivateKey::read(&place.key)?,
-            platform: place.platform_keys.iter().map(key).collect::<Result<_>>()?,
+            key,
+            platform,
             question: place.question(endpoint, asked)?,
         })
     }

@@ -56,6 +56,8 @@ pub(crate) struct Shelf {
     pub(crate) stalls: Option<&'static str>,
     /// Whose bill is announced with the hash of another.
     pub(crate) miscounts: Option<&'static str>,
+    /// What time it is there.
+    pub(crate) now: &'static str,
     tokens: BTreeMap<String, &'static str>,
     orders: BTreeSet<String>,
 }
@@ -63,11 +65,9 @@ pub(crate) struct Shelf {
 impl Providers {
     /// Providers that have the files of 2026-11-17.
     pub(crate) fn start() -> Self {
-        let sample = |path: &str| std::fs::read(package().join("sample-data").join(path)).unwrap();
-        let wechat = sample("provider/wechat_pay/1900000109_tradebill_ALL_20261117.csv");
         let files = BTreeMap::from([
-            ("1900000110", gzip(&second_bill(&wechat))),
-            ("1900000109", gzip(&wechat)),
+            ("1900000110", gzip(&bill_of("1900000110", Some(("SO20261117000777", "176.00"))))),
+            ("1900000109", gzip(&sample("provider/wechat_pay/1900000109_tradebill_ALL_20261117.csv"))),
             (PID, sample("provider/alipay/20881234567890120156_20261117.csv.zip")),
             (STRIPE, sample("provider/stripe/payout_reconciliation_20261117.csv")),
             (ADYEN, sample("provider/adyen/2026-11-17/settlement_detail_report_batch_1117.csv")),
@@ -77,6 +77,7 @@ impl Providers {
             refuses: BTreeMap::new(),
             stalls: None,
             miscounts: None,
+            now: super::MORNING,
             tokens: BTreeMap::new(),
             orders: BTreeSet::new(),
         };
@@ -310,7 +311,7 @@ impl Shelf {
         }
         let host = heard.header("host");
         match (heard.method.as_str(), heard.path()) {
-            ("GET", "/v3/bill/tradebill") => self.bill(merchant_of(heard).unwrap(), host),
+            ("GET", "/v3/bill/tradebill") => self.bill(merchant_of(heard).unwrap(), heard),
             ("POST", "/gateway.do") => {
                 let url =
                     format!("http://{host}/downloadBillFile.resource?userId={PID}0156&bizDates=20261117&token={ALIPAY_TOKEN}");
@@ -332,9 +333,12 @@ impl Shelf {
     }
 
     /// The first step of WeChat Pay.
-    fn bill(&mut self, account: &'static str, host: &str) -> Says {
+    fn bill(&mut self, account: &'static str, heard: &Heard) -> Says {
+        let host = heard.header("host");
         if let Some((status, code)) = self.refuses.get(account) {
-            return signed(Says::new(*status, json!({ "code": code, "message": "as told" }).to_string()));
+            // Worse than the real one: it repeats what it was sent.
+            let message = format!("as told: {}", heard.header("authorization"));
+            return self.signed(Says::new(*status, json!({ "code": code, "message": message }).to_string()));
         }
         let token = format!("tokenOfBill{account}x{}", self.tokens.len());
         let mut bytes = ungzip(&self.files[account]);
@@ -344,7 +348,18 @@ impl Shelf {
         let hash = hexadecimal(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bytes).as_ref());
         let url = format!("http://{host}/v3/billdownload/file?token={token}");
         self.tokens.insert(token, account);
-        signed(Says::new(200, json!({ "hash_type": "SHA1", "hash_value": hash, "download_url": url }).to_string()))
+        self.signed(Says::new(200, json!({ "hash_type": "SHA1", "hash_value": hash, "download_url": url }).to_string()))
+    }
+
+    /// An answer as WeChat Pay signs it.
+    fn signed(&self, says: Says) -> Says {
+        let time = self.now.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp();
+        let text = String::from_utf8(says.body.clone()).unwrap();
+        let signature = keys::sign("platform.pem", format!("{time}\nn0nce\n{text}\n").as_bytes());
+        says.header("Wechatpay-Timestamp", time.to_string())
+            .header("Wechatpay-Nonce", "n0nce")
+            .header("Wechatpay-Serial", PLATFORM_SERIAL)
+            .header("Wechatpay-Signature", signature)
     }
 }
 
@@ -359,16 +374,6 @@ fn merchant_of(heard: &Heard) -> Option<&'static str> {
     keys::made(key, text.as_bytes(), given["signature"]).then_some(account)
 }
 
-fn signed(says: Says) -> Says {
-    let time = super::MORNING.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp();
-    let text = String::from_utf8(says.body.clone()).unwrap();
-    let signature = keys::sign("platform.pem", format!("{time}\nn0nce\n{text}\n").as_bytes());
-    says.header("Wechatpay-Timestamp", time.to_string())
-        .header("Wechatpay-Nonce", "n0nce")
-        .header("Wechatpay-Serial", PLATFORM_SERIAL)
-        .header("Wechatpay-Signature", signature)
-}
-
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
@@ -381,14 +386,23 @@ fn ungzip(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
-/// One payment of the second merchant, with the totals of it alone.
-fn second_bill(bill: &[u8]) -> Vec<u8> {
-    let text = std::str::from_utf8(bill).unwrap();
-    let lines: Vec<&str> = text.split("\r\n").collect();
+/// A bill of one payment, or of none, with its totals.
+pub(crate) fn bill_of(account: &str, payment: Option<(&str, &str)>) -> Vec<u8> {
+    let sample = sample("provider/wechat_pay/1900000109_tradebill_ALL_20261117.csv");
+    let lines: Vec<&str> = std::str::from_utf8(&sample).unwrap().split("\r\n").collect();
     let titles = lines.iter().find(|line| line.starts_with("总交易单数")).unwrap();
-    let payment = lines[1].replace("1900000109", "1900000110").replace("SO20261117000001", "SO20261117000777");
-    let payment = payment.replace("4200002026111764967000000000", "4200002026111764967000000777");
-    [lines[0], &payment, titles, "`1,`176.00,`0.00,`0.00,`1.06000,`176.00,`0.00", ""].join("\r\n").into_bytes()
+    let Some((order, amount)) = payment else {
+        return [lines[0], titles, "`0,`0.00,`0.00,`0.00,`0.00,`0.00,`0.00", ""].join("\r\n").into_bytes();
+    };
+    let payment = lines[1].replace("1900000109", account).replace("SO20261117000001", order).replace("176.00", amount);
+    // The provider's own reference, by its merchant.
+    let payment = payment.replace("4200002026111764967", &format!("42000020261117{}", &account[5..]));
+    let totals = format!("`1,`{amount},`0.00,`0.00,`1.06000,`{amount},`0.00");
+    [lines[0], &payment, titles, &totals, ""].join("\r\n").into_bytes()
+}
+
+fn sample(path: &str) -> Vec<u8> {
+    std::fs::read(package().join("sample-data").join(path)).unwrap()
 }
 
 /// A settlement report of PayPal in two files.

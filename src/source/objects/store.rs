@@ -104,6 +104,18 @@ impl Bucket {
         Key::parse(key).map_err(|_| Error::configuration("not the key of an object").column("url").found(self.shown(key)))
     }
 
+    /// Reads the secrets the job names.
+    pub(super) fn check(&self) -> Result<()> {
+        let secrets = match &self.kind {
+            Kind::S3 { keys, token, .. } => {
+                let (id, key) = keys.as_ref().map(|(id, key)| (id, key)).unzip();
+                vec![id, key, token.as_ref()]
+            }
+            Kind::Google { key } | Kind::Azure { key, .. } => vec![key.as_ref()],
+        };
+        secrets.into_iter().flatten().try_for_each(|secret| secret.read().map(drop))
+    }
+
     /// The store, with the secrets it takes. What is tried again, and when, is the conversation's to say.
     pub(super) fn connect(&self, conversation: &Conversation) -> Result<Box<dyn ObjectStore>> {
         let once = RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() };

@@ -81,6 +81,12 @@ impl Login {
         if self.port == 22 { format!("sftp://{host}") } else { format!("sftp://{host}:{}", self.port) }
     }
 
+    /// Reads the keys of the server, and what to log in with.
+    pub(super) fn check(&self) -> Result<()> {
+        self.trusted()?;
+        self.credentials().map(drop)
+    }
+
     /// Connects: no secret is sent to a server whose key is not trusted.
     pub(super) fn connect(&self, conversation: &Conversation) -> std::result::Result<Connection, Failure> {
         let trusted = self.trusted()?;
