@@ -9,6 +9,7 @@ use std::path::Path;
 use tieout::format::shipped::{Library, SHIPPED};
 use tieout::format::{Format, read};
 use tieout::job::{self, Job};
+use tieout::source::{DatabaseFile, Databases, PlaceFile};
 use tieout::table::TABLES;
 use tieout::table::part::amounts_of;
 
@@ -199,6 +200,26 @@ fn the_page_of_the_jobs_tells_every_key_and_exit_code() {
     let codes = text("src/error.rs");
     let codes = codes.lines().filter_map(|line| line.split_once(" = ")?.1.strip_suffix(',')?.parse().ok());
     assert_eq!(told, codes.collect());
+}
+
+#[test]
+fn the_sources_of_the_page_can_be_opened() {
+    let page = text("jobs/README.md");
+    let mut opened = BTreeSet::new();
+    for block in blocks(&page, "toml").iter().skip(1) {
+        let table: toml::Table = toml::from_str(block).unwrap();
+        let files: Vec<DatabaseFile> = table.get("database").map(|files| files.clone().try_into().unwrap()).unwrap_or_default();
+        let databases = Databases::new(files, Path::new(".")).unwrap();
+        let source = table.get("provider").or_else(|| table["merchant"].get("orders")).unwrap()["source"].clone();
+        opened.extend(source.as_table().unwrap().keys().cloned());
+        let place: PlaceFile = source.try_into().unwrap();
+        place.open(Path::new("."), &databases).unwrap_or_else(|error| panic!("{error}\n{block}"));
+    }
+    // Every source the page lists has its example but `files`, which the job above shows.
+    let listed = page.lines().skip_while(|line| *line != "| source | what is asked | what tells that a file is whole |").skip(2);
+    let listed = listed.map_while(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()));
+    let listed: BTreeSet<String> = listed.filter(|name| name != "files").collect();
+    assert_eq!(opened, listed);
 }
 
 #[test]
