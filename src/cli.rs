@@ -180,8 +180,7 @@ pub struct Moment {
 #[command(after_long_help = "\
 Examples:
   tieout check jobs/nightly.toml
-  tieout check jobs/nightly.toml --date 2026-11-17     also looks for the files of that night and recognises them, and
-                                                       asks whether those elsewhere are there")]
+  tieout check jobs/nightly.toml --date 2026-11-17     also asks for the files of that night")]
 pub struct Check {
     /// The job file.
     pub job: PathBuf,

@@ -26,7 +26,7 @@ use crate::stage::failures::FailureCategories;
 use crate::stage::reconcile::Rules;
 use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
 use crate::table::column::Table;
-use crate::table::delivery::{Answer, FILES, NIGHTS, REJECTS};
+use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::sheet::Sheet;
 
 use apart::Apart;
@@ -212,9 +212,9 @@ fn inputs_hash(job: &Job, options: Options, deliveries: &Deliveries, before: Opt
     let mut files: Vec<[&str; 3]> = deliveries.files.iter().map(Delivery::hashed).collect();
     files.sort_unstable();
     files.iter().flatten().for_each(|text| part(text));
-    deliveries.left_out.iter().for_each(|error| part(&error.to_string()));
-    for told in deliveries.without.iter().filter(|told| told.answer == Answer::NoBill) {
-        for text in [&told.source, &told.account, &told.format] {
+    // What a source answered, and not in which words: those may tell of the moment.
+    for told in &deliveries.without {
+        for text in [&told.source, &told.account, &told.format, told.answer.word()] {
             part(text);
         }
     }

@@ -56,7 +56,7 @@ fn from_folders(fetched: &Place) -> Place {
         account = line.strip_prefix("account = ").map_or(account, |account| account.trim_matches('"').to_owned());
         let line = match (line.strip_prefix("[merchant."), line.starts_with("source = ")) {
             (Some(table), _) => {
-                account = table.trim_end_matches(']').to_owned();
+                table.trim_end_matches(']').clone_into(&mut account);
                 line.to_owned()
             }
             (None, true) => format!("source = {{ files = \"in/{account}/*\" }}"),
@@ -66,7 +66,7 @@ fn from_folders(fetched: &Place) -> Place {
     }
     place.write("job.toml", job);
     for (path, bytes) in files(&fetched.path("lake/meta/deliveries")) {
-        let said: Value = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let said: Value = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let (source, account) = (said["source"].as_str().unwrap(), said["account"].as_str().unwrap());
         for file in said["files"].as_array().unwrap() {
             let (name, sha256) = (file["name"].as_str().unwrap(), file["sha256"].as_str().unwrap());

@@ -250,8 +250,7 @@ impl Providers {
 
     /// Whose download has begun and not ended.
     pub(crate) fn is_stalled(&self, account: &str) -> bool {
-        let shelf = self.shelf();
-        let of_account = |heard: &&Heard| shelf.file_of(heard) == Some(account);
+        let of_account = |heard: &&Heard| self.shelf().file_of(heard) == Some(account);
         self.http.heard().iter().filter(of_account).count() > self.http.answered().iter().filter(of_account).count()
     }
 
