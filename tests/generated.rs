@@ -220,6 +220,12 @@ fn the_sources_of_the_page_can_be_opened() {
     let listed = listed.map_while(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()));
     let listed: BTreeSet<String> = listed.filter(|name| name != "files").collect();
     assert_eq!(opened, listed);
+    // And the page lists every source there is.
+    let schema = job::json_schema();
+    let sources = schema["definitions"]["PlaceFile"]["oneOf"].as_array().unwrap();
+    let known: BTreeSet<String> =
+        sources.iter().flat_map(|source| source["properties"].as_object().unwrap().keys().cloned()).collect();
+    assert_eq!(known, listed.into_iter().chain(["files".to_owned()]).collect());
 }
 
 #[test]
