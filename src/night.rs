@@ -74,7 +74,7 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
     let mut deliveries = Deliveries::fetch(job, options, &lake, &lock, board)?;
     let before = lake.night_before(options.date).map_err(alone)?;
     let inputs_sha256 = inputs_hash(job, options, &deliveries, before.as_ref());
-    let mut stands = false;
+    let mut stands = None;
     if let Some(manifest) = lake.manifest(options.date).map_err(alone)?
         && manifest.night.inputs_sha256 == inputs_sha256
         && lake.is_intact(&manifest).map_err(alone)?
@@ -84,7 +84,7 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
             return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out, told });
         }
         // An incomplete night is read again: its refused files are named, and stop a run that may not lack them.
-        stands = true;
+        stands = Some(manifest);
     }
     let sizes = options.memory.sizes(deliveries.text_bytes()).map_err(alone)?;
     let spill = sizes.map(|sizes| Ok((Spill::new(&lock)?, sizes))).transpose().map_err(alone)?;
@@ -96,6 +96,10 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
         progress("reading files");
         deliveries.read(job, options, apart)?;
         let (left_out, told) = (deliveries.left_out.clone(), deliveries.told());
+        if let Some(manifest) = stands {
+            // The same files are refused: only when and in which words sources answered may differ, which is no news.
+            return Ok(Closed { changed: false, manifest, left_out, told });
+        }
         let staging = lake.stage(&lock, VERSION);
         let closing = Closing { job, options, lake: &lake, before: before.as_ref(), inputs_sha256, progress };
         // A table is encoded and written as soon as it is known, while the stages after it go on.
@@ -110,7 +114,7 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
         settled.join().expect("settling files does not panic").map_err(alone)?;
         progress("publishing");
         let published = staging.finish().and_then(|outputs| lake.publish_staged(&lock, night, outputs)).map_err(alone)?;
-        Ok(Closed { changed: !stands, manifest: published.manifest, left_out, told })
+        Ok(Closed { changed: true, manifest: published.manifest, left_out, told })
     })
 }
 

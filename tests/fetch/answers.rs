@@ -151,6 +151,10 @@ fn refuses(place: &Place, says: &str, answer: &str) {
     let summary = summary(&run(place, "--partial --json"));
     assert_eq!((&summary["answers"][0]["answer"], &summary["complete"]), (&answer.into(), &false.into()));
     assert_eq!(told(place), own([answer, "refused"]));
+    // Places are asked again, later: nothing is published for that.
+    let again = at(place, "run", "--partial --json", "2026-11-18T02:31:00Z");
+    let again: serde_json::Value = serde_json::from_str(&again.stdout).unwrap_or_else(|_| panic!("{}", again.whole()));
+    assert_eq!((&again["changed"], &again["generation"]), (&false.into(), &1.into()));
 }
 
 #[test]
