@@ -38,7 +38,15 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     });
     bar.finish_and_clear();
     arrivals.end();
-    let closed = closed.map_err(worst_first)?;
+    let closed = match closed.map_err(worst_first) {
+        Ok(closed) => closed,
+        Err(errors) => {
+            if arguments.json {
+                print(&json::refused(&job, arguments.date, &errors)).map_err(|error| vec![error])?;
+            }
+            return Err(errors);
+        }
+    };
     if arguments.timings {
         say(&timings::run(&closed.manifest, &stages));
     }

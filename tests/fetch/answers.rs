@@ -87,6 +87,9 @@ fn what_is_not_there_is_not_due_late_or_missing_by_the_time() {
         let fetched: serde_json::Value = serde_json::from_str(&fetched.stdout).unwrap();
         let first = &fetched["answers"][0];
         assert_eq!((&first["answer"], &first["exit_code"]), (&answer.into(), &code.into()), "at {now}");
+        let stopped = at(&place, "run", "--json", now);
+        let stopped: serde_json::Value = serde_json::from_str(&stopped.stdout).unwrap();
+        assert_eq!((&stopped["exit_code"], &stopped["errors"][0]["answer"]), (&code.into(), &answer.into()), "at {now}");
         assert!(!is_published(&place));
     }
     for (now, _, answer) in times {
