@@ -8,6 +8,7 @@ mod commands;
 mod draft;
 mod exit;
 mod formats;
+mod fuzzed;
 mod generated;
 mod harness;
 mod lake;
