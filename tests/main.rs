@@ -10,6 +10,7 @@ mod draft;
 mod exit;
 mod fetch;
 mod formats;
+mod fuzzed;
 mod generated;
 mod harness;
 mod lake;

@@ -83,6 +83,12 @@ pub fn read(path: &Path, format: &Format) -> Result<Decoded> {
 
 /// As [`read`], handing its rows to `take`.
 pub fn read_into(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
+    read_as(path, format, take)
+        .map_err(|error| if typed::is_typed(path) || format.refuse.is_some() { error } else { told_apart(error, path, format) })
+}
+
+/// As [`read_into`], without a look at what else a refused file may be: for those who read many files of no format.
+pub fn read_as(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     if typed::is_typed(path) {
         return typed::read(path, format, take);
     }
@@ -94,9 +100,7 @@ pub fn read_into(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
         Some(decoder) => statement::read(opened.text, decoder, format, take),
         None => read_text(opened.text, format, opened.companion.as_deref(), take),
     };
-    container::open(path, format, read)
-        .map_err(|error| told_apart(error, path, format))
-        .map_err(|error| if error.file.is_none() { error.file(&name) } else { error })
+    container::open(path, format, read).map_err(|error| if error.file.is_none() { error.file(&name) } else { error })
 }
 
 /// A refused file that is of another known layout is named as that, not by what it lacks.
@@ -106,8 +110,8 @@ fn told_apart(error: Error, path: &Path, format: &Format) -> Error {
     formats.push(format.clone());
     let candidates = recognise(path, &formats).unwrap_or_default();
     let fitting: Vec<_> = candidates.iter().filter(|candidate| candidate.fits).collect();
-    match fitting.first() {
-        Some(_) if fitting.iter().any(|candidate| candidate.format == format.name) => error,
+    let other = match fitting.first() {
+        Some(_) if fitting.iter().any(|candidate| candidate.format == format.name) => return error,
         Some(found) => match &found.refuse {
             Some(why) => Error::layout(why.clone()),
             None => Error::layout("the file is of another format, and nothing of it is booked")
@@ -115,8 +119,9 @@ fn told_apart(error: Error, path: &Path, format: &Format) -> Error {
                 .found(&found.title)
                 .next(format!("read it with `format = \"{}\"`, or fetch the right file", found.format)),
         },
-        None => error,
-    }
+        None => return error,
+    };
+    other.file(error.file.unwrap_or_default())
 }
 
 /// Reads a text that is already out of its container.

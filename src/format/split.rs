@@ -1,7 +1,7 @@
 //! Lines of a delimited file to cells, at memory speed where nothing is quoted.
 
-use csv_core::{ReadRecordResult, ReaderBuilder};
-use memchr::{memchr, memchr2};
+use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
+use memchr::memchr;
 
 use super::Format;
 use super::container::encode;
@@ -166,7 +166,7 @@ impl Splitter {
             } else if !self.fixed.is_empty() {
                 visit(Piece::Row { line, raw: text, cells: fixed.cells(text, &self.fixed) });
             } else if let Some(quoted) = &mut quoted
-                && memchr2(quoted.quote, b'\r', text).is_some()
+                && memchr(quoted.quote, text).is_some()
             {
                 let raw = quoted.read(&chunk[start..]);
                 quoted.visit(raw, line, self.prefix, &mut visit);
@@ -230,17 +230,28 @@ impl Splitter {
     #[must_use]
     pub fn whole_rows(&self, block: &[u8]) -> usize {
         if let Some(quote) = self.quote.filter(|&quote| memchr(quote, block).is_some()) {
-            let (mut inside, mut end) = (false, 0);
-            for at in memchr::memchr2_iter(quote, b'\n', block) {
-                if block[at] == quote {
-                    inside = !inside;
-                } else if !inside {
-                    end = at + 1;
-                }
+            let mut whole = 0;
+            while let Some(length) = self.whole_row(&block[whole..], quote) {
+                whole += length;
             }
-            return end;
+            return whole;
         }
         memchr::memrchr(b'\n', block).map_or(0, |at| at + 1)
+    }
+
+    /// Bytes of the row or framing line that `rest` begins with, where its end is there. A framing line is one line,
+    /// whatever quotes it holds.
+    fn whole_row(&self, rest: &[u8], quote: u8) -> Option<usize> {
+        let end = memchr(b'\n', rest)?;
+        if memchr(quote, &rest[..end]).is_none() || self.is_framing(&rest[..end]) {
+            return Some(end + 1);
+        }
+        let mut inside = false;
+        let ends = |at: &usize| {
+            inside ^= rest[*at] == quote;
+            rest[*at] == b'\n' && !inside
+        };
+        memchr::memchr2_iter(quote, b'\n', rest).find(ends).map(|at| at + 1)
     }
 }
 
@@ -287,7 +298,7 @@ struct Quoted {
 
 impl Quoted {
     fn new(delimiter: u8, quote: u8) -> Self {
-        let reader = ReaderBuilder::new().delimiter(delimiter).quote(quote).build();
+        let reader = ReaderBuilder::new().delimiter(delimiter).quote(quote).terminator(Terminator::Any(b'\n')).build();
         let (output, output_ends) = (vec![0; 4096], vec![0; 64]);
         Self { delimiter, quote, reader, output, output_ends, fields: 0, text: Vec::new(), ends: Vec::new() }
     }
@@ -307,10 +318,6 @@ impl Quoted {
                 ReadRecordResult::Record | ReadRecordResult::End => break,
             }
         }
-        // `\r\n` ends a record at `\r`; the `\n` belongs to it.
-        if rest.get(read - 1) == Some(&b'\r') && rest.get(read) == Some(&b'\n') {
-            read += 1;
-        }
         self.fields = ended;
         &rest[..read]
     }
@@ -319,12 +326,17 @@ impl Quoted {
     fn visit(&mut self, raw: &[u8], line: u64, prefix: Option<u8>, visit: &mut impl FnMut(Piece)) {
         // Without its line end, as where nothing is quoted: the bytes of a row do not depend on its neighbours.
         let row = raw.strip_suffix(b"\n").unwrap_or(raw);
-        let row = row.strip_suffix(b"\r").unwrap_or(row);
+        let without_return = row.strip_suffix(b"\r");
+        let row = without_return.unwrap_or(row);
         if !quotes_pair(row, self.quote, self.delimiter) {
             return visit(Piece::Unpaired { line });
         }
         self.text.clear();
         self.ends.clear();
+        // Only `\n` ends a record, as where nothing is quoted; a `\r` before it is none of the last cell.
+        if let (Some(_), Some(last)) = (without_return, self.output_ends[..self.fields].last_mut()) {
+            *last -= 1;
+        }
         let mut start = 0;
         for &end in &self.output_ends[..self.fields] {
             self.text.extend_from_slice(&self.output[start..end]);
@@ -346,7 +358,7 @@ fn quotes_pair(raw: &[u8], quote: u8, delimiter: u8) -> bool {
         if inside && next == Some(quote) {
             places.next();
         } else if inside {
-            if next.is_some_and(|next| next != delimiter && next != b'\r' && next != b'\n') {
+            if next.is_some_and(|next| next != delimiter) {
                 return false;
             }
             inside = false;

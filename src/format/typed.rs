@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -84,13 +85,29 @@ fn read_parquet(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     let broken = |error: &dyn std::fmt::Display| {
         Error::data("the file is not a whole Parquet file, and nothing of it is booked").found(error).next("write the file again")
     };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(|error| broken(&error))?;
+    let file = open(path)?;
+    let builder = unbroken(|| ParquetRecordBatchReaderBuilder::try_new(file))?.map_err(|error| broken(&error))?;
     let wanted: Vec<String> = sources(format).iter().map(|name| folded(name)).collect();
     let columns = builder.schema().fields().iter().enumerate().filter(|(_, field)| wanted.contains(&folded(field.name())));
     let columns: Vec<usize> = columns.map(|(at, _)| at).collect();
     let mask = parquet::arrow::ProjectionMask::roots(builder.parquet_schema(), columns);
-    let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|error| broken(&error))?;
-    read_batches(reader.map(|batch| batch.map_err(|error| broken(&error))), format, take)
+    let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+    let mut reader = unbroken(|| builder.build())?.map_err(|error| broken(&error))?;
+    let next = move || match unbroken(|| reader.next()) {
+        Ok(batch) => batch.map(|batch| batch.map_err(|error| broken(&error))),
+        Err(error) => Some(Err(error)),
+    };
+    read_batches(std::iter::from_fn(next), format, take)
+}
+
+/// What `read` gives. The library asserts of some broken files what it should refuse; that is no fault of ours, but of
+/// the file.
+fn unbroken<T>(read: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read)).map_err(|_| {
+        Error::data("the file is not a whole Parquet file, and nothing of it is booked")
+            .found("bytes no writer of Parquet writes")
+            .next("write the file again")
+    })
 }
 
 fn read_batches(batches: impl Iterator<Item = Result<RecordBatch>>, format: &Format, take: &Take) -> Result<Decoded> {

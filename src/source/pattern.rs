@@ -1,5 +1,7 @@
 //! Names with a date in them.
 
+use std::fmt::Write;
+
 use chrono::format::{Item, StrftimeItems};
 use chrono::{NaiveDate, TimeDelta};
 use glob::{MatchOptions, Pattern as Glob};
@@ -24,7 +26,9 @@ impl Pattern {
             let Some(end) = rest[start..].find('}') else { return Err(wrong("a `{` that is not closed")) };
             let inner = &rest[start + 1..start + end];
             let Some((_, layout)) = shifted(inner) else { return Err(wrong("only the date can stand in braces")) };
-            if StrftimeItems::new(layout).any(|item| item == Item::Error) {
+            // A layout may also ask for what a date has not, such as an hour.
+            let is_of_a_date = || write!(String::new(), "{}", NaiveDate::default().format(layout)).is_ok();
+            if StrftimeItems::new(layout).any(|item| item == Item::Error) || !is_of_a_date() {
                 return Err(wrong("not a layout of a date"));
             }
             rest = &rest[start + end + 1..];

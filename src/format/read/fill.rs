@@ -48,7 +48,7 @@ impl<'p> Target<'p> {
     pub(super) fn new(plan: &'p TargetPlan) -> Self {
         let is_net = plan.is_nothing() && plan.column.name == "net";
         Self {
-            varies: plan.same_word().is_none() && !plan.is_nothing(),
+            varies: is_required(plan) && plan.is_nothing() || plan.same_word().is_none() && !plan.is_nothing(),
             is_net,
             building: Building::new(plan.column.kind, 0),
             remembered: plan.fills.iter().map(|_| Remembered::default()).collect(),
@@ -86,10 +86,15 @@ impl<'p> Target<'p> {
     /// Adds a row of the column for each of these rows, by the fill of that number. Of a row that is refused the
     /// column has a value that means nothing.
     pub(super) fn fill(&mut self, number: usize, from: Source, rows: &[u32], refusals: &mut Refusals) {
-        let required = !self.plan.column.nullable;
+        let required = is_required(self.plan);
         let remembered = &mut self.remembered[number];
         match (&self.plan.fills[number], &mut self.building) {
-            (Fill::Nothing, building) => building.extend_with_nothing(rows.len()),
+            (Fill::Nothing, building) => {
+                building.extend_with_nothing(rows.len());
+                for &row in rows.iter().filter(|_| required) {
+                    refusals.add(row, None, || format!("has no {}: no rule of the format gives it one", self.plan.column.name));
+                }
+            }
             (Fill::Text(rule), Building::Text(column)) => texts(rule, column, from, rows, required, refusals),
             (Fill::Text(rule), Building::Word(column)) => words(rule, column, remembered, from, rows, required, refusals),
             (Fill::Amount { add, subtract, default, .. }, Building::Amount(column)) => {
@@ -126,6 +131,11 @@ impl<'p> Target<'p> {
             (fill, building) => panic!("a plan fills {building:?} with {fill:?}"),
         }
     }
+}
+
+/// Whether every row has a value; net may be left to be computed.
+fn is_required(plan: &TargetPlan) -> bool {
+    !plan.column.nullable && plan.column.name != "net"
 }
 
 fn texts(rule: &TextFill, column: &mut Texts, from: Source, rows: &[u32], required: bool, refusals: &mut Refusals) {

@@ -203,7 +203,8 @@ impl Reader<'_, '_> {
         if !std::mem::take(&mut self.has_line) {
             return Ok(());
         }
-        if self.book.statement().currency.is_empty() {
+        // Where one waits, those behind it do too: lines stay in the order of the file.
+        if self.book.statement().currency.is_empty() || !self.waiting.is_empty() {
             self.waiting.push(std::mem::take(&mut self.line));
             return Ok(());
         }

@@ -64,8 +64,7 @@ fn of_formats(package: &Path, target: &str) -> Vec<Vec<u8>> {
 fn fixtures(package: &Path) -> Vec<(String, Vec<u8>)> {
     let root = package.join("tests/formats");
     let folders = entries(&root).into_iter().filter(|path| path.is_dir()).flat_map(|provider| entries(&provider));
-    let is_fixture =
-        |path: &PathBuf| !path.extension().is_some_and(|extension| extension == "expected" || extension == "toml");
+    let is_fixture = |path: &PathBuf| !path.extension().is_some_and(|extension| extension == "expected" || extension == "toml");
     let paths = folders.filter(|path| path.is_dir()).flat_map(|format| entries(&format)).filter(is_fixture);
     paths
         .map(|path| {

@@ -1,0 +1,74 @@
+//! What fuzzing found (`tests/fuzz`), made small, each with what was wrong.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+
+use tieout::error::Exit;
+use tieout::format::Format;
+use tieout::format::read;
+use tieout::format::shipped::Library;
+use tieout::format::split::{Piece, Splitter};
+use tieout::source::pattern::Pattern;
+
+use super::formats::wire;
+
+/// Where a chunk had a quote anywhere, a `\r` ended each of its rows; elsewhere it was a letter of a cell. So the rows
+/// of a file depended on where it was cut into chunks.
+#[test]
+fn a_return_inside_a_row_is_part_of_it_whatever_the_other_rows_hold() {
+    let splitter = Splitter { delimiter: b',', quote: Some(b'"'), columns: 2, ..Splitter::default() };
+    let rows = |text: &str| {
+        let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
+        splitter.split(text.as_bytes(), 1, |piece| match piece {
+            Piece::Row { line, cells, .. } => {
+                rows.push((line, (0..cells.len()).map(|at| String::from_utf8(cells.get(at).to_vec()).unwrap()).collect()));
+            }
+            other => panic!("every line is a row: {other:?}"),
+        });
+        rows
+    };
+    let plain = rows("a\rb,c\r\nd,e\r\n");
+    assert_eq!(plain, [(1, vec!["a\rb".to_owned(), "c".to_owned()]), (2, vec!["d".to_owned(), "e".to_owned()])]);
+    assert_eq!(rows("a\rb,c\r\nd,e\r\n\"f\",g\r\n")[..2], plain);
+    assert_eq!(rows("\"a\rb\",\"c\"\r\n\"d\",\"e\"\r"), plain, "quoted, and the last without its whole line end");
+}
+
+/// Net was computed from a gross that no row had, which stopped the program.
+#[test]
+fn a_row_no_rule_gives_a_gross_is_a_reject() {
+    let format = Format::parse("own/report", "title = \"\"\n[[layout]]\nname = \"\"\ncolumns = [\"a\"]", &|_| None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.csv");
+    fs::write(&path, "a\n1\n").unwrap();
+    let decoded = read::read(&path, &format).unwrap();
+    assert!(decoded.parts.is_empty());
+    assert_eq!((decoded.rejects[0].line, decoded.lines), (2, 2));
+    assert!(decoded.rejects[0].reason.starts_with("is not a kind") || decoded.rejects[0].reason.starts_with("has no currency"));
+}
+
+/// A layout chrono knows, but not of a date, stopped the program when the first name was made.
+#[test]
+fn a_name_asks_a_date_only_for_what_it_has() {
+    for layout in ["%H", "%z", "%s"] {
+        let error = Pattern::new(&format!("bill_{{date:{layout}}}.csv")).unwrap_err();
+        assert_eq!((error.exit, &error.what[..]), (Exit::BadConfiguration, "not a layout of a date"));
+    }
+    assert!(Pattern::new("bill_{date+1:%Y-%m-%d}.csv").is_ok());
+}
+
+/// The Parquet library asserts what a file should be; a spoiled one then looked like a mistake of the program.
+#[test]
+fn a_spoiled_parquet_file_is_read_or_refused() {
+    let format = Library::shipped().load("merchant/orders").unwrap();
+    let bytes = wire::parquet("order_id,created_at,amount,currency,status\nSO-1,2026-11-17T10:00:00+08:00,1.00,CNY,paid\n");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.parquet");
+    let mut refused = 0;
+    for at in (0..bytes.len()).step_by(3) {
+        let mut spoiled = bytes.clone();
+        spoiled[at] = spoiled[at].wrapping_add(1);
+        fs::write(&path, spoiled).unwrap();
+        refused += u32::from(read::read(&path, &format).is_err_and(|error| error.exit == Exit::BadData));
+    }
+    assert!(refused > 0);
+}
