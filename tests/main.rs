@@ -24,3 +24,4 @@ mod schema;
 mod shares;
 mod source;
 mod tidy;
+mod written;

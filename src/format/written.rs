@@ -21,34 +21,43 @@ pub struct Written {
 }
 
 impl Written {
-    /// The amount a cell states, with the sign it has by itself.
+    /// The amount a cell states, with the sign it has by itself. Where a letter or another cell tells the sign, a minus
+    /// is none; a letter may lack where there is nothing to sign.
     pub fn read(&self, cell: &[u8], decimals: u32) -> Result<Amount, NotAnAmount> {
-        let (sign, digits) = match cell {
-            [first, rest @ ..] => match self.letters.iter().find(|(letter, _)| letter == first) {
-                Some((_, sign)) => (Some(*sign), rest.trim_ascii_start()),
-                None => (None, cell),
-            },
-            [] => return Err(NotAnAmount::Empty),
-        };
-        let mut plain = [0; 64];
-        let mut length = 0;
-        for &byte in digits {
-            let byte = match byte {
-                byte if Some(byte) == self.thousands => continue,
-                byte if byte == self.decimal_point => b'.',
-                b'.' => return Err(NotAnAmount::Character),
-                byte => byte,
-            };
-            *plain.get_mut(length).ok_or(NotAnAmount::TooLarge)? = byte;
-            length += 1;
+        let letter = cell.first().and_then(|first| self.letters.iter().find(|(letter, _)| letter == first));
+        let digits = if letter.is_some() { cell[1..].trim_ascii_start() } else { cell };
+        let is_unsigned = !self.letters.is_empty() || !self.negative.is_empty();
+        if is_unsigned && matches!(digits.first(), Some(b'-' | b'+')) {
+            return Err(NotAnAmount::Character);
         }
-        let plain = &plain[..length];
-        let amount = if self.implied_decimals == 0 { Amount::parse(plain, decimals)? } else { self.whole(plain, decimals)? };
-        Ok(match sign {
-            Some(Sign::Negative) => -amount.abs(),
-            _ if self.always_negative => -amount.abs(),
-            _ => amount,
-        })
+        let plain = self.plain(digits)?;
+        let amount = if self.implied_decimals == 0 { Amount::parse(&plain, decimals)? } else { self.whole(&plain, decimals)? };
+        match letter {
+            None if !self.letters.is_empty() && amount != Amount::ZERO => Err(NotAnAmount::Character),
+            Some((_, Sign::Negative)) => Ok(-amount),
+            _ if self.always_negative => Ok(-amount.abs()),
+            _ => Ok(amount),
+        }
+    }
+
+    /// The digits with a point, and nothing between groups of three.
+    fn plain(&self, digits: &[u8]) -> Result<Vec<u8>, NotAnAmount> {
+        let point = digits.iter().position(|&byte| byte == self.decimal_point).unwrap_or(digits.len());
+        let (whole, part) = digits.split_at(point);
+        let mut groups: Vec<&[u8]> = match self.thousands {
+            Some(thousands) => whole.split(|&byte| byte == thousands).collect(),
+            None => vec![whole],
+        };
+        if groups.iter().skip(1).any(|group| group.len() != 3) {
+            return Err(NotAnAmount::Character);
+        }
+        if let Some((_, part)) = part.split_first() {
+            groups.extend([&b"."[..], part]);
+        }
+        let plain = groups.concat();
+        // A point that is not the decimal point stands for nothing that is known.
+        let points = plain.iter().filter(|&&byte| byte == b'.').count();
+        if points > usize::from(point < digits.len()) { Err(NotAnAmount::Character) } else { Ok(plain) }
     }
 
     /// A whole number of the smallest unit.

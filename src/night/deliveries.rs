@@ -122,7 +122,11 @@ impl Deliveries {
                 deliveries.without.push(told.clone());
             }
             for Received { archived, .. } in files {
-                let same = |file: &Delivery| (file.owner, &file.archived.sha256) == (source.owner, &archived.sha256);
+                // One account's file is read once, whichever of its formats it is named for.
+                let same = |file: &Delivery| {
+                    (file.source.as_str(), file.account.as_str(), &file.archived.sha256)
+                        == (source.name, source.account, &archived.sha256)
+                };
                 let answer = if restated.contains(&archived.sha256) { Answer::Restated } else { Answer::Delivered };
                 deliveries.files.push(Delivery {
                     owner: source.owner,
