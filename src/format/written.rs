@@ -56,7 +56,7 @@ impl Written {
         }
         let plain = groups.concat();
         // A point that is not the decimal point stands for nothing that is known.
-        let points = plain.iter().filter(|&&byte| byte == b'.').count();
+        let points = memchr::memchr_iter(b'.', &plain).count();
         if points > usize::from(point < digits.len()) { Err(NotAnAmount::Character) } else { Ok(plain) }
     }
 
