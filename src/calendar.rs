@@ -175,6 +175,18 @@ impl Calendars {
         Ok(Self { own })
     }
 
+    /// These calendars, by name and text, before the shipped ones.
+    #[must_use]
+    pub fn of(own: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { own: own.into_iter().collect() }
+    }
+
+    /// Whether a calendar is one of the folder.
+    #[must_use]
+    pub fn is_own(&self, name: &str) -> bool {
+        self.own.contains_key(name)
+    }
+
     /// The text of a calendar.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
@@ -189,9 +201,9 @@ impl Calendars {
         calendars.try_fold(first, |all, next| all.and(&next?))
     }
 
-    /// The texts of the calendars joined in `names`.
-    pub fn texts<'c>(&'c self, names: &'c str) -> impl Iterator<Item = &'c str> {
-        names.split('+').filter_map(|name| self.text(name.trim()))
+    /// Name and text of the calendars joined in `names`.
+    pub fn texts<'c>(&'c self, names: &'c str) -> impl Iterator<Item = (&'c str, &'c str)> {
+        names.split('+').filter_map(|name| Some((name.trim(), self.text(name.trim())?)))
     }
 
     fn one(&self, name: &str) -> Result<Calendar> {

@@ -45,8 +45,44 @@ pub struct Job {
     pub tolerances: Vec<Tolerance>,
     /// How old an order without success must be before it counts as abandoned.
     pub abandoned_after: TimeDelta,
-    /// The texts of the job and its formats: what a night depends on besides its files.
-    pub texts: Vec<String>,
+    /// The texts of the job, its formats and calendars: what a night depends on besides its files.
+    pub texts: Vec<Text>,
+}
+
+/// A text a night depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// What it is.
+    pub kind: TextKind,
+    /// Its name.
+    pub name: String,
+    /// Whether it is part of tieout, and not the job's own.
+    pub shipped: bool,
+    /// It.
+    pub text: String,
+}
+
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextKind {
+    /// A job.
+    Job,
+    /// A format.
+    Format,
+    /// A calendar.
+    Calendar,
+}
+
+impl TextKind {
+    /// The word for it in a manifest.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Format => "format",
+            Self::Calendar => "calendar",
+        }
+    }
 }
 
 /// The JSON Schema of a job file.
@@ -136,13 +172,25 @@ impl Job {
     /// Reads and resolves the job in the file at `path`.
     pub fn load(path: &Path) -> Result<Self> {
         let shown = &path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::configuration(format!("cannot read the job: {error}"))
-                .file(shown)
-                .next("name a job file, such as jobs/nightly.toml")
-        })?;
-        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        Resolver { folder, text }.job().map_err(|error| if error.file.is_none() { error.file(shown) } else { error })
+        let text = read(path)?;
+        let resolver = Resolver { folder: folder_of(path), text, kept: None };
+        resolver.job().map_err(|error| if error.file.is_none() { error.file(shown) } else { error })
+    }
+
+    /// The job that was kept as these texts. Where its files were, and its lake, means nothing any more.
+    pub fn kept(texts: Vec<Text>) -> Result<Self> {
+        let job = texts.iter().find(|text| text.kind == TextKind::Job).map(|text| text.text.clone());
+        let text = job.ok_or_else(|| Error::data("the text of the job is not among those that were kept"))?;
+        Resolver { folder: PathBuf::new(), text, kept: Some(texts) }.job()
+    }
+
+    /// The lake of the job in the file at `path`, whatever else of the job is there no more; or the lake at `path` itself.
+    pub fn lake_of(path: &Path) -> Result<PathBuf> {
+        if path.is_dir() {
+            return Ok(path.to_path_buf());
+        }
+        resolve::lake(&folder_of(path), &read(path)?)
+            .map_err(|error| if error.file.is_none() { error.file(path.display()) } else { error })
     }
 
     /// Everything a night is closed from: the providers and banks in the order of the job, then the merchant's records.
@@ -201,6 +249,18 @@ impl Job {
         let settles = |provider: &Provider| Ok((provider.name.clone(), provider.settles_in.after(night, &provider.calendar)?));
         self.providers.iter().map(settles).collect()
     }
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::configuration(format!("cannot read the job: {error}"))
+            .file(path.display())
+            .next("name a job file, such as jobs/nightly.toml")
+    })
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
 impl Provider {

@@ -15,7 +15,7 @@
 //!                  │ matches, breaks, open_items, rollforward
 //!            stage/analyze
 //!                  │ funnel, success_rates, abandonment, failure_reasons
-//!            lake: stage, read back, move, commit        data/  meta/
+//!            lake: stage, read back, move, commit        raw/  data/  meta/
 //! ```
 //!
 //! [`night`] is the only file that knows this order. Use goes downward only: `main → cli, command → night →
@@ -26,6 +26,7 @@
 //! - no float near an amount ([`money`]), and no sum across currencies;
 //! - no I/O, clock or environment in [`stage`]: tables in, tables out;
 //! - no write outside [`lake`] becomes visible, and nothing half-written there does;
+//! - nothing a night depends on that its lake does not keep: [`night::reperform`] closes any of them again;
 //! - no clock in what is published: the same inputs give the same bytes, whatever the order of rows, the split of
 //!   files and the number of threads.
 

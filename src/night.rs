@@ -8,18 +8,21 @@ mod apart;
 mod deliveries;
 mod ledger;
 mod memory;
+pub mod reperform;
 mod scatter;
 mod shares;
 mod whole;
+
+use std::collections::BTreeSet;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::format::time::day_range;
-use crate::job::Job;
-use crate::lake::{Lake, Manifest, Night, PreviousNight, Spill};
+use crate::job::{self, Job};
+use crate::lake::{Lake, Manifest, Night, NightLock, PreviousNight, Spill, Staging, Text};
 use crate::source::Switchboard;
 use crate::stage::analyze::{self, Analysis};
 use crate::stage::failures::FailureCategories;
@@ -40,13 +43,25 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How a night is closed.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// The business date.
     pub date: NaiveDate,
     /// Publish without the providers whose files are missing or refused, and mark the night incomplete.
     pub partial: bool,
     /// How much memory the run may take. What is published is the same for any.
     pub memory: Memory,
+    /// Who closes it, for the audit trail.
+    pub by: &'a str,
+    /// Why nights that are closed may be published anew. Without a reason they may not.
+    pub reopen: Option<&'a str>,
+}
+
+impl Options<'_> {
+    /// A whole night, in whatever memory it takes, by nobody who is named.
+    #[must_use]
+    pub fn of(date: NaiveDate) -> Self {
+        Self { date, partial: false, memory: Memory::Unlimited, by: "unknown", reopen: None }
+    }
 }
 
 /// A night that was closed.
@@ -60,6 +75,22 @@ pub struct Closed {
     pub left_out: Vec<Error>,
     /// What each source answered.
     pub told: Vec<Told>,
+    /// The nights of the lake that are stale now.
+    pub stale: BTreeSet<NaiveDate>,
+}
+
+impl Closed {
+    /// The first of the stale nights whose state came down to this one.
+    #[must_use]
+    pub fn stale_before(&self) -> Option<NaiveDate> {
+        self.stale.first().copied().filter(|&first| first < self.manifest.night.business_date)
+    }
+
+    /// The nights after this one that have to be closed again.
+    #[must_use]
+    pub fn stale_after(&self) -> Vec<NaiveDate> {
+        self.stale.iter().copied().filter(|&date| date > self.manifest.night.business_date).collect()
+    }
 }
 
 /// Why a night was not closed: every file that is wrong, not only the first.
@@ -68,24 +99,31 @@ pub type Refused = Vec<Error>;
 /// Closes a night of a job. `progress` is told what is being done.
 pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn(&str)) -> std::result::Result<Closed, Refused> {
     let alone = |error: Error| vec![error];
-    let lake = Lake::open(&job.lake).map_err(alone)?;
+    let lake = Lake::open(&job.lake).map_err(alone)?.acting(options.by);
     let lock = lake.lock(options.date).map_err(alone)?;
     progress("looking for files");
     let mut deliveries = Deliveries::fetch(job, options, &lake, &lock, board)?;
-    let before = lake.night_before(options.date).map_err(alone)?;
-    let inputs_sha256 = inputs_hash(job, options, &deliveries, before.as_ref());
+    let previous = lake.night_before(options.date).map_err(alone)?.as_ref().map(PreviousNight::from);
+    let inputs_sha256 = inputs_hash(job, options.date, VERSION, &deliveries, previous.as_ref());
+    let newest = lake.manifest(options.date).map_err(alone)?;
+    let is_whole = match &newest {
+        None => false,
+        Some(newest) => {
+            lake.is_intact(newest).map_err(alone)?
+                || reperform::restore(&lake, &lock, newest, options, progress).map_err(alone)?
+        }
+    };
+    let generation = newest.as_ref().map_or(1, |newest| newest.generation_for(&inputs_sha256));
     let mut stands = None;
-    if let Some(manifest) = lake.manifest(options.date).map_err(alone)?
-        && manifest.night.inputs_sha256 == inputs_sha256
-        && lake.is_intact(&manifest).map_err(alone)?
-    {
+    if let Some(manifest) = newest.filter(|newest| is_whole && newest.generation == generation) {
         if manifest.night.complete {
-            let told = deliveries.told();
-            return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out, told });
+            let (told, stale) = (deliveries.told(), lake.stale().map_err(alone)?);
+            return Ok(Closed { changed: false, manifest, left_out: deliveries.left_out, told, stale });
         }
         // An incomplete night is read again: its refused files are named, and stop a run that may not lack them.
         stands = Some(manifest);
     }
+    let closed = if stands.is_some() { Vec::new() } else { may_publish(&lake, options).map_err(alone)? };
     let sizes = options.memory.sizes(deliveries.text_bytes()).map_err(alone)?;
     let spill = sizes.map(|sizes| Ok((Spill::new(&lock)?, sizes))).transpose().map_err(alone)?;
     let apart = spill.as_ref().map(|(spill, sizes)| Apart { spill, sizes: *sizes });
@@ -98,62 +136,110 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
         let (left_out, told) = (deliveries.left_out.clone(), deliveries.told());
         if let Some(manifest) = stands {
             // The same files are refused: only when and in which words sources answered may differ, which is no news.
-            return Ok(Closed { changed: false, manifest, left_out, told });
+            let stale = lake.stale().map_err(alone)?;
+            return Ok(Closed { changed: false, manifest, left_out, told, stale });
         }
+        let closing = Closing {
+            job,
+            night: options.date,
+            before: previous.map(|previous| (&lake, previous)),
+            inputs_sha256,
+            generation,
+            version: VERSION,
+            texts: keep_texts(&lake, &lock, job).map_err(alone)?,
+            progress,
+        };
         let staging = lake.stage(&lock, VERSION);
-        let closing = Closing { job, options, lake: &lake, before: before.as_ref(), inputs_sha256, progress };
-        // A table is encoded and written as soon as it is known, while the stages after it go on.
-        let night = rayon::in_place_scope(|writers| {
-            let stage = |sheet| staging.add(writers, sheet);
-            match apart {
-                None => whole::stages(&closing, deliveries, &stage),
-                Some(apart) => shares::stages(&closing, deliveries, apart, &staging, &stage),
-            }
-        });
-        let night = night.map_err(alone)?;
+        let night = closing.work(deliveries, apart, &staging).map_err(alone)?;
         settled.join().expect("settling files does not panic").map_err(alone)?;
         progress("publishing");
-        let published = staging.finish().and_then(|outputs| lake.publish_staged(&lock, night, outputs)).map_err(alone)?;
-        Ok(Closed { changed: true, manifest: published.manifest, left_out, told })
+        let outputs = staging.finish().map_err(alone)?;
+        let reopened = closed.iter().try_for_each(|night| lake.reopen(&lock, night, options.reopen.unwrap_or_default()));
+        let published = reopened.and_then(|()| lake.publish_staged(&lock, night, outputs)).map_err(alone)?;
+        let stale = lake.stale().map_err(alone)?;
+        Ok(Closed { changed: true, manifest: published.manifest, left_out, told, stale })
     })
+}
+
+/// The closed nights that publishing this one reopens: itself, and those after it, which were signed on what this one
+/// left. Without a reason to reopen them it is not permitted (77).
+fn may_publish(lake: &Lake, options: Options) -> Result<Vec<Manifest>> {
+    let closed = lake.closed_from(options.date)?;
+    if closed.is_empty() || options.reopen.is_some() {
+        return Ok(closed);
+    }
+    let dates: Vec<String> = closed.iter().map(|manifest| manifest.night.business_date.to_string()).collect();
+    let error = Error::new(Exit::NotPermitted, format!("the night {} cannot be published anew", options.date));
+    Err(error
+        .found(format!("signed by preparer and reviewer, and so closed: {}", dates.join(", ")))
+        .next("where they have to be reopened, say why: --reopen --reason \"…\""))
+}
+
+/// Keeps the texts of a job, so that the night can be closed again without it.
+fn keep_texts(lake: &Lake, lock: &NightLock, job: &Job) -> Result<Vec<Text>> {
+    let kept = |text: &job::Text| {
+        Ok(Text {
+            kind: text.kind.word().to_owned(),
+            name: text.name.clone(),
+            shipped: text.shipped,
+            sha256: lake.keep_text(lock, &text.text)?,
+        })
+    };
+    job.texts.iter().map(kept).collect()
 }
 
 /// What a night is closed with.
 struct Closing<'a> {
     job: &'a Job,
-    options: Options,
-    lake: &'a Lake,
-    /// The night before.
-    before: Option<&'a Manifest>,
+    night: NaiveDate,
+    /// The night before, and the lake that has its tables.
+    before: Option<(&'a Lake, PreviousNight)>,
     inputs_sha256: String,
+    generation: u64,
+    /// Of tieout, as the files name it.
+    version: &'a str,
+    texts: Vec<Text>,
     progress: &'a dyn Fn(&str),
 }
 
 impl Closing<'_> {
+    /// From files to tables, each staged once it is known.
+    fn work(&self, deliveries: Deliveries, apart: Option<Apart>, staging: &Staging) -> Result<Night> {
+        // A table is encoded and written as soon as it is known, while the stages after it go on.
+        rayon::in_place_scope(|writers| {
+            let stage = |sheet| staging.add(writers, sheet);
+            match apart {
+                None => whole::stages(self, deliveries, &stage),
+                Some(apart) => shares::stages(self, deliveries, apart, staging, &stage),
+            }
+        })
+    }
+
     /// What the night before left in `table`.
     fn carried(&self, table: &'static Table) -> Result<RecordBatch> {
-        self.before.map_or_else(|| Ok(table.empty()), |before| self.lake.read(table, before.night.business_date))
+        let read = |(lake, before): &(&Lake, PreviousNight)| lake.read(table, before.business_date);
+        self.before.as_ref().map_or_else(|| Ok(table.empty()), read)
     }
 
     /// Some columns of it.
     fn carried_columns(&self, table: &'static Table, names: &[&str]) -> Result<RecordBatch> {
-        let Some(before) = self.before else {
+        let Some((lake, before)) = &self.before else {
             let positions: Vec<usize> = names.iter().map(|name| table.position(name)).collect();
             return Ok(table.empty().project(&positions).expect("positions of the table"));
         };
-        self.lake.read_columns(table, before.night.business_date, names)
+        lake.read_columns(table, before.business_date, names)
     }
 
     /// The same, for `each` a batch at a time.
     fn carried_batches(&self, table: &'static Table, mut each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
-        let Some(before) = self.before else { return Ok(()) };
-        self.lake.batches(table, before.night.business_date)?.try_for_each(|batch| each(&batch?))
+        let Some((lake, before)) = &self.before else { return Ok(()) };
+        lake.batches(table, before.business_date)?.try_for_each(|batch| each(&batch?))
     }
 
     /// What the comparison goes by.
     fn rules(&self) -> Rules {
         Rules {
-            night: self.options.date,
+            night: self.night,
             rate_cards: self.job.providers.iter().flat_map(|provider| provider.rate_cards.clone()).collect(),
             tolerances: self.job.tolerances.clone(),
         }
@@ -161,29 +247,23 @@ impl Closing<'_> {
 
     /// What the analysis goes by.
     fn analysis_rules<'f>(&self, failures: &'f FailureCategories) -> analyze::Rules<'f> {
-        let (_, closes_at) = day_range(self.options.date, self.job.timezone);
-        analyze::Rules { night: self.options.date, closes_at, maturity: self.job.abandoned_after, failures }
+        let (_, closes_at) = day_range(self.night, self.job.timezone);
+        analyze::Rules { night: self.night, closes_at, maturity: self.job.abandoned_after, failures }
     }
 
     /// Stages what is known last, and says what night it was.
-    fn end(
-        &self,
-        ledger: &Ledger,
-        summary: &Summary,
-        analysis: Analysis,
-        complete: bool,
-        stage: &dyn Fn(Sheet),
-    ) -> Result<Night> {
-        let date = self.options.date;
-        let generation = self.lake.generation(date, &self.inputs_sha256)?;
+    fn end(&self, ledger: &Ledger, summary: &Summary, analysis: Analysis, complete: bool, stage: &dyn Fn(Sheet)) -> Night {
+        let date = self.night;
         let night = Night {
             job: self.job.name.clone(),
             business_date: date,
             inputs_sha256: self.inputs_sha256.clone(),
-            version: VERSION.to_owned(),
+            version: self.version.to_owned(),
             complete,
             timezone: self.job.timezone.to_string(),
-            previous_night: self.before.map(PreviousNight::from),
+            previous_night: self.before.as_ref().map(|(_, before)| before.clone()),
+            texts: self.texts.clone(),
+            replies: ledger.replies.clone(),
             inputs: ledger.inputs(),
             totals: summary.totals(),
         };
@@ -194,25 +274,25 @@ impl Closing<'_> {
             (&ABANDONMENT, analysis.abandonment),
             (&FAILURE_REASONS, analysis.failure_reasons),
             (&FILES, ledger.table(date)),
-            (&NIGHTS, summary.nights(&night, generation)),
+            (&NIGHTS, summary.nights(&night, self.generation)),
         ] {
             stage(Sheet::of(table, &batch));
         }
-        Ok(night)
+        night
     }
 }
 
 /// Hash of everything a night depends on: files, job, formats, carried state, version.
-fn inputs_hash(job: &Job, options: Options, deliveries: &Deliveries, before: Option<&Manifest>) -> String {
+fn inputs_hash(job: &Job, date: NaiveDate, version: &str, deliveries: &Deliveries, before: Option<&PreviousNight>) -> String {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text.as_bytes());
     };
-    part(VERSION);
-    part(&options.date.to_string());
-    part(before.map_or("", |before| before.sha256.as_str()));
-    job.texts.iter().for_each(|text| part(text));
+    part(version);
+    part(&date.to_string());
+    part(before.map_or("", |before| before.manifest_sha256.as_str()));
+    job.texts.iter().for_each(|text| part(&text.text));
     let mut files: Vec<[&str; 3]> = deliveries.files.iter().map(Delivery::hashed).collect();
     files.sort_unstable();
     files.iter().flatten().for_each(|text| part(text));

@@ -118,13 +118,13 @@ impl Shop {
     /// Closes a night; every error where it is refused.
     pub(crate) fn try_close(&self, date: NaiveDate, partial: bool) -> Result<Closed, Vec<Error>> {
         let job = Job::load(&self.job_file()).map_err(|error| vec![error])?;
-        close(&job, Options { date, partial, memory: Memory::Unlimited }, &board(), &|_| {})
+        close(&job, Options { partial, ..Options::of(date) }, &board(), &|_| {})
     }
 
     /// Closes a night, taken apart into so many shares, that must close.
     pub(crate) fn close_in_shares(&self, date: NaiveDate, shares: usize) -> Closed {
         let job = Job::load(&self.job_file()).unwrap();
-        let options = Options { date, partial: false, memory: Memory::Shares(shares) };
+        let options = Options { memory: Memory::Shares(shares), ..Options::of(date) };
         close(&job, options, &board(), &|_| {}).unwrap_or_else(|errors| panic!("{date}: {}", messages(&errors)))
     }
 

@@ -44,6 +44,19 @@ pub static SHIPPED: &[(&str, &str)] = &[
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     own: Vec<(String, String)>,
+    /// Shipped formats as they were when a night was closed; those of this program where none are given.
+    kept: Option<Vec<(String, String)>>,
+}
+
+/// The text of a format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatText {
+    /// Its name.
+    pub name: String,
+    /// Whether it is shipped, and not out of a folder.
+    pub shipped: bool,
+    /// It.
+    pub text: String,
 }
 
 impl Library {
@@ -66,14 +79,25 @@ impl Library {
             own.push((name.join("/"), text));
         }
         own.sort();
-        Ok(Self { own })
+        Ok(Self { own, kept: None })
+    }
+
+    /// These formats and no other: those a night was closed by.
+    #[must_use]
+    pub fn of(texts: Vec<FormatText>) -> Self {
+        let (shipped, own): (Vec<_>, Vec<_>) = texts.into_iter().partition(|text| text.shipped);
+        let named = |texts: Vec<FormatText>| texts.into_iter().map(|text| (text.name, text.text)).collect();
+        Self { own: named(own), kept: Some(named(shipped)) }
     }
 
     /// Names of all formats.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> =
-            self.own.iter().map(|(name, _)| name.as_str()).chain(SHIPPED.iter().map(|(name, _)| *name)).collect();
+        let own = self.own.iter().map(|(name, _)| name.as_str());
+        let mut names: Vec<&str> = match &self.kept {
+            Some(kept) => own.chain(kept.iter().map(|(name, _)| name.as_str())).collect(),
+            None => own.chain(SHIPPED.iter().map(|(name, _)| *name)).collect(),
+        };
         names.sort_unstable();
         names.dedup();
         names
@@ -82,8 +106,39 @@ impl Library {
     /// The text of a format.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        let own = self.own.iter().find(|(own, _)| own == name).map(|(_, text)| text.as_str());
-        own.or_else(|| SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text))
+        self.own_text(name).or_else(|| self.shipped_text(name))
+    }
+
+    /// Every text that loading `name` reads: its own, and that of the format it extends.
+    #[must_use]
+    pub fn texts(&self, name: &str) -> Vec<FormatText> {
+        let of = |name: &str, text: &str, shipped| FormatText { name: name.to_owned(), shipped, text: text.to_owned() };
+        let Some(text) = self.text(name) else { return Vec::new() };
+        let mut texts = vec![of(name, text, self.own_text(name).is_none())];
+        let table: Option<toml::Table> = toml::from_str(text).ok();
+        if let Some(parent) = table.as_ref().and_then(|table| table.get("extends")?.as_str())
+            && let Some(text) = self.parent(parent, name)
+        {
+            texts.push(of(parent, text, parent == name || self.own_text(parent).is_none()));
+        }
+        texts
+    }
+
+    fn own_text(&self, name: &str) -> Option<&str> {
+        self.own.iter().find(|(own, _)| own == name).map(|(_, text)| text.as_str())
+    }
+
+    fn shipped_text(&self, name: &str) -> Option<&str> {
+        match &self.kept {
+            Some(kept) => kept.iter().find(|(shipped, _)| shipped == name).map(|(_, text)| text.as_str()),
+            None => SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text),
+        }
+    }
+
+    /// The text that `name` extends as `parent`. A format that overrides a shipped one may extend it: its own name then
+    /// means the shipped text.
+    fn parent(&self, parent: &str, name: &str) -> Option<&str> {
+        if parent == name { self.shipped_text(parent) } else { self.text(parent) }
     }
 
     /// The format called `name`, loaded and checked.
@@ -97,15 +152,7 @@ impl Library {
                 None => error,
             });
         };
-        // A format that overrides a shipped one may extend it: its own name then means the shipped text.
-        let find = |parent: &str| {
-            if parent == name {
-                SHIPPED.iter().find(|(shipped, _)| *shipped == parent).map(|(_, text)| (*text).to_owned())
-            } else {
-                self.text(parent).map(str::to_owned)
-            }
-        };
-        Format::parse(name, text, &find)
+        Format::parse(name, text, &|parent| self.parent(parent, name).map(str::to_owned))
     }
 
     /// Every format, loaded and checked.

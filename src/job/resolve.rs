@@ -5,14 +5,15 @@ use std::path::{Component, Path, PathBuf};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
+use serde::Deserialize;
 
 use super::due::{ExpectedBy, Lag, Publishes};
 use super::file::{BankFile, JobFile, ProviderFile, RecordsFile};
-use super::{Bank, Job, Provider, Records};
+use super::{Bank, Job, Provider, Records, Text, TextKind};
 use crate::calendar::{Calendar, Calendars};
 use crate::error::{Error, Result};
 use crate::format::Target;
-use crate::format::shipped::Library;
+use crate::format::shipped::{FormatText, Library};
 use crate::money::Amount;
 use crate::source::Databases;
 use crate::stage::reconcile::{RateCard, Tolerance};
@@ -21,6 +22,18 @@ use crate::stage::reconcile::{RateCard, Tolerance};
 pub(super) struct Resolver {
     pub(super) folder: PathBuf,
     pub(super) text: String,
+    /// The formats and calendars it was closed by; those it names today if none are given.
+    pub(super) kept: Option<Vec<Text>>,
+}
+
+/// The lake that the text of a job names.
+pub(super) fn lake(folder: &Path, text: &str) -> Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct OnlyLake {
+        lake: String,
+    }
+    let file: OnlyLake = toml::from_str(text).map_err(|error| toml_error(&error, text))?;
+    Ok(seen_from(folder, &file.lake))
 }
 
 /// What a job may name.
@@ -34,14 +47,7 @@ struct Known {
 impl Resolver {
     pub(super) fn job(self) -> Result<Job> {
         let file: JobFile = toml::from_str(&self.text).map_err(|error| toml_error(&error, &self.text))?;
-        let formats = match &file.formats {
-            Some(folder) => Library::with_folder(&self.folder.join(folder))?,
-            None => Library::shipped(),
-        };
-        let calendars = match &file.calendars {
-            Some(folder) => Calendars::with_folder(&self.folder.join(folder))?,
-            None => Calendars::shipped(),
-        };
+        let (formats, calendars) = self.library(&file)?;
         let timezone = file.timezone.parse().map_err(|_| {
             Error::configuration("not a time zone")
                 .column("timezone")
@@ -74,9 +80,19 @@ impl Resolver {
         let formats = formats
             .chain(banks.iter().map(|bank| &bank.format))
             .chain(attempts.iter().chain(&refunds).map(|records| &records.format));
-        let mut texts: Vec<String> = formats.filter_map(|format| known.formats.text(&format.name)).map(str::to_owned).collect();
-        texts.extend(named.iter().flat_map(|names| known.calendars.texts(names)).map(str::to_owned));
-        texts.push(self.text.clone());
+        let mut texts: Vec<Text> = formats
+            .flat_map(|format| known.formats.texts(&format.name))
+            .map(|FormatText { name, shipped, text }| Text { kind: TextKind::Format, name, shipped, text })
+            .collect();
+        texts.extend(named.iter().flat_map(|names| known.calendars.texts(names)).map(|(name, text)| Text {
+            kind: TextKind::Calendar,
+            name: name.to_owned(),
+            shipped: !known.calendars.is_own(name),
+            text: text.to_owned(),
+        }));
+        texts.push(Text { kind: TextKind::Job, name: file.name.clone(), shipped: false, text: self.text.clone() });
+        let mut seen = BTreeSet::new();
+        texts.retain(|text| seen.insert((text.kind.word(), text.name.clone(), text.shipped)));
         Ok(Job {
             lake: seen_from(&self.folder, &file.lake),
             name: file.name,
@@ -91,6 +107,19 @@ impl Resolver {
             abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
             texts,
         })
+    }
+
+    /// The formats and calendars the job may name.
+    fn library(&self, file: &JobFile) -> Result<(Library, Calendars)> {
+        if let Some(kept) = &self.kept {
+            let of = |kind| kept.iter().filter(move |text| text.kind == kind).cloned();
+            let formats = of(TextKind::Format).map(|Text { name, shipped, text, .. }| FormatText { name, shipped, text });
+            let calendars = of(TextKind::Calendar).map(|text| (text.name, text.text));
+            return Ok((Library::of(formats.collect()), Calendars::of(calendars)));
+        }
+        let formats = file.formats.as_ref().map(|folder| Library::with_folder(&self.folder.join(folder)));
+        let calendars = file.calendars.as_ref().map(|folder| Calendars::with_folder(&self.folder.join(folder)));
+        Ok((formats.unwrap_or_else(|| Ok(Library::shipped()))?, calendars.unwrap_or_else(|| Ok(Calendars::shipped()))?))
     }
 
     fn provider(&self, file: ProviderFile, known: &Known) -> Result<Provider> {

@@ -5,9 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
+use super::manifest::hex;
 use crate::error::{Error, Exit, Result};
 
 /// Moves a written and synced file to its final place, replacing what is there. [`settle`] makes the move durable.
@@ -33,6 +36,19 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Creates a file that must not be there yet.
 pub(super) fn create_new(path: &Path) -> Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| failed_to_create("create", path, &error))
+}
+
+/// SHA-256 of the bytes of a file.
+pub(super) fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0_u8; 1 << 18];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hash.finalize())),
+            count => hash.update(&buffer[..count]),
+        }
+    }
 }
 
 /// Creates a folder and those above it.

@@ -1,15 +1,16 @@
 //! Keeping every byte that arrives, as it was received.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::manifest::hex;
-use super::{Lake, NightLock, durable};
+use super::{Input, Lake, NightLock, durable};
 use crate::error::{Error, Exit, Result};
 
 /// A file in the archive.
@@ -60,6 +61,11 @@ pub struct Inbox<'l> {
     known: Vec<Known>,
 }
 
+/// Where the archive keeps a file, relative to the lake.
+fn archive_path(source: &str, night: NaiveDate, sha256: &str, name: &str) -> String {
+    format!("raw/{source}/{night}/{sha256}/{name}")
+}
+
 /// How many files this process began to receive: no two of them are staged under one name.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 
@@ -70,6 +76,23 @@ impl Lake {
             return Err(Error::configuration("this cannot be the name of a folder").found(source));
         }
         Ok(Inbox { lake: self, lock, source, known })
+    }
+
+    /// A file of the archive that a night was closed from, its bytes checked (65 where they are gone or others).
+    pub fn archived(&self, night: NaiveDate, input: &Input) -> Result<Archived> {
+        let path = self.root.join(archive_path(&input.source, night, &input.sha256, &input.name));
+        let lost = |what: &str| {
+            Error::data(format!("a file that the night {night} was closed from {what}"))
+                .file(path.display())
+                .next("restore the file from a backup of the lake")
+        };
+        match durable::sha256(&path) {
+            Ok(sha256) if sha256 == input.sha256 => {}
+            Ok(_) => return Err(lost("was changed")),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(lost("is not in the archive")),
+            Err(error) => return Err(durable::failed("read", &path, &error)),
+        }
+        Ok(Archived { sha256: input.sha256.clone(), bytes: input.bytes, name: input.name.clone(), path })
     }
 
     /// Puts archived files on the disk. A night settles them while it works on, and before it publishes.
@@ -126,7 +149,7 @@ impl Inbox<'_> {
     }
 
     fn path(&self, sha256: &str, name: &str) -> PathBuf {
-        self.lake.root.join(format!("raw/{}/{}/{sha256}/{name}", self.source, self.lock.night()))
+        self.lake.root.join(archive_path(self.source, self.lock.night(), sha256, name))
     }
 }
 

@@ -1,5 +1,5 @@
 //! One run at a time closes a night. The lock keeps two runs from doing the work twice; that only one of them
-//! publishes is the manifest's create-only write.
+//! publishes is the manifest's create-only write. Work that is never published is held in the same way.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -15,6 +15,18 @@ use crate::error::{Error, Exit, Result};
 #[derive(Debug)]
 pub struct NightLock {
     night: NaiveDate,
+    held: Held,
+}
+
+/// A folder for work that is never published. Gone when dropped, or swept by the next run when this one dies.
+#[derive(Debug)]
+pub struct Scratch {
+    held: Held,
+}
+
+/// A folder below `staging` that is one run's, by a lock on the file beside it.
+#[derive(Debug)]
+struct Held {
     folder: PathBuf,
     path: PathBuf,
     /// Held open: the system's lock lives as long as this.
@@ -25,10 +37,25 @@ impl Lake {
     /// Takes `night` for this run, and repairs what runs that died have left: their staging, and the line of the
     /// audit trail that a publication of this night still lacks. Held by another run: 75.
     pub fn lock(&self, night: NaiveDate) -> Result<NightLock> {
-        let lock = NightLock::take(&self.staging(), night)?;
+        let staging = self.staging();
+        let Some(held) = Held::take(&staging, &night.to_string())? else {
+            return Err(is_held(night, &staging.join(format!("{night}.lock"))));
+        };
+        let lock = NightLock { night, held };
         self.sweep()?;
         self.complete_audit(night)?;
         Ok(lock)
+    }
+
+    /// A folder for work that is never published.
+    pub fn scratch(&self) -> Result<Scratch> {
+        let mut number = 1;
+        loop {
+            if let Some(held) = Held::take(&self.staging(), &format!("scratch.{number}"))? {
+                return Ok(Scratch { held });
+            }
+            number += 1;
+        }
     }
 
     /// Removes the staging of runs that no longer live; says of how many.
@@ -42,15 +69,11 @@ impl Lake {
         let mut swept = 0;
         for file in listed {
             let name = file.map_err(|error| durable::failed("list", &staging, &error))?.file_name();
-            let night = name.to_str().and_then(|name| name.strip_suffix(".lock")?.parse().ok());
-            // Held by another run: that one lives. Taking a night empties its folder, dropping it removes the rest.
-            match night.map(|night| NightLock::take(&staging, night)) {
-                Some(Ok(dead)) => {
-                    drop(dead);
-                    swept += 1;
-                }
-                Some(Err(error)) if error.exit != Exit::TryAgain => return Err(error),
-                _ => {}
+            let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".lock")) else { continue };
+            // Held by another run: that one lives. Taking a folder empties it, dropping it removes the rest.
+            if let Some(dead) = Held::take(&staging, name)? {
+                drop(dead);
+                swept += 1;
             }
         }
         Ok(swept)
@@ -66,11 +89,21 @@ impl NightLock {
 
     /// The folder in which its holder stages.
     pub(super) fn folder(&self) -> &Path {
-        &self.folder
+        &self.held.folder
     }
+}
 
-    fn take(staging: &Path, night: NaiveDate) -> Result<Self> {
-        let path = staging.join(format!("{night}.lock"));
+impl Scratch {
+    /// A lake below it, which nobody else sees.
+    pub fn lake(&self, name: &str) -> Result<Lake> {
+        Lake::open(&self.held.folder.join(name))
+    }
+}
+
+impl Held {
+    /// Takes the folder `name`, empty; none where another run holds it.
+    fn take(staging: &Path, name: &str) -> Result<Option<Self>> {
+        let path = staging.join(format!("{name}.lock"));
         let mut file = loop {
             durable::create_root(durable::folder_of(staging))?;
             durable::create_folders(staging)?;
@@ -83,7 +116,7 @@ impl NightLock {
                 .map_err(|error| durable::failed_to_create("create the lock", &path, &error))?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(held(night, &path)),
+                Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(durable::failed("lock", &path, &error)),
             }
             // The holder before may have removed the file between its opening and its locking here.
@@ -91,7 +124,7 @@ impl NightLock {
                 break file;
             }
         };
-        let folder = staging.join(night.to_string());
+        let folder = staging.join(name);
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(durable::failed("remove what a run that died has left", &folder, &error));
@@ -102,11 +135,11 @@ impl NightLock {
         file.set_len(0)
             .and_then(|()| file.write_all(std::process::id().to_string().as_bytes()))
             .map_err(|error| durable::failed("write the lock", &path, &error))?;
-        Ok(Self { night, folder, path, _file: file })
+        Ok(Some(Self { folder, path, _file: file }))
     }
 }
 
-impl Drop for NightLock {
+impl Drop for Held {
     fn drop(&mut self) {
         // What cannot be removed here is swept by the next run. The lock file goes last, while it is still held.
         let _ = fs::remove_dir_all(&self.folder);
@@ -114,7 +147,7 @@ impl Drop for NightLock {
     }
 }
 
-fn held(night: NaiveDate, path: &Path) -> Error {
+fn is_held(night: NaiveDate, path: &Path) -> Error {
     let holder = fs::read_to_string(path).unwrap_or_default();
     let error = Error::new(Exit::TryAgain, format!("the night {night} is being closed by another run"))
         .file(path.display())

@@ -6,12 +6,15 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::communication::Ask;
+use super::difference::Difference;
 use crate::error::{Error, Result};
 
 /// Version of the manifest's own layout.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// One generation of a night. Holds no clock: the same night is the same bytes.
+/// One generation of a night. Holds no clock of its own: the same files, and the same answers of those elsewhere who
+/// were asked for them, are the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of this layout.
@@ -21,6 +24,10 @@ pub struct Manifest {
     /// What the night was closed from.
     #[serde(flatten)]
     pub night: Night,
+    /// The tables whose rows differ from those of the generation before; none where there is none, or its tables were
+    /// gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differences: Option<Vec<Difference>>,
     /// The files it published, one a table.
     pub outputs: Vec<Output>,
     /// SHA-256 of the manifest file itself; known once it is written, so not part of it.
@@ -45,6 +52,12 @@ pub struct Night {
     pub timezone: String,
     /// The night whose open items were carried in.
     pub previous_night: Option<PreviousNight>,
+    /// The texts it was closed by: with the files and the answers, all that is needed to close it again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<Text>,
+    /// What each source answered, in the order of the job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replies: Vec<Reply>,
     /// The files that were read.
     pub inputs: Vec<Input>,
     /// Sums and counts by which the night ties, as the caller words them; amounts as text.
@@ -72,6 +85,38 @@ impl From<&Manifest> for PreviousNight {
     }
 }
 
+/// A text that a night depends on, kept below `meta/texts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// job, format or calendar.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is part of tieout, and not the job's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shipped: bool,
+    /// SHA-256 of it.
+    pub sha256: String,
+}
+
+/// What a source said when it was asked for the files of a night.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Provider or bank, or orders, attempts, refunds.
+    pub source: String,
+    /// The account with it.
+    pub account: String,
+    /// The format of its files.
+    pub format: String,
+    /// A word of [`Answer`](crate::table::delivery::Answer).
+    pub answer: String,
+    /// In its words, or those of the error.
+    pub said: String,
+    /// The conversation, where the place is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Ask>,
+}
+
 /// One file that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
@@ -91,6 +136,9 @@ pub struct Input {
     pub bytes: u64,
     /// read, duplicate or refused.
     pub state: String,
+    /// Whether its place held other bytes before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restated: bool,
     /// Lines it holds, framing included.
     pub lines: u64,
     /// Lines that became rows.
@@ -121,16 +169,25 @@ pub struct Output {
 }
 
 impl Manifest {
+    /// A manifest, and its hash.
+    #[must_use]
+    pub fn new(generation: u64, night: Night, differences: Option<Vec<Difference>>, outputs: Vec<Output>) -> Self {
+        let mut manifest =
+            Self { schema_version: SCHEMA_VERSION, generation, night, differences, outputs, sha256: String::new() };
+        manifest.sha256 = hex(&Sha256::digest(manifest.encode()));
+        manifest
+    }
+
     /// The generation that follows when the night is published from inputs of this hash.
-    pub(super) fn generation_for(&self, inputs_sha256: &str) -> u64 {
+    #[must_use]
+    pub fn generation_for(&self, inputs_sha256: &str) -> u64 {
         if self.night.inputs_sha256 == inputs_sha256 { self.generation } else { self.generation + 1 }
     }
 
-    /// The bytes of the file; notes their hash.
-    pub(super) fn encode(&mut self) -> Vec<u8> {
+    /// The bytes of the file.
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(self).expect("a manifest holds nothing JSON cannot say");
         bytes.push(b'\n');
-        self.sha256 = hex(&Sha256::digest(&bytes));
         bytes
     }
 

@@ -17,7 +17,7 @@ use crate::format::account;
 use crate::format::control;
 use crate::format::read::{self, Decoded, Reject, read_into};
 use crate::job::{Job, Owner, Source};
-use crate::lake::{Archived, Ask, Input, Lake, NightLock, Received};
+use crate::lake::{Archived, Ask, Input, Lake, Night, NightLock, Received, Reply};
 use crate::mask;
 use crate::source::Switchboard;
 use crate::stage::bank::OneAccount;
@@ -33,6 +33,8 @@ pub(super) struct Delivery {
     pub(super) archived: Archived,
     /// Whether the same bytes came before, from the same source.
     pub(super) duplicate: bool,
+    /// Whether its place held other bytes before.
+    pub(super) restated: bool,
     /// What its source answered.
     pub(super) told: Told,
     pub(super) decoded: Option<Decoded>,
@@ -41,6 +43,21 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
+    fn new(source: &Source, archived: Archived, told: &Told, duplicate: bool, restated: bool) -> Self {
+        let answer = if restated { Answer::Restated } else { Answer::Delivered };
+        Self {
+            owner: source.owner,
+            source: source.name.to_owned(),
+            account: source.account.to_owned(),
+            duplicate,
+            restated,
+            told: Told { answer, ..told.clone() },
+            decoded: None,
+            file_id: archived.sha256[..16].to_owned(),
+            archived,
+        }
+    }
+
     /// What a night depends on: whose bytes. Not the name, so that a renamed file changes nothing; nor a second copy.
     pub(super) fn hashed(&self) -> [&str; 3] {
         [&self.source, &self.account, if self.duplicate { "" } else { &self.archived.sha256 }]
@@ -65,6 +82,24 @@ pub struct Told {
 }
 
 impl Told {
+    /// As the manifest keeps it: its words may quote what was sent.
+    fn reply(&self) -> Reply {
+        Reply {
+            source: self.source.clone(),
+            account: self.account.clone(),
+            format: self.format.clone(),
+            answer: self.answer.word().to_owned(),
+            said: mask::card_numbers(&self.said),
+            ask: self.ask.clone().map(|ask| Ask { said: mask::card_numbers(&ask.said), ..ask }),
+        }
+    }
+
+    fn kept(reply: &Reply) -> Result<Self> {
+        let Reply { source, account, format, answer, said, ask } = reply.clone();
+        let answer = Answer::parse(&answer).ok_or_else(|| Error::data("no source can answer this").found(answer))?;
+        Ok(Self { source, account, format, answer, said, ask })
+    }
+
     fn of(answered: &Answered) -> Self {
         Self {
             source: answered.source.name.to_owned(),
@@ -85,6 +120,8 @@ pub(super) struct Deliveries {
     pub(super) without: Vec<Told>,
     /// Why providers were left out.
     pub(super) left_out: Vec<Error>,
+    /// What every source said, in the order of the job.
+    pub(super) replies: Vec<Reply>,
 }
 
 /// The files of a night as the stages take them.
@@ -96,6 +133,7 @@ pub(super) struct Sorted<'a> {
     pub(super) banks: Vec<Delivered<'a>>,
     deliveries: Vec<&'a Delivery>,
     without: &'a [Told],
+    replies: &'a [Reply],
 }
 
 impl Deliveries {
@@ -108,7 +146,7 @@ impl Deliveries {
         board: &Switchboard,
     ) -> std::result::Result<Self, Vec<Error>> {
         let answers = answers::fetch(job, options.date, Questions::default(), lake, lock, board);
-        let mut deliveries = Self { files: Vec::new(), without: Vec::new(), left_out: Vec::new() };
+        let mut deliveries = Self { files: Vec::new(), without: Vec::new(), left_out: Vec::new(), replies: Vec::new() };
         let mut errors = Vec::new();
         for answered in answers {
             let told = Told::of(&answered);
@@ -118,6 +156,7 @@ impl Deliveries {
                 Some(error) => errors.push(error),
                 None => {}
             }
+            deliveries.replies.push(told.reply());
             if files.is_empty() {
                 deliveries.without.push(told.clone());
             }
@@ -127,22 +166,46 @@ impl Deliveries {
                     (file.source.as_str(), file.account.as_str(), &file.archived.sha256)
                         == (source.name, source.account, &archived.sha256)
                 };
-                let answer = if restated.contains(&archived.sha256) { Answer::Restated } else { Answer::Delivered };
-                deliveries.files.push(Delivery {
-                    owner: source.owner,
-                    source: source.name.to_owned(),
-                    account: source.account.to_owned(),
-                    duplicate: deliveries.files.iter().any(same),
-                    told: Told { answer, ..told.clone() },
-                    decoded: None,
-                    file_id: archived.sha256[..16].to_owned(),
-                    archived,
-                });
+                let duplicate = deliveries.files.iter().any(same);
+                let restated = restated.contains(&archived.sha256);
+                deliveries.files.push(Delivery::new(&source, archived, &told, duplicate, restated));
             }
         }
         // Whatever comes after this is another run, and sees the databases as they are then.
         job.databases.hang_up();
         if errors.is_empty() { Ok(deliveries) } else { Err(errors) }
+    }
+
+    /// The files that a night was closed from, out of the archive, and what their sources said then.
+    pub(super) fn kept(job: &Job, lake: &Lake, night: &Night) -> Result<Self> {
+        let (sources, date) = (job.sources(), night.business_date);
+        let told = night.replies.iter().map(Told::kept).collect::<Result<Vec<_>>>()?;
+        let mut deliveries =
+            Self { files: Vec::new(), without: Vec::new(), left_out: Vec::new(), replies: night.replies.clone() };
+        for input in &night.inputs {
+            let whose = [&input.source, &input.account, &input.format];
+            let source = sources.iter().find(|source| [source.name, source.account, &source.format.name] == whose);
+            let told = told.iter().find(|told| [&told.source, &told.account, &told.format] == whose);
+            let (Some(source), Some(told)) = (source, told) else {
+                return Err(Error::data("the job that was kept has no such source")
+                    .file(&input.name)
+                    .found(whose.map(String::as_str).join(" ")));
+            };
+            let archived = lake.archived(date, input)?;
+            deliveries.files.push(Delivery::new(source, archived, told, input.state == "duplicate", input.restated));
+        }
+        for told in told {
+            let is_of =
+                |file: &Delivery| [&file.source, &file.account, &file.told.format] == [&told.source, &told.account, &told.format];
+            if deliveries.files.iter().any(is_of) {
+                continue;
+            }
+            if matches!(told.answer, Answer::Late | Answer::Missing | Answer::Corrupt) {
+                deliveries.left_out.push(Error::new(Exit::MissingInput, told.said.clone()).file(&told.source));
+            }
+            deliveries.without.push(told);
+        }
+        Ok(deliveries)
     }
 
     /// What each source answered, by source and account.
@@ -184,7 +247,8 @@ impl Deliveries {
                 None => read_into(path, format, &|part| Ok(one_date.keep(part))),
                 Some(apart) => {
                     let (provider, account) = (file.source.as_str(), file.account.as_str());
-                    apart.read(&apart::Source { number, path, format, provider, account }, &one_date)
+                    let is_compared = file.owner != Owner::Merchant(Target::Orders) || job.attempts.is_none();
+                    apart.read(&apart::Source { number, path, format, provider, account, is_compared }, &one_date)
                 }
             };
             let of_night = decoded.and_then(|mut decoded| {
@@ -262,6 +326,7 @@ impl Deliveries {
             banks: Vec::new(),
             deliveries: Vec::new(),
             without: &self.without,
+            replies: &self.replies,
         };
         for (number, (file, decoded)) in self.files.iter().zip(&mut decoded).enumerate() {
             sorted.deliveries.push(file);
@@ -308,6 +373,8 @@ pub(super) struct Ledger {
     pub(super) files: Vec<FileRow>,
     /// What the sources said that gave no file.
     pub(super) without: Vec<Told>,
+    /// What every source said, in the order of the job.
+    pub(super) replies: Vec<Reply>,
 }
 
 impl Ledger {
@@ -341,6 +408,7 @@ impl Ledger {
                         "refused"
                     }
                     .to_owned(),
+                    restated: file.restated,
                     lines: read.map_or(0, |read| read.decoded.lines),
                     entries: read.map_or(0, |read| read.rows as u64),
                     rejects: read.map_or(0, |read| read.decoded.rejects.len() as u64),
@@ -368,7 +436,11 @@ impl Ledger {
                 },
             }
         };
-        Self { files: sorted.deliveries.iter().map(row).collect(), without: sorted.without.to_vec() }
+        Self {
+            files: sorted.deliveries.iter().map(row).collect(),
+            without: sorted.without.to_vec(),
+            replies: sorted.replies.to_vec(),
+        }
     }
 
     /// The files as the manifest names them.

@@ -40,6 +40,24 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Delivered,
+        Self::NoBill,
+        Self::Empty,
+        Self::Late,
+        Self::Missing,
+        Self::Restated,
+        Self::UnknownLayout,
+        Self::Corrupt,
+    ];
+
+    /// The answer of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|answer| answer.word() == word)
+    }
+
     /// As it stands in `files`.
     #[must_use]
     pub fn word(self) -> &'static str {

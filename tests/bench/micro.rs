@@ -13,7 +13,7 @@ use tieout::format::shipped::Library;
 use tieout::format::time::day_range;
 use tieout::job::Job;
 use tieout::lake::Lake;
-use tieout::night::{Memory, Options, VERSION, close};
+use tieout::night::{Options, VERSION, close};
 use tieout::sample::{self, Plan};
 use tieout::source::{Manners, Switchboard};
 use tieout::stage::analyze::{Inputs, Rules, analyze};
@@ -69,7 +69,7 @@ impl Night {
         fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/nightly.toml"), &job).expect("the shipped job is there");
         let job = Job::load(&job).expect("the shipped job is well formed");
         let board = Switchboard::new(Manners::default(), &|| chrono::DateTime::UNIX_EPOCH, &|_, _| ());
-        close(&job, Options { date, partial: false, memory: Memory::Unlimited }, &board, &|_| ()).expect("a sample night closes");
+        close(&job, Options::of(date), &board, &|_| ()).expect("a sample night closes");
         Self { folder, job, date }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tieout::error::Exit;
 use tieout::job::Job;
 use tieout::lake::Lake;
-use tieout::night::{Memory, Options, close};
+use tieout::night::{Options, close};
 use tieout::source::{Manners, Switchboard};
 use tieout::table::delivery::FILES;
 use tieout::table::entries::ENTRIES;
@@ -196,7 +196,7 @@ fn a_bill_that_is_not_the_announced_one_is_kept_aside() {
     let manners = Manners { wait: Duration::from_millis(1), ..Manners::default() };
     let clock = || MORNING.parse().unwrap();
     let try_close = |partial: bool| {
-        let options = Options { date: november(17), partial, memory: Memory::Unlimited };
+        let options = Options { partial, ..Options::of(november(17)) };
         close(&job, options, &Switchboard::new(manners, &clock, &|_, _| {}), &|_| {})
     };
     let errors = try_close(false).unwrap_err();

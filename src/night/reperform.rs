@@ -1,0 +1,237 @@
+//! A published night closed again, from what the lake keeps of it and nothing else: its files out of the archive, its
+//! job, formats and calendars, what its sources answered, and what the night before left.
+//!
+//! That night may have gone from `data/`, been published anew, or both. Then it is closed again too, and the one before
+//! it, back to one that is still there, or to the first. All of it happens in scratch lakes, which nobody sees.
+
+use std::collections::BTreeMap;
+
+use super::apart::Apart;
+use super::deliveries::Deliveries;
+use super::memory::Memory;
+use super::{Closing, Options, inputs_hash};
+use crate::error::{Error, Exit, Result};
+use crate::job::{self, Job, TextKind};
+use crate::lake::{Lake, Manifest, NightLock, Output, PreviousNight, Scratch, Spill};
+use crate::table::TABLES;
+use crate::table::column::Table;
+use crate::table::reconciliation::{BREAKS, OPEN_ITEMS};
+
+/// What a night takes from the one before it.
+const CARRIED: [&Table; 2] = [&BREAKS, &OPEN_ITEMS];
+
+/// Closes published nights of a lake again.
+pub struct Reperformance<'l> {
+    lake: &'l Lake,
+    scratch: Scratch,
+    memory: Memory,
+    progress: &'l dyn Fn(&str),
+    /// What has come out the same, by the hash of its manifest, and the lake that has what it leaves to the next night.
+    done: BTreeMap<String, Lake>,
+}
+
+/// A night closed again.
+#[derive(Debug)]
+pub struct Again {
+    /// What its manifest would be.
+    pub manifest: Manifest,
+    /// A lake that has its tables: all of them, or those that were to be kept.
+    pub lake: Lake,
+}
+
+impl Again {
+    /// The tables that do not come out as `published`, and `manifest` where only that does not.
+    #[must_use]
+    pub fn differing(&self, published: &Manifest) -> Vec<String> {
+        let differs = |name: &&str| output(published, name) != output(&self.manifest, name);
+        let mut names: Vec<&str> = TABLES.iter().map(|table| table.name).filter(differs).collect();
+        if names.is_empty() && self.manifest.sha256 != published.sha256 {
+            names.push("manifest");
+        }
+        names.into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// What a generation published as a table.
+#[must_use]
+pub fn output<'m>(manifest: &'m Manifest, table: &str) -> Option<&'m Output> {
+    manifest.outputs.iter().find(|output| output.table == table)
+}
+
+impl<'l> Reperformance<'l> {
+    /// Of nights of `lake`. `progress` is told what is being done.
+    pub fn new(lake: &'l Lake, memory: Memory, progress: &'l dyn Fn(&str)) -> Result<Self> {
+        Ok(Self { lake, scratch: lake.scratch()?, memory, progress, done: BTreeMap::new() })
+    }
+
+    /// Closes a generation again, and keeps of its tables what the next night takes.
+    pub fn again(&mut self, manifest: &Manifest) -> Result<Again> {
+        self.again_with(manifest, &CARRIED)
+    }
+
+    /// Closes a generation again, and keeps all its tables.
+    pub fn whole(&mut self, manifest: &Manifest) -> Result<Again> {
+        self.again_with(manifest, &TABLES)
+    }
+
+    fn again_with(&mut self, manifest: &Manifest, tables: &[&Table]) -> Result<Again> {
+        let before = match &manifest.night.previous_night {
+            Some(previous) => Some((self.left_by(previous)?, previous.clone())),
+            None => None,
+        };
+        let again = self.work(manifest, before.as_ref(), tables)?;
+        if again.differing(manifest).is_empty() {
+            self.done.insert(manifest.sha256.clone(), again.lake.clone());
+        }
+        Ok(again)
+    }
+
+    /// A lake that has all tables of a generation, byte for byte: this one, or one in which it is closed again.
+    pub fn tables_of(&mut self, manifest: &Manifest) -> Result<Lake> {
+        if self.lake.holds_all(manifest, &TABLES)? {
+            return Ok(self.lake.clone());
+        }
+        let again = self.whole(manifest)?;
+        let differing = again.differing(manifest);
+        if differing.is_empty() { Ok(again.lake) } else { Err(comes_out_other(manifest, &differing)) }
+    }
+
+    /// A lake that has what a generation left to the next night, byte for byte.
+    fn left_by(&mut self, previous: &PreviousNight) -> Result<Lake> {
+        let mut chain = Vec::new();
+        let mut next = Some(previous.clone());
+        let mut found = None;
+        while let Some(previous) = next.take() {
+            if let Some(lake) = self.done.get(&previous.manifest_sha256) {
+                found = Some(lake.clone());
+                break;
+            }
+            let manifest = self.manifest_of(&previous)?;
+            if self.lake.holds_all(&manifest, &CARRIED)? {
+                found = Some(self.lake.clone());
+                break;
+            }
+            next.clone_from(&manifest.night.previous_night);
+            chain.push(manifest);
+        }
+        for manifest in chain.into_iter().rev() {
+            let before = found.zip(manifest.night.previous_night.clone());
+            let again = self.work(&manifest, before.as_ref(), &CARRIED)?;
+            let differing = again.differing(&manifest);
+            if !differing.is_empty() {
+                return Err(comes_out_other(&manifest, &differing));
+            }
+            self.done.insert(manifest.sha256, again.lake.clone());
+            found = Some(again.lake);
+        }
+        Ok(found.expect("a night before was named, so there is one"))
+    }
+
+    /// The manifest a night says it was built on, unchanged.
+    fn manifest_of(&self, previous: &PreviousNight) -> Result<Manifest> {
+        let manifest = self.lake.manifest_of(previous.business_date, previous.generation)?;
+        if manifest.sha256 == previous.manifest_sha256 {
+            return Ok(manifest);
+        }
+        Err(Error::data(format!(
+            "the manifest of {}, generation {}, was changed since the night after it was closed",
+            previous.business_date, previous.generation
+        ))
+        .expected(&previous.manifest_sha256)
+        .found(manifest.sha256)
+        .next("restore the file from a backup of the lake, and find out who changed it"))
+    }
+
+    /// Closes a generation again on what the night before left.
+    fn work(&self, manifest: &Manifest, before: Option<&(Lake, PreviousNight)>, tables: &[&Table]) -> Result<Again> {
+        let night = &manifest.night;
+        let of_night =
+            |error: Error| if error.file.is_some() { error } else { error.file(format!("night {}", night.business_date)) };
+        let job = kept_job(self.lake, manifest).map_err(of_night)?;
+        (self.progress)(&format!("closing {} again", night.business_date));
+        let place = self.scratch.lake(&manifest.sha256)?;
+        let lock = place.lock(night.business_date)?;
+        let mut deliveries = Deliveries::kept(&job, self.lake, night).map_err(of_night)?;
+        let sizes = self.memory.sizes(deliveries.text_bytes())?;
+        let spill = sizes.map(|sizes| Ok::<_, Error>((Spill::new(&lock)?, sizes))).transpose()?;
+        let apart = spill.as_ref().map(|(spill, sizes)| Apart { spill, sizes: *sizes });
+        let inputs_sha256 = inputs_hash(&job, night.business_date, &night.version, &deliveries, night.previous_night.as_ref());
+        // What it was published without is left out again.
+        let options = Options { partial: true, ..Options::of(night.business_date) };
+        deliveries.read(&job, options, apart).map_err(|errors| of_night(first(errors)))?;
+        let closing = Closing {
+            job: &job,
+            night: night.business_date,
+            before: before.map(|(lake, previous)| (lake, previous.clone())),
+            inputs_sha256,
+            generation: manifest.generation,
+            version: &night.version,
+            texts: night.texts.clone(),
+            progress: &|_| {},
+        };
+        let staging = place.stage(&lock, &night.version);
+        let worked = closing.work(deliveries, apart, &staging)?;
+        let outputs = staging.finish()?;
+        let kept: Vec<Output> =
+            outputs.iter().filter(|output| tables.iter().any(|table| table.name == output.table)).cloned().collect();
+        place.keep_staged(&lock, &kept)?;
+        let manifest = Manifest::new(manifest.generation, worked, manifest.differences.clone(), outputs);
+        Ok(Again { manifest, lake: place })
+    }
+}
+
+/// The job a night was closed by, as it was then.
+pub fn kept_job(lake: &Lake, manifest: &Manifest) -> Result<Job> {
+    let texts = &manifest.night.texts;
+    if texts.is_empty() {
+        return Err(Error::data("the night was published by a version of tieout that did not keep its job")
+            .found(&manifest.night.version)
+            .next("run the night again: from then on it can be closed again from the lake alone"));
+    }
+    let kept = texts.iter().map(|text| {
+        let kind = [TextKind::Job, TextKind::Format, TextKind::Calendar].into_iter().find(|kind| kind.word() == text.kind);
+        let kind = kind.ok_or_else(|| Error::data("a manifest names no such text").found(&text.kind))?;
+        Ok(job::Text { kind, name: text.name.clone(), shipped: text.shipped, text: lake.text(&text.sha256)? })
+    });
+    Job::kept(kept.collect::<Result<_>>()?)
+}
+
+/// Puts back what is missing or damaged of the newest generation of a night, closed again from the lake; says whether
+/// it is whole now. A lake that lacks what that takes is no error here: the night is then closed from its sources.
+pub(super) fn restore(
+    lake: &Lake,
+    lock: &NightLock,
+    newest: &Manifest,
+    options: Options,
+    progress: &dyn Fn(&str),
+) -> Result<bool> {
+    let again = Reperformance::new(lake, options.memory, progress).and_then(|mut nights| {
+        let again = nights.whole(newest)?;
+        // Moved before the scratch folder goes.
+        let is_same = again.differing(newest).is_empty();
+        if is_same {
+            lake.restore_from(lock, &again.lake, newest)?;
+        }
+        Ok(is_same)
+    });
+    match again {
+        Err(error) if error.exit == Exit::BadData => Ok(false),
+        other => other,
+    }
+}
+
+fn comes_out_other(manifest: &Manifest, differing: &[String]) -> Error {
+    Error::data(format!(
+        "the night {}, generation {}, does not come out as it was published",
+        manifest.night.business_date, manifest.generation
+    ))
+    .found(format!("other bytes of {}", differing.join(", ")))
+    .next(format!(
+        "look into that night first: tieout verify <job> --date {} --generation {}",
+        manifest.night.business_date, manifest.generation
+    ))
+}
+
+fn first(errors: Vec<Error>) -> Error {
+    errors.into_iter().next().expect("a refusal has a reason")
+}
