@@ -39,6 +39,13 @@ fn a_night_from_an_interface_is_the_night_from_its_files() {
         let path = format!("lake/data/{table}/date=2026-11-17/{table}.parquet");
         assert!(from_files.read(&path) == from_interface.read(&path), "{table} differs");
     }
+    // It comes out the same without the interface, the secret or its data: the lake has what was asked and answered.
+    let refreshed = from_interface.run("fetch jobs/nightly.toml --date 2026-11-17 --again --quiet");
+    assert_eq!(refreshed.code, 0, "{}", refreshed.whole());
+    std::fs::remove_dir_all(from_interface.path("lake/data")).unwrap();
+    from_interface.replace("jobs/nightly.toml", "AQE-key", "AQE-gone");
+    let verified = from_interface.run("verify jobs/nightly.toml --date 2026-11-17");
+    assert_eq!(verified.code, 0, "{}", verified.whole());
     // Who may not have it is told so, and nothing is published.
     let refused = interface("AQE-other");
     let ran = refused.run(RUN);
