@@ -6,12 +6,13 @@ use std::sync::Mutex;
 use chrono::NaiveDate;
 use rayon::Scope;
 
-use super::manifest::{Manifest, Night, Output, SCHEMA_VERSION};
+use super::difference::{Difference, compare};
+use super::manifest::{Manifest, Night, Output};
 use super::merge::{Merge, Run};
 use super::parquet::{Division, Writer, Written};
 use super::store::Store;
 use super::{Lake, NightLock, data_path, durable, manifest_path, order, parquet};
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::table::TABLES;
 use crate::table::column::Table;
 use crate::table::sheet::Sheet;
@@ -59,22 +60,57 @@ impl Lake {
         assert_eq!(lock.night(), date, "a night is published by the run that holds it");
         let newest = self.manifest(date)?;
         let generation = newest.as_ref().map_or(1, |newest| newest.generation_for(&night.inputs_sha256));
-        if let Some(same) = newest.filter(|newest| newest.generation == generation) {
+        if let Some(same) = newest.clone().filter(|newest| newest.generation == generation) {
             return self.restore(lock, same, &outputs);
         }
+        let differences = newest.map(|before| self.differences(lock, &before)).transpose()?.flatten();
         for output in &outputs {
             self.move_into_place(lock, output)?;
         }
         self.settle_moves(&outputs)?;
-        let mut manifest = Manifest { schema_version: SCHEMA_VERSION, generation, night, outputs, sha256: String::new() };
-        self.commit(lock, &mut manifest)?;
+        let manifest = Manifest::new(generation, night, differences, outputs);
+        self.commit(lock, &manifest)?;
         self.record("published", &manifest)?;
         Ok(Published { manifest, is_new: true })
     }
 
+    /// In which tables what is staged differs from the generation `before`, where its files are still there.
+    fn differences(&self, lock: &NightLock, before: &Manifest) -> Result<Option<Vec<Difference>>> {
+        if !self.is_intact(before)? {
+            return Ok(None);
+        }
+        let differs = |table: &'static Table| {
+            let (was, is) = (self.root.join(data_path(table, lock.night())), lock.folder().join(staged_name(table.name)));
+            compare(table, was, is, &mut |_| Ok(()))
+        };
+        match TABLES.iter().map(|table| differs(table)).collect::<Result<Vec<_>>>() {
+            Ok(differences) => Ok(Some(differences.into_iter().filter(|difference| !difference.is_empty()).collect())),
+            // Of a version whose tables had other columns.
+            Err(error) if error.exit == Exit::BadData => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves staged files into place and publishes nothing: in a scratch lake, where they are only looked at.
+    pub fn keep_staged(&self, lock: &NightLock, outputs: &[Output]) -> Result<()> {
+        outputs.iter().try_for_each(|output| self.move_into_place(lock, output))
+    }
+
+    /// Puts the files that `from` has of a generation where its own are missing or damaged.
+    pub fn restore_from(&self, lock: &NightLock, from: &Self, manifest: &Manifest) -> Result<()> {
+        assert_eq!(lock.night(), manifest.night.business_date, "a night is restored by the run that holds it");
+        for output in &manifest.outputs {
+            if !self.holds(output)? {
+                durable::rename(&from.root.join(&output.path), &self.root.join(&output.path))?;
+            }
+        }
+        self.settle_moves(&manifest.outputs)?;
+        self.record("restored", manifest)
+    }
+
     /// Puts staged files where those of the newest generation, made from the same inputs, are missing or damaged.
     fn restore(&self, lock: &NightLock, newest: Manifest, outputs: &[Output]) -> Result<Published> {
-        if let Some(differing) = difference(&newest.outputs, outputs) {
+        if let Some(differing) = differing(&newest.outputs, outputs) {
             return Err(Error::law(format!(
                 "the night {}, closed from the same inputs as generation {}, gives another {differing}",
                 newest.night.business_date, newest.generation
@@ -104,7 +140,7 @@ impl Lake {
     }
 
     /// Creates the manifest: from here on the night is published.
-    fn commit(&self, lock: &NightLock, manifest: &mut Manifest) -> Result<()> {
+    fn commit(&self, lock: &NightLock, manifest: &Manifest) -> Result<()> {
         let date = manifest.night.business_date;
         let name = format!("{}.json", manifest.generation);
         durable::write_new(&lock.folder().join(&name), &manifest.encode())?;
@@ -206,7 +242,7 @@ fn staged_name(table: &str) -> String {
 }
 
 /// The first table in which two generations differ.
-fn difference<'a>(left: &'a [Output], right: &'a [Output]) -> Option<&'a str> {
+fn differing<'a>(left: &'a [Output], right: &'a [Output]) -> Option<&'a str> {
     let missing = left.get(right.len()).or(right.get(left.len()));
     let differing = left.iter().zip(right).find(|(left, right)| left != right).map(|(left, _)| left);
     differing.or(missing).map(|output| output.table.as_str())
