@@ -7,3 +7,4 @@ pub mod items;
 pub mod normalize;
 pub mod reconcile;
 pub mod records;
+pub mod restated;

@@ -7,12 +7,13 @@ use std::fs;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use tieout::job::Job;
 use tieout::money::Amount;
 use tieout::night::{Closed, Memory, Options, close};
 use tieout::stage::items::{Expected, merchant_side};
+use tieout::stage::restated::Stated;
 use tieout::table::build::{amounts, instants, same_date, texts, words};
 use tieout::table::column::Type;
 use tieout::table::part::{PART_ROWS, ids};
@@ -86,7 +87,7 @@ proptest! {
 
 fn close_night(shop: &Path, date: NaiveDate, memory: Memory) -> Closed {
     let job = Job::load(&shop.join("job.toml")).unwrap();
-    close(&job, Options { date, partial: false, memory }, &board(), &|_| {})
+    close(&job, Options { memory, ..Options::of(date) }, &board(), &|_| {})
         .unwrap_or_else(|errors| panic!("{}", messages(&errors)))
 }
 
@@ -116,6 +117,12 @@ impl Names<'_> {
         self.one(&["10.00", "10.01", "25.00", "12345678901234.56"]).to_owned()
     }
 
+    /// This night, or one time of six one of the two before: what was stated then may be stated again.
+    fn stated_on(&mut self) -> NaiveDate {
+        let days = if self.chance.below(6) == 0 { 1 + self.chance.below(2) } else { 0 };
+        self.night - Days::new(u64::try_from(days).unwrap())
+    }
+
     fn time(&mut self, date: NaiveDate) -> String {
         format!("{date}T0{}:00:0{}Z", self.chance.below(3), self.chance.below(3))
     }
@@ -136,8 +143,9 @@ fn write_night(folder: &Path, date: NaiveDate, rows: usize, chance: &mut Chance)
             let (amount, sign) = (names.amount(), if kind == "charge" { "" } else { "-" });
             let time = names.time(date).replace('T', " ").replace('Z', "");
             let (charge, order, refund) = (names.name("ch"), names.reference(), names.name("rf"));
+            let stated_on = names.stated_on();
             let line = format!(
-                "txn{date}{id},{time},{},{sign}{amount},0.00,{sign}{amount},{kind},{},{charge},po,{order},{refund}\n",
+                "txn{stated_on}{id},{time},{},{sign}{amount},0.00,{sign}{amount},{kind},{},{charge},po,{order},{refund}\n",
                 names.one(&["eur", "eur", "usd"]),
                 names.name("src"),
             );
@@ -160,14 +168,16 @@ fn write_night(folder: &Path, date: NaiveDate, rows: usize, chance: &mut Chance)
     );
     for row in 0..rows {
         let (time, amount, status) = (names.time(date), names.amount(), names.one(&["paid", "created", "expired", "cancelled"]));
-        writeln!(orders, "{date}-{row},{time},{amount},EUR,{status},{},DE,", names.one(&["app", "web", ""])).unwrap();
+        let stated_on = names.stated_on();
+        writeln!(orders, "{stated_on}-{row},{time},{amount},EUR,{status},{},DE,", names.one(&["app", "web", ""])).unwrap();
         for _ in 0..names.chance.below(3) {
             let id = names.chance.below(3 * rows);
             let provider = names.one(&["stripe", "second", "", "unknown"]);
             let status = names.one(&["succeeded", "succeeded", "pending", "failed", "expired"]);
             let (reference, charge, stage) = (names.reference(), names.name("ch"), names.one(&["submitted", "completed", ""]));
+            let stated_on = names.stated_on();
             let line = format!(
-                "at{date}{id},{date}-{row},{provider},{reference},{charge},card,,visa,credit,{},,{stage},{status},{},{},{}\n",
+                "at{stated_on}{id},{date}-{row},{provider},{reference},{charge},card,,visa,credit,{},,{stage},{status},{},{},{}\n",
                 names.time(date),
                 if status == "failed" { names.one(&["card_declined", "no_such_code"]) } else { "" },
                 names.amount(),
@@ -184,8 +194,12 @@ fn write_night(folder: &Path, date: NaiveDate, rows: usize, chance: &mut Chance)
             let provider = names.one(&["stripe", "second", ""]);
             let (time, amount) = (names.time(date), names.amount());
             let id = names.chance.below(2 * rows);
-            writeln!(refunds, "rfd{date}{id},{date}-{row},{provider},{reference},{refund},{source},{time},{amount},EUR,{status}")
-                .unwrap();
+            let stated_on = names.stated_on();
+            writeln!(
+                refunds,
+                "rfd{stated_on}{id},{date}-{row},{provider},{reference},{refund},{source},{time},{amount},EUR,{status}"
+            )
+            .unwrap();
         }
     }
     write("orders", &orders);
@@ -206,8 +220,8 @@ fn a_provider_is_left_out_of_shares_as_of_the_whole() {
         fs::create_dir(&shop).unwrap();
         fs::write(shop.join("job.toml"), JOB.replace("ATTEMPTS", ATTEMPTS)).unwrap();
         let job = Job::load(&shop.join("job.toml")).unwrap();
-        let refused = close(&job, Options { date: november(17), partial: false, memory }, &board(), &|_| {}).unwrap_err();
-        let closed = close(&job, Options { date: november(17), partial: true, memory }, &board(), &|_| {}).unwrap();
+        let refused = close(&job, Options { memory, ..Options::of(november(17)) }, &board(), &|_| {}).unwrap_err();
+        let closed = close(&job, Options { partial: true, memory, ..Options::of(november(17)) }, &board(), &|_| {}).unwrap();
         assert_eq!(messages(&refused), messages(&closed.left_out));
         assert!(!closed.manifest.night.complete);
         (closed.manifest, files(&shop.join("lake/data")))
@@ -236,7 +250,7 @@ fn a_row_of_a_side_is_found_again_where_it_came_from() {
         (column.name, array)
     }));
     let none = || Rows { parts: Vec::new(), order: Pick::All };
-    let expected = Expected { night: november(18), by_provider: &[] };
+    let expected = Expected { night: november(18), by_provider: &[], restated: &Stated::default() };
     let merchant = merchant_side(&none(), &none(), &carried, &expected);
     assert_eq!(merchant.parts.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [PART_ROWS, PART_ROWS]);
     for (part, items) in merchant.parts.iter().enumerate() {

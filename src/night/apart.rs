@@ -15,6 +15,7 @@ use crate::format::{Format, Target};
 use crate::lake::Spill;
 use crate::stage::normalize::{Delivered, OneDate, Repeated, identify, seeds};
 use crate::stage::records::number_of;
+use crate::stage::restated::Known;
 use crate::table::part::{identities, identity};
 use crate::table::read::column;
 
@@ -35,6 +36,8 @@ pub(super) struct Source<'a> {
     /// Who states it, and of which account; empty for the merchant's own records.
     pub(super) provider: &'a str,
     pub(super) account: &'a str,
+    /// Whether its rows are compared: those of orders only where they stand for attempts.
+    pub(super) is_compared: bool,
 }
 
 impl<'a> Apart<'a> {
@@ -55,14 +58,15 @@ impl<'a> Apart<'a> {
 
     /// Reads a file, and keeps its rows by share: those of one reference together, and those of one order.
     pub(super) fn read(&self, source: &Source, of_night: &OneDate) -> Result<Decoded> {
-        let Source { number, path, format, provider, account } = *source;
+        let Source { number, path, format, provider, account, is_compared } = *source;
         let rows = self.scatter(rows_of(number));
         let numbers = self.scatter(numbers_of(number));
         let seeds = seeds(provider, account, format);
         let key = if format.target == Target::Orders { "order_id" } else { "merchant_reference" };
         let take = |part: Part| {
             let Some(part) = of_night.keep(part) else { return Ok(None) };
-            if let Some(batch) = numbered(&part, format.target, &seeds) {
+            if is_compared {
+                let batch = numbered(&part, format.target, &seeds);
                 let numbers_in = column(&batch, NUMBER).as_fixed_size_binary();
                 numbers.add(&batch, |row| Some(self.share_of(numbers_in.value(row))))?;
             }
@@ -85,9 +89,9 @@ impl<'a> Apart<'a> {
         Ok(decoded)
     }
 
-    /// What comes more than once in these files.
-    pub(super) fn repeated(&self, delivered: &[Delivered]) -> Result<Repeated> {
-        let mut repeated = Repeated::default();
+    /// What comes more than once in these files; and, of what was `carried` in, what they state again.
+    pub(super) fn repeated(&self, delivered: &[Delivered], carried: &Known) -> Result<(Repeated, Known)> {
+        let (mut repeated, mut again) = (Repeated::default(), Known::default());
         for share in self.shares() {
             let mut rows = Vec::new();
             for file in delivered {
@@ -101,9 +105,10 @@ impl<'a> Apart<'a> {
                 }
                 self.spill.remove(&name)?;
             }
+            again.take(carried, rows.iter().map(|(number, _)| *number));
             repeated.add(rows);
         }
-        Ok(repeated)
+        Ok((repeated, again))
     }
 
     /// Gives files their rows of a share back.
@@ -137,17 +142,15 @@ fn numbers_of(file: usize) -> String {
 
 const NUMBER: &str = ":number";
 
-/// What each row of a part is called as a number, and the hash of its bytes. Orders need none: all of one name are in
-/// one share.
-fn numbered(part: &Part, target: Target, seeds: &[u64]) -> Option<RecordBatch> {
+/// What each row of a part is called as a number, and the hash of its bytes.
+fn numbered(part: &Part, target: Target, seeds: &[u64]) -> RecordBatch {
     let numbers = match target {
-        Target::Orders | Target::BankLines => return None,
         Target::Entries => identities(identify(part, seeds).collect::<Vec<_>>().into_iter()),
-        Target::Attempts | Target::Refunds => {
+        Target::Orders | Target::Attempts | Target::Refunds | Target::BankLines => {
             let ids = part.column(target.table().key[0]).expect("a record has its identifier").as_string::<i32>();
             identities(ids.iter().map(|id| number_of(id.unwrap_or_default())))
         }
     };
     let contents: ArrayRef = Arc::new(UInt64Array::from(part.contents.clone()));
-    Some(RecordBatch::try_from_iter([(NUMBER, numbers), (Part::CONTENTS, contents)]).expect("a number and a hash for every row"))
+    RecordBatch::try_from_iter([(NUMBER, numbers), (Part::CONTENTS, contents)]).expect("a number and a hash for every row")
 }

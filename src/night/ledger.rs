@@ -15,6 +15,7 @@ use crate::job::Job;
 use crate::lake::{Ask, Input, Night};
 use crate::mask;
 use crate::money::Amount;
+use crate::stage::restated::Stated;
 use crate::table::bank::BANK_LINES;
 use crate::table::build::{count, counts, dates, day_number, flags, instants, optional_counts, same_date, texts, words};
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
@@ -125,6 +126,8 @@ pub(super) struct Summary {
     providers: ByProvider,
     files: usize,
     rejects: u64,
+    /// Items carried in that are stated again.
+    restated: usize,
 }
 
 impl Summary {
@@ -145,6 +148,11 @@ impl Summary {
         if !job.banks.is_empty() {
             self.add(BANK_LINES.name, lines.count());
         }
+    }
+
+    /// Adds what was carried in and is stated again; most nights are told without it.
+    pub(super) fn add_restated(&mut self, restated: &Stated) {
+        self.restated += restated.count();
     }
 
     /// Adds so many rows of a table.
@@ -176,6 +184,9 @@ impl Summary {
             totals.insert((*table).to_owned(), json!(rows));
         }
         totals.insert("rejects".to_owned(), json!(self.rejects));
+        if self.restated > 0 {
+            totals.insert("restated".to_owned(), json!(self.restated));
+        }
         let mut breaks = Map::new();
         for ((state, kind), count) in &self.breaks {
             let of_state = breaks.entry(state.clone()).or_insert_with(|| Value::Object(Map::new()));

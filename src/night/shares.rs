@@ -25,9 +25,10 @@ use crate::stage::analyze::{self, Counted, count, tables};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::items::{self, Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
-use crate::stage::normalize::normalize;
+use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
+use crate::stage::restated::Stated;
 use crate::table::alike::joined;
 use crate::table::bank::BANK_LINES;
 use crate::table::column::Table;
@@ -52,20 +53,26 @@ pub(super) fn stages(
     staging: &Staging,
     stage: &dyn Fn(Sheet),
 ) -> Result<Night> {
-    let (job, night) = (closing.job, closing.options.date);
+    let (job, night) = (closing.job, closing.night);
     (closing.progress)("normalizing");
     let mut delivered = deliveries.delivered(job);
-    let of_entries = apart.repeated(&delivered.providers)?;
-    let of_attempts = apart.repeated(&delivered.attempts)?;
-    let of_refunds = apart.repeated(&delivered.refunds)?;
-    let none = apart.repeated(&[])?;
+    let carried = Stated::carried(&closing.carried_columns(&OPEN_ITEMS, &["side", "id", "kind", "first_seen", "expected_by"])?);
+    let (of_entries, mut entries) = apart.repeated(&delivered.providers, &carried.entries)?;
+    of_entries.counts().for_each(|(number, copies)| entries.take_copies(&carried.entries, number, copies));
+    let stand_for_attempts = if job.attempts.is_some() { &delivered.attempts } else { &delivered.orders };
+    let (of_attempts, attempts) = apart.repeated(stand_for_attempts, &carried.attempts)?;
+    let (of_refunds, refunds) = apart.repeated(&delivered.refunds, &carried.refunds)?;
+    let none = Repeated::default();
+    let restated = Stated { entries, attempts, refunds };
+    drop(carried);
 
     (closing.progress)("reconciling");
     let by_provider = job.expected(night)?;
-    let expected = Expected { night, by_provider: &by_provider };
+    let expected = Expected { night, by_provider: &by_provider, restated: &restated };
     let mut comparison = Comparison::new(apart, closing.rules(), expected);
     comparison.send_carried(closing)?;
     let mut summary = Summary::default();
+    summary.add_restated(&restated);
     for share in apart.shares() {
         for files in [&mut delivered.providers, &mut delivered.orders, &mut delivered.attempts, &mut delivered.refunds] {
             apart.load(files, share)?;
@@ -90,6 +97,7 @@ pub(super) fn stages(
         comparison.on_their_way -= items.carried_count();
         comparison.compare(0, share, &items)?;
     }
+    restated.conserved(comparison.again)?;
     let bank_lines = bank_lines(&mut delivered.banks, night);
     summary.add_bank_lines(job, &bank_lines);
     stage(bank_lines.sheet(&BANK_LINES, []));
@@ -130,7 +138,7 @@ pub(super) fn stages(
         });
     }
     let analysis = tables(&counted.expect("a night has a share"), &rules)?;
-    let night = closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage)?;
+    let night = closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage);
 
     (closing.progress)("merging");
     let merge = |table: &&'static Table| {
@@ -211,6 +219,8 @@ struct Comparison<'a> {
     /// Attempts that have ended, on their way to the analysis.
     by_order: Scatter<'a>,
     compared: Compared,
+    /// How many rows of the night stated again what was carried in.
+    again: usize,
 }
 
 /// What was compared so far, beside what is in runs.
@@ -233,6 +243,7 @@ impl<'a> Comparison<'a> {
             on_their_way: 0,
             by_order: apart.scatter(BY_ORDER.to_owned()),
             compared: Compared::default(),
+            again: 0,
         }
     }
 
@@ -270,7 +281,11 @@ impl<'a> Comparison<'a> {
             || provider_side(&items.entries, &carried, &self.expected),
             || merchant_side(&items.attempts, &items.refunds, &carried, &self.expected),
         );
-        all_carried_in([&provider, &merchant], &carried)?;
+        all_carried_in([&provider, &merchant], &carried, self.expected.restated)?;
+        if round == 0 {
+            // What goes on to a later round is the same rows.
+            self.again += provider.again + merchant.again;
+        }
         let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
         let compared = compare(sides, round..round + 1, &self.rules)?;
         let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);

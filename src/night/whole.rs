@@ -13,6 +13,7 @@ use crate::stage::items::{Expected, all_carried_in, merchant_side, outcome_colum
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
+use crate::stage::restated::Stated;
 use crate::table::bank::BANK_LINES;
 use crate::table::entries::ENTRIES;
 use crate::table::reconciliation::{BREAKS, OPEN_ITEMS, ROLLFORWARD};
@@ -21,7 +22,7 @@ use crate::table::sheet::Sheet;
 
 /// From files to the tables of the night, each given to `stage` once it is known.
 pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn Fn(Sheet)) -> Result<Night> {
-    let (job, night) = (closing.job, closing.options.date);
+    let (job, night) = (closing.job, closing.night);
     (closing.progress)("normalizing");
     let mut delivered = deliveries.delivered(job);
     let none = Repeated::default();
@@ -52,16 +53,18 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     (closing.progress)("reconciling");
     let carried_items = closing.carried(&OPEN_ITEMS)?;
     let by_provider = job.expected(night)?;
-    let expected = Expected { night, by_provider: &by_provider };
+    let restated = Stated::carried(&carried_items).again(&entries, &attempts, &refunds);
+    summary.add_restated(&restated);
+    let expected = Expected { night, by_provider: &by_provider, restated: &restated };
     let (provider, merchant) = rayon::join(
         || provider_side(&entries, &carried_items, &expected),
         || merchant_side(&attempts, &refunds, &carried_items, &expected),
     );
-    all_carried_in([&provider, &merchant], &carried_items)?;
+    all_carried_in([&provider, &merchant], &carried_items, &restated)?;
+    restated.conserved(provider.again + merchant.again)?;
     let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
     let compared = compare(sides, 0..ROUNDS.len(), &closing.rules())?;
-    let came_in = provider.parts.iter().chain(&merchant.parts);
-    let rolled = roll(&[compared.found], &closing.carried(&BREAKS)?, came_in, night)?;
+    let rolled = roll(&[compared.found], &closing.carried(&BREAKS)?, [&carried_items], night)?;
     let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
     let mut of_attempts = outcomes_of_rows(&merchant.own, &compared.merchant_outcomes);
     let of_refunds = of_attempts.split_off(attempts.parts.len());
@@ -86,5 +89,5 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     let failures = FailureCategories::shipped()?;
     let inputs = analyze::Inputs { orders: &orders.parts, attempts: &attempts.parts, outcomes: &of_attempts };
     let analysis = analyze(&inputs, &closing.analysis_rules(&failures))?;
-    closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage)
+    Ok(closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage))
 }

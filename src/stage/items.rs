@@ -9,11 +9,12 @@ use arrow::array::{
     TimestampMicrosecondArray, UInt16Array, UInt32Array,
 };
 use arrow::compute::{cast, kernels::zip::zip, take_record_batch};
-use arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, UInt16Type};
+use arrow::datatypes::{DataType, Date32Type, Decimal64Type, Decimal128Type, UInt16Type};
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
 use super::reconcile::{Exclusion, Outcome};
+use super::restated::{Known, Since, Stated};
 use crate::error::{Error, Result};
 use crate::money;
 use crate::table::build::{dates, day_number, words};
@@ -33,6 +34,8 @@ pub struct Side {
     pub own: Vec<Taken>,
     /// Which rows of what was carried in the others hold.
     carried: Vec<u32>,
+    /// How many of the night's own rows state again what was carried in.
+    pub again: usize,
 }
 
 /// Which rows of a part are compared.
@@ -71,6 +74,8 @@ pub struct Expected<'a> {
     pub night: NaiveDate,
     /// Providers of the job, each with the night by which what is first seen tonight should have met its counterpart.
     pub by_provider: &'a [(String, NaiveDate)],
+    /// What was carried in and is stated again tonight.
+    pub restated: &'a Stated,
 }
 
 impl Expected<'_> {
@@ -80,6 +85,18 @@ impl Expected<'_> {
             Some(provider) => self.by_provider.iter().filter(|(name, _)| name == provider).map(|(_, by)| *by).max(),
             None => Some(self.by_provider.iter().map(|(_, by)| *by).max().unwrap_or(self.night)),
         }
+    }
+
+    /// When each row of a part was first seen, and by when its counterpart should have come: what is stated again keeps
+    /// both. Says how many rows that is.
+    fn since(&self, part: &RecordBatch, known: &Known, id: &str) -> ([ArrayRef; 2], usize) {
+        let tonight = [same_date(self.night, part.num_rows()), self.dates(part)];
+        let since = {
+            let expected_by = tonight[1].as_primitive::<Date32Type>();
+            let first_seen = day_number(self.night);
+            known.since(part, id, |row| Since { first_seen, expected_by: expected_by.value(row) })
+        };
+        since.unwrap_or((tonight, 0))
     }
 
     /// That night for each row of a part.
@@ -96,9 +113,12 @@ impl Expected<'_> {
     }
 }
 
-/// Law 1: every item that the night before left is on one of the two sides.
-pub fn all_carried_in(sides: [&Side; 2], carried: &RecordBatch) -> Result<()> {
+/// Law 1: every item that the night before left is on one of the two sides, or is `restated`.
+pub fn all_carried_in(sides: [&Side; 2], carried: &RecordBatch, restated: &Stated) -> Result<()> {
     let found: usize = sides.iter().map(|side| side.carried.len()).sum();
+    let superseded =
+        if restated.count() == 0 { 0 } else { (0..carried.num_rows()).filter(is_restated(carried, restated)).count() };
+    let found = found + superseded;
     if found == carried.num_rows() {
         return Ok(());
     }
@@ -108,9 +128,10 @@ pub fn all_carried_in(sides: [&Side; 2], carried: &RecordBatch) -> Result<()> {
 /// The provider's side: all entries, and what was carried in.
 #[must_use]
 pub fn provider_side(entries: &Rows, carried: &RecordBatch, expected: &Expected) -> Side {
-    let own: Vec<RecordBatch> = entries.parts.par_iter().map(|part| entries_compared(part, expected)).collect();
+    let own = entries.parts.par_iter().map(|part| entries_compared(part, expected));
+    let (own, again): (Vec<RecordBatch>, Vec<usize>) = own.unzip();
     let taken = own.iter().map(|part| Taken::All(part.num_rows())).collect();
-    let rows = carried_rows(carried, "provider");
+    let rows = carried_rows(carried, "provider", expected.restated);
     let carried = carried_in(carried, &rows).map(|part| {
         // The night's own entries are called by numbers, so these are too.
         let numbers: Option<Vec<u128>> = text(&part, "id").iter().map(|id| Some(Identity::parse(id?)?.number())).collect();
@@ -119,11 +140,12 @@ pub fn provider_side(entries: &Rows, carried: &RecordBatch, expected: &Expected)
             None => part,
         }
     });
-    Side { parts: own.into_iter().chain(carried).collect(), own: taken, carried: rows }
+    Side { parts: own.into_iter().chain(carried).collect(), own: taken, carried: rows, again: again.iter().sum() }
 }
 
-fn entries_compared(part: &RecordBatch, expected: &Expected) -> RecordBatch {
+fn entries_compared(part: &RecordBatch, expected: &Expected) -> (RecordBatch, usize) {
     let rows = part.num_rows();
+    let ([first_seen, expected_by], again) = expected.since(part, &expected.restated.entries, "entry_id");
     let pick = |name: &str| Arc::clone(column(part, name));
     // What the customer was charged is compared; a provider that does not state it settles what was charged.
     let (charged, gross) = (pick("customer_amount"), pick("gross"));
@@ -142,12 +164,12 @@ fn entries_compared(part: &RecordBatch, expected: &Expected) -> RecordBatch {
             (zip(&mask, &widened(&charged), &widened(&gross)).expect("both are amounts of every row"), currency)
         }
     };
-    item_batch([
+    let items = item_batch([
         ("side", same_word("provider", rows)),
         ("id", pick("entry_id")),
         ("business_date", same_date(expected.night, rows)),
         ("kind", pick("kind")),
-        ("expected_by", expected.dates(part)),
+        ("expected_by", expected_by),
         ("provider", pick("provider")),
         ("account", pick("account")),
         ("order_id", nothing(rows)),
@@ -161,8 +183,9 @@ fn entries_compared(part: &RecordBatch, expected: &Expected) -> RecordBatch {
         ("settled_currency", pick("currency")),
         ("gross", pick("gross")),
         ("fee", pick("fee")),
-        ("first_seen", same_date(expected.night, rows)),
-    ])
+        ("first_seen", first_seen),
+    ]);
+    (items, again)
 }
 
 /// The merchant's side: attempts and refunds with providers of the job, and what was carried in. Parts of refunds
@@ -171,23 +194,28 @@ fn entries_compared(part: &RecordBatch, expected: &Expected) -> RecordBatch {
 pub fn merchant_side(attempts: &Rows, refunds: &Rows, carried: &RecordBatch, expected: &Expected) -> Side {
     let payments = attempts.parts.par_iter().map(|part| records_compared(part, expected, "payment"));
     let given_back = refunds.parts.par_iter().map(|part| records_compared(part, expected, "refund"));
-    let (parts, own): (Vec<RecordBatch>, Vec<Taken>) = payments.chain(given_back).unzip();
-    let rows = carried_rows(carried, "merchant");
-    Side { parts: parts.into_iter().chain(carried_in(carried, &rows)).collect(), own, carried: rows }
+    let compared: Vec<(RecordBatch, Taken, usize)> = payments.chain(given_back).collect();
+    let again = compared.iter().map(|(.., again)| again).sum();
+    let (parts, own): (Vec<RecordBatch>, Vec<Taken>) = compared.into_iter().map(|(part, taken, _)| (part, taken)).unzip();
+    let rows = carried_rows(carried, "merchant", expected.restated);
+    Side { parts: parts.into_iter().chain(carried_in(carried, &rows)).collect(), own, carried: rows, again }
 }
 
-fn records_compared(part: &RecordBatch, expected: &Expected, kind: &str) -> (RecordBatch, Taken) {
+fn records_compared(part: &RecordBatch, expected: &Expected, kind: &str) -> (RecordBatch, Taken, usize) {
     let rows = part.num_rows();
     let pick = |name: &str| Arc::clone(column(part, name));
     let is_payment = kind == "payment";
+    let id = if is_payment { "attempt_id" } else { "refund_id" };
+    let known = if is_payment { &expected.restated.attempts } else { &expected.restated.refunds };
+    let ([first_seen, expected_by], again) = expected.since(part, known, id);
     let (amount, occurred_at) =
         if is_payment { (pick("amount"), finished_or_started(part)) } else { (negated(&pick("amount")), pick("requested_at")) };
     let items = item_batch([
         ("side", same_word("merchant", rows)),
-        ("id", pick(if is_payment { "attempt_id" } else { "refund_id" })),
+        ("id", pick(id)),
         ("business_date", same_date(expected.night, rows)),
         ("kind", same_word(kind, rows)),
-        ("expected_by", expected.dates(part)),
+        ("expected_by", expected_by),
         ("provider", pick("provider")),
         ("account", nothing(rows)),
         ("order_id", pick("order_id")),
@@ -201,17 +229,17 @@ fn records_compared(part: &RecordBatch, expected: &Expected, kind: &str) -> (Rec
         ("settled_currency", nothing(rows)),
         ("gross", nothing(rows)),
         ("fee", nothing(rows)),
-        ("first_seen", same_date(expected.night, rows)),
+        ("first_seen", first_seen),
     ]);
     let providers = words_in(part, "provider");
     let in_job: Vec<bool> = providers.values.iter().map(|provider| expected.by(provider).is_some()).collect();
     if in_job.iter().all(|&named| named) {
-        return (items, Taken::All(rows));
+        return (items, Taken::All(rows), again);
     }
     let keep = |row: &u32| providers.code(*row as usize).is_none_or(|code| in_job[code]);
     let kept: Vec<u32> = (0..count_of_rows(rows)).filter(keep).collect();
     let items = take_record_batch(&items, &UInt32Array::from(kept.clone())).expect("every place is within the part");
-    (items, Taken::Some(rows, kept))
+    (items, Taken::Some(rows, kept), again)
 }
 
 fn item_batch(columns: [(&str, ArrayRef); 19]) -> RecordBatch {
@@ -263,10 +291,18 @@ fn carried_in(carried: &RecordBatch, rows: &[u32]) -> impl Iterator<Item = Recor
     (0..rows).step_by(PART_ROWS).map(move |start| compact(&carried.slice(start, PART_ROWS.min(rows - start))))
 }
 
-/// Which of them are of one side.
-fn carried_rows(carried: &RecordBatch, side: &str) -> Vec<u32> {
+/// Which of them are of one side, but for those that tonight's own rows supersede.
+fn carried_rows(carried: &RecordBatch, side: &str, restated: &Stated) -> Vec<u32> {
     let sides = words_in(carried, "side");
-    (0..count_of_rows(carried.num_rows())).filter(|&row| sides.get(row as usize) == side).collect()
+    let is_restated = is_restated(carried, restated);
+    let stands = |row: &u32| sides.get(*row as usize) == side && !is_restated(&(*row as usize));
+    (0..count_of_rows(carried.num_rows())).filter(stands).collect()
+}
+
+/// Whether a row of what was carried in is stated again tonight.
+fn is_restated<'c>(carried: &'c RecordBatch, restated: &'c Stated) -> impl Fn(&usize) -> bool + 'c {
+    let (sides, kinds, ids) = (words_in(carried, "side"), words_in(carried, "kind"), text(carried, "id"));
+    move |&row| restated.has(sides.get(row), kinds.get(row), ids.value(row))
 }
 
 /// Items of a published table in the types of a part, so that all parts of a side are alike.

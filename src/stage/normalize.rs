@@ -140,6 +140,11 @@ impl Repeated {
         self.0.get(&number).map(Vec::as_slice)
     }
 
+    /// Each number that comes more than once, and how often.
+    pub fn counts(&self) -> impl Iterator<Item = (u128, usize)> {
+        self.0.iter().map(|(number, contents)| (*number, contents.len()))
+    }
+
     /// Whether nothing comes more than once.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -169,14 +174,21 @@ pub(super) fn tell_copies_apart(delivered: &[Delivered], repeated: &Repeated, nu
                 let before_here = copies.partition_point(|copy| copy.1 < content);
                 contents.partition_point(|&other| other < content) + at - before_here
             });
-            if ordinal > 0 {
-                let mut bytes = number.to_le_bytes().to_vec();
-                bytes.extend_from_slice(&(ordinal as u64).to_le_bytes());
-                let (part, row) = place(row);
-                numbers[part][row] = xxh3_128(&bytes);
-            }
+            let (part, row) = place(row);
+            numbers[part][row] = copy_of(number, ordinal);
         }
     }
+}
+
+/// The identity of the copy of a row that comes after so many others.
+#[must_use]
+pub fn copy_of(number: u128, ordinal: usize) -> u128 {
+    if ordinal == 0 {
+        return number;
+    }
+    let mut bytes = number.to_le_bytes().to_vec();
+    bytes.extend_from_slice(&(ordinal as u64).to_le_bytes());
+    xxh3_128(&bytes)
 }
 
 /// Which identities may be there twice: a few that are not, and all that are. Two bits a place, sixteen places a row.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, Decimal128Array, RecordBatch, StringArray};
 use arrow::compute::interleave_record_batch;
 use chrono::NaiveDate;
 use rayon::prelude::*;
@@ -56,7 +56,7 @@ pub struct Rolled {
     pub rollforward: RecordBatch,
 }
 
-/// One break. What a carried break says never changes; only its state and its age do.
+/// One break. What a carried break says changes only where what it is about was restated; else its state and its age do.
 pub(super) struct Row {
     id: Identity,
     pub(super) state: State,
@@ -70,6 +70,9 @@ pub(super) enum Source {
     New(usize, usize),
     /// A row of the night before.
     Carried(usize),
+    /// Found again this night of items that were restated, so that it says something else than the row of the night
+    /// before: which batch and row, and which row before.
+    Restated((usize, usize), usize),
 }
 
 /// Joins the breaks comparisons `found` this night with those `carried` in: one found again goes on, a missing one
@@ -82,12 +85,18 @@ pub fn roll<'n>(
     night: NaiveDate,
 ) -> Result<Rolled> {
     let mut before = going_on(carried)?;
+    let said_before = Said::of(carried);
     let mut rows: Vec<Row> = Vec::with_capacity(found.iter().map(RecordBatch::num_rows).sum::<usize>() + before.len());
     for (at, batch) in found.iter().enumerate() {
         let states = read::words(batch, "state");
+        let said = Said::of(batch);
         for (row, id) in identities(batch)?.into_iter().enumerate() {
             let state = State::going_on(states.get(row)).expect("a break that was found is waiting or open");
-            let source = before.remove(&id).map_or(Source::New(at, row), |(row, _)| Source::Carried(row));
+            let source = match before.remove(&id) {
+                None => Source::New(at, row),
+                Some((carried, _)) if said.is_same(row, &said_before, carried) => Source::Carried(carried),
+                Some((carried, _)) => Source::Restated((at, row), carried),
+            };
             rows.push(Row { id, state, source });
         }
     }
@@ -128,6 +137,33 @@ fn identities(breaks: &RecordBatch) -> Result<Vec<Identity>> {
     let ids = read::text(breaks, "break_id");
     let parse = |id: &str| Identity::parse(id).ok_or_else(|| Error::law("a break has no identity").found(id));
     ids.iter().map(|id| parse(id.unwrap_or_default())).collect()
+}
+
+/// What breaks say of the two sides.
+struct Said<'b> {
+    words: [read::Words<'b>; 3],
+    texts: [&'b StringArray; 3],
+    amounts: [&'b Decimal128Array; 3],
+}
+
+impl<'b> Said<'b> {
+    fn of(breaks: &'b RecordBatch) -> Self {
+        Self {
+            words: ["provider", "account", "currency"].map(|name| read::words(breaks, name)),
+            texts: ["merchant_reference", "provider_reference", "order_id"].map(|name| read::text(breaks, name)),
+            amounts: ["merchant_amount", "provider_amount", "difference"].map(|name| read::amounts(breaks, name)),
+        }
+    }
+
+    fn is_same(&self, row: usize, before: &Self, carried: usize) -> bool {
+        let text = |texts: &'b StringArray, row: usize| texts.is_valid(row).then(|| texts.value(row));
+        let mut words = self.words.iter().zip(&before.words);
+        let mut texts = self.texts.iter().zip(&before.texts);
+        let mut amounts = self.amounts.iter().zip(&before.amounts);
+        words.all(|(is, was)| is.optional(row) == was.optional(carried))
+            && texts.all(|(is, was)| text(is, row) == text(was, carried))
+            && amounts.all(|(is, was)| read::amount(is, row) == read::amount(was, carried))
+    }
 }
 
 /// Reads which open item a carried break waits for.
@@ -183,20 +219,29 @@ fn all_came_in<'n>(
 fn table(rows: &[Row], found: &[RecordBatch], carried: &RecordBatch, night: NaiveDate) -> RecordBatch {
     let described: Vec<&RecordBatch> = found.iter().chain([carried]).collect();
     let places = rows.iter().map(|row| match row.source {
-        Source::New(batch, row) => (batch, row),
+        Source::New(batch, row) | Source::Restated((batch, row), _) => (batch, row),
         Source::Carried(row) => (found.len(), row),
     });
     let described = interleave_record_batch(&described, &places.collect::<Vec<_>>()).expect("all are of one table");
     let tonight = day_number(night);
-    let (first_seen, difference) = (read::dates(&described, "first_seen"), read::amounts(&described, "difference"));
+    let (seen, seen_before) = (read::dates(&described, "first_seen"), read::dates(carried, "first_seen"));
+    let first_seen: Vec<i32> = (0..)
+        .zip(rows)
+        .map(|(at, row)| match row.source {
+            Source::Restated(_, carried) => seen_before.value(carried),
+            Source::New(..) | Source::Carried(_) => seen.value(at),
+        })
+        .collect();
+    let difference = read::amounts(&described, "difference");
     let stated = read::amounts(&described, "merchant_amount");
-    let age = |row: usize| i64::from(tonight - first_seen.value(row));
+    let age = |row: usize| i64::from(tonight - first_seen[row]);
     let severity = |(row, of): (usize, &Row)| {
         severity(of.state, at_stake(Amount(difference.value(row)), read::amount(stated, row)), age(row))
     };
     let cleared_on = |row: &Row| (row.state == State::Cleared).then_some(tonight);
-    let of_tonight: [(&str, ArrayRef); 6] = [
+    let of_tonight: [(&str, ArrayRef); 7] = [
         ("business_date", build::same_date(night, rows.len())),
+        ("first_seen", build::dates(first_seen.iter().copied().map(Some))),
         ("state", build::words(rows.iter().map(|row| Some(row.state.as_str())))),
         ("cleared_on", build::dates(rows.iter().map(cleared_on))),
         ("age_days", build::counts((0..rows.len()).map(age))),

@@ -66,11 +66,15 @@ pub(super) fn table(rows: &[Row], breaks: &RecordBatch, carried: &RecordBatch, n
     let known = Described::of(breaks);
     for (at, row) in rows.iter().enumerate() {
         let line = lines.entry(known.key(at)).or_default();
-        if let Source::New(..) = row.source {
+        if let Source::New(..) | Source::Restated(..) = row.source {
             line.new.add(known.difference(at));
         }
         if row.state == State::Cleared {
             line.cleared.add(known.difference(at));
+        }
+        if let Source::Restated(_, carried) = row.source {
+            // What it said before does not stand any more.
+            lines.entry(before.key(carried)).or_default().cleared.add(before.difference(carried));
         }
     }
     if let Some((key, _)) = lines.iter().find(|(_, line)| !line.fits()) {
