@@ -4,17 +4,22 @@
 //! <lake>/raw/<source>/<business date>/<sha256>/<name>       every byte that was read, as received; immutable
 //! <lake>/data/<table>/date=YYYY-MM-DD/<table>.parquet       what analysts glob: final files only
 //! <lake>/meta/nights/YYYY-MM-DD/<generation>.json           the manifest of a night; its creation is the commit
+//! <lake>/meta/texts/<sha256>.toml                           the job, formats and calendars it was closed by
 //! <lake>/meta/deliveries/YYYY-MM-DD/<source>.<id>.json      what each source was asked, and answered
 //! <lake>/aside/<source>/<business date>/<sha256>/<name>     what was refused as it came
-//! <lake>/meta/audit.jsonl                                   hash-chained: what was done, and when
+//! <lake>/meta/acts/YYYY-MM-DD/<number>.json                 what people did to it: signed, reopened
+//! <lake>/meta/audit.jsonl                                   hash-chained: who did what, and when
 //! <lake>/staging/YYYY-MM-DD/…                               of the run that holds the night, swept by the next
 //! ```
 //!
 //! A write becomes visible in one order only: staged, read back, on the disk, renamed, committed. Whatever dies
 //! in between leaves a night that [`Lake::is_intact`] denies, and the next run of that night repairs it.
 
+mod acts;
 mod audit;
+mod chain;
 mod communication;
+mod difference;
 mod durable;
 mod inbox;
 mod lock;
@@ -25,17 +30,22 @@ mod parquet;
 mod publish;
 mod spill;
 mod store;
+mod texts;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
+pub use acts::{Act, Approval, Deed, Role};
 pub use audit::AuditLine;
+pub use chain::Chain;
 pub use communication::{Ask, Communication, Correspondent};
+pub use difference::{Change, Difference, Row};
 pub use inbox::{Archived, Inbox, Incoming, Known, Received};
-pub use lock::NightLock;
-pub use manifest::{Input, Manifest, Night, Output, PreviousNight, SCHEMA_VERSION};
+pub use lock::{NightLock, Scratch};
+pub use manifest::{Input, Manifest, Night, Output, PreviousNight, Reply, SCHEMA_VERSION, Text};
 pub use merge::Run;
 pub use parquet::{Division, Writer};
 pub use publish::{Published, Staging};
@@ -49,6 +59,8 @@ use store::Store;
 #[derive(Clone, Debug)]
 pub struct Lake {
     root: PathBuf,
+    /// Who works on it, for the audit trail.
+    actor: String,
 }
 
 impl Lake {
@@ -60,7 +72,18 @@ impl Lake {
                 .file(root.display())
                 .next("name a folder, or a path where none exists yet, as `lake` in the job"));
         }
-        Ok(Self { root })
+        Ok(Self { root, actor: NOBODY.to_owned() })
+    }
+
+    /// The lake, with whatever is done to it done by `actor`.
+    #[must_use]
+    pub fn acting(self, actor: &str) -> Self {
+        Self { actor: actor.to_owned(), ..self }
+    }
+
+    /// Who works on it.
+    fn actor(&self) -> &str {
+        &self.actor
     }
 
     /// The folder it is in, absolute.
@@ -87,6 +110,33 @@ impl Lake {
         }
     }
 
+    /// The manifest of one generation of `night` (65 where there is none).
+    pub fn manifest_of(&self, night: NaiveDate, generation: u64) -> Result<Manifest> {
+        let known = match Store::folder(&self.root)? {
+            Some(store) if generations(&store, night)?.contains(&generation) => return read_manifest(&store, night, generation),
+            Some(store) => generations(&store, night)?,
+            None => Vec::new(),
+        };
+        let known: Vec<String> = known.iter().map(u64::to_string).collect();
+        let error = Error::data(format!("the lake has no generation {generation} of the night {night}"));
+        Err(error.file(self.root.join(manifest_path(night, generation)).display()).expected(match known.len() {
+            0 => "a night that was published".to_owned(),
+            _ => known.join(", "),
+        }))
+    }
+
+    /// The very text of a manifest.
+    pub fn manifest_text(&self, manifest: &Manifest) -> Result<String> {
+        let path = self.root.join(manifest_path(manifest.night.business_date, manifest.generation));
+        std::fs::read_to_string(&path).map_err(|error| durable::failed("read", &path, &error))
+    }
+
+    /// The manifests of all generations of `night`, the oldest first.
+    pub fn generations(&self, night: NaiveDate) -> Result<Vec<Manifest>> {
+        let Some(store) = Store::folder(&self.root)? else { return Ok(Vec::new()) };
+        generations(&store, night)?.into_iter().map(|generation| read_manifest(&store, night, generation)).collect()
+    }
+
     /// The newest manifest of the last night published before `night`.
     pub fn night_before(&self, night: NaiveDate) -> Result<Option<Manifest>> {
         let Some(store) = Store::folder(&self.root)? else { return Ok(None) };
@@ -98,10 +148,10 @@ impl Lake {
         Ok(None)
     }
 
-    /// The generation that publishing `night` from inputs of this hash has: that of the newest manifest where the
-    /// inputs are the same, one more where they are not, one where there is none.
-    pub fn generation(&self, night: NaiveDate, inputs_sha256: &str) -> Result<u64> {
-        Ok(self.manifest(night)?.map_or(1, |newest| newest.generation_for(inputs_sha256)))
+    /// The nights that a new generation of one before them has left behind: each was closed on a manifest that is not the
+    /// newest any more, or on a night that was.
+    pub fn stale(&self) -> Result<BTreeSet<NaiveDate>> {
+        Ok(stale(&self.nights()?))
     }
 
     /// Whether every data file of `manifest` is there, has its size, and the footer it was published with. Reads
@@ -123,6 +173,21 @@ impl Lake {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(durable::failed("read", &path, &error)),
         }
+    }
+
+    /// Whether the data files of `manifest` for `tables` have the very bytes that were published. Reads all of them.
+    pub fn holds_all(&self, manifest: &Manifest, tables: &[&Table]) -> Result<bool> {
+        let is_asked = |output: &&Output| tables.iter().any(|table| table.name == output.table);
+        for output in manifest.outputs.iter().filter(is_asked) {
+            let path = self.root.join(&output.path);
+            match durable::sha256(&path) {
+                Ok(sha256) if sha256 == output.sha256 => {}
+                Ok(_) => return Ok(false),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+                Err(error) => return Err(durable::failed("read", &path, &error)),
+            }
+        }
+        Ok(true)
     }
 
     /// What `night` published as `table`, in the schema of the table in memory.
@@ -149,6 +214,9 @@ impl Lake {
     }
 }
 
+/// Who works on a lake when nobody says.
+const NOBODY: &str = "unknown";
+
 const NIGHTS: &str = "meta/nights";
 
 /// Where `night` keeps `table`, relative to the lake.
@@ -161,6 +229,22 @@ fn manifest_path(night: NaiveDate, generation: u64) -> String {
     format!("{NIGHTS}/{night}/{generation}.json")
 }
 
+/// The stale ones of the newest manifests of all nights, which come in their order.
+#[must_use]
+pub fn stale(nights: &[Manifest]) -> BTreeSet<NaiveDate> {
+    let mut stale = BTreeSet::new();
+    let mut before: Option<&Manifest> = None;
+    for manifest in nights {
+        let built_on = manifest.night.previous_night.as_ref().map(|previous| &previous.manifest_sha256);
+        let is_behind = before.is_some_and(|before| stale.contains(&before.night.business_date));
+        if is_behind || built_on != before.map(|before| &before.sha256) {
+            stale.insert(manifest.night.business_date);
+        }
+        before = Some(manifest);
+    }
+    stale
+}
+
 fn published_nights(store: &Store) -> Result<Vec<NaiveDate>> {
     let mut nights: Vec<NaiveDate> = store.folders(NIGHTS)?.iter().filter_map(|name| name.parse().ok()).collect();
     nights.sort_unstable();
@@ -168,9 +252,18 @@ fn published_nights(store: &Store) -> Result<Vec<NaiveDate>> {
 }
 
 fn newest_manifest(store: &Store, night: NaiveDate) -> Result<Option<Manifest>> {
+    generations(store, night)?.last().map(|&generation| read_manifest(store, night, generation)).transpose()
+}
+
+/// The generations of `night`, in order.
+fn generations(store: &Store, night: NaiveDate) -> Result<Vec<u64>> {
     let names = store.files(&format!("{NIGHTS}/{night}"))?;
-    let newest = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<u64>().ok()).max();
-    let Some(generation) = newest else { return Ok(None) };
+    let mut generations: Vec<u64> = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
+    generations.sort_unstable();
+    Ok(generations)
+}
+
+fn read_manifest(store: &Store, night: NaiveDate, generation: u64) -> Result<Manifest> {
     let path = manifest_path(night, generation);
-    Manifest::decode(&store.read(&path)?, &path).map(Some)
+    Manifest::decode(&store.read(&path)?, &path)
 }

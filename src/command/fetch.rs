@@ -1,5 +1,6 @@
 //! `tieout fetch`: a night's files into the lake. `tieout ready`: are they there?
 
+use super::actor::actor;
 use super::print;
 use super::talk::{Arrivals, clock, worst_first};
 use crate::cli::{Fetch, Ready};
@@ -13,7 +14,7 @@ use crate::source::{Manners, Switchboard};
 pub(super) fn fetch(arguments: &Fetch) -> Result<Exit, Vec<Error>> {
     let alone = |error: Error| vec![error];
     let job = known_sources(&arguments.job, &arguments.only)?;
-    let lake = Lake::open(&job.lake).map_err(alone)?;
+    let lake = Lake::open(&job.lake).map_err(alone)?.acting(&actor(None));
     let lock = lake.lock(arguments.date).map_err(alone)?;
     let (clock, arrivals) = (clock(&arguments.moment), Arrivals::new(arguments.quiet));
     let arrived = |source: &str, bytes| arrivals.note(source, bytes);

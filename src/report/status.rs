@@ -6,10 +6,11 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::grid::{Grid, blank_zero, counted, line};
+use super::signoff;
 use super::summary::{in_state, number};
 use crate::error::Result;
 use crate::job::Job;
-use crate::lake::{Input, Lake, Manifest};
+use crate::lake::{Approval, Input, Lake, Manifest, stale};
 use crate::money::Amount;
 use crate::table::build::date_of;
 use crate::table::read::{amount, amounts, dates, words};
@@ -37,6 +38,10 @@ struct Closed {
     manifest: Manifest,
     /// Whether its data files are still those it published.
     intact: bool,
+    /// Whether a night before it was published anew since.
+    stale: bool,
+    /// Who stands for it.
+    approval: Approval,
 }
 
 /// What the newest night left, read from its tables.
@@ -62,10 +67,17 @@ impl Standing {
     /// Reads the last `nights` nights of `lake`.
     pub fn of(job: &Job, lake: &Lake, nights: usize) -> Result<Self> {
         let manifests = lake.nights()?;
-        let published = manifests.len();
+        let (published, stale) = (manifests.len(), stale(&manifests));
         let shown = manifests.into_iter().skip(published.saturating_sub(nights));
-        let nights =
-            shown.map(|manifest| Ok(Closed { intact: lake.is_intact(&manifest)?, manifest })).collect::<Result<Vec<_>>>()?;
+        let closed = |manifest: Manifest| {
+            Ok(Closed {
+                intact: lake.is_intact(&manifest)?,
+                stale: stale.contains(&manifest.night.business_date),
+                approval: lake.approval(&manifest)?,
+                manifest,
+            })
+        };
+        let nights = shown.map(closed).collect::<Result<Vec<_>>>()?;
         let newest = nights.last().filter(|newest| newest.intact);
         let newest = newest.map(|newest| Left::of(lake, newest.manifest.night.business_date)).transpose()?;
         let left_out = nights.last().map_or(Vec::new(), |newest| left_out(job, &newest.manifest));
@@ -84,6 +96,7 @@ impl Standing {
         line(&mut text, format!("{}: {}, the newest last", self.job, self.published()));
         line(&mut text, "");
         text.push_str(&self.table_of_nights());
+        text.push_str(&self.signatures());
         let date = newest.manifest.night.business_date;
         match &self.newest {
             None => {
@@ -98,6 +111,13 @@ impl Standing {
                 line(&mut text, format!("Open breaks of {date}, by age in days"));
                 text.push_str(&left.table_of_breaks());
             }
+        }
+        let stale: Vec<NaiveDate> =
+            self.nights.iter().filter(|closed| closed.stale).map(|closed| closed.manifest.night.business_date).collect();
+        if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
+            line(&mut text, "");
+            line(&mut text, "  STALE: a night before was published anew since");
+            line(&mut text, format!("  next   tieout backfill <job> --from {first} --to {last}"));
         }
         line(&mut text, "");
         line(&mut text, format!("Deliveries of {date}"));
@@ -114,15 +134,11 @@ impl Standing {
     fn table_of_nights(&self) -> String {
         let header = ["night", "generation", "entries", "matches", "open", "waiting", "cleared", "rejects", ""];
         let mut grid = Grid::new(&header, 1);
-        for Closed { manifest, intact } in &self.nights {
-            let night = &manifest.night;
-            let mut marks = Vec::new();
-            if !night.complete {
-                marks.push("INCOMPLETE");
-            }
-            if !intact {
-                marks.push("DAMAGED");
-            }
+        for closed in &self.nights {
+            let (manifest, night) = (&closed.manifest, &closed.manifest.night);
+            let marks = [("INCOMPLETE", !night.complete), ("DAMAGED", !closed.intact), ("STALE", closed.stale)];
+            let mut marks: Vec<String> = marks.iter().filter(|(_, is)| *is).map(|(mark, _)| (*mark).to_owned()).collect();
+            marks.extend(closed.approval.is_closed().then(|| "closed".to_owned()));
             grid.row([
                 night.business_date.to_string(),
                 manifest.generation.to_string(),
@@ -136,6 +152,17 @@ impl Standing {
             ]);
         }
         grid.text()
+    }
+
+    /// A line for each night that somebody signed.
+    fn signatures(&self) -> String {
+        let mut text = String::new();
+        for Closed { manifest, approval, .. } in &self.nights {
+            if let Some(who) = signoff::mark(approval) {
+                line(&mut text, format!("  {}  {who}", manifest.night.business_date));
+            }
+        }
+        if text.is_empty() { text } else { format!("\nSignatures\n{text}") }
     }
 
     /// For a program: one line.
@@ -166,6 +193,8 @@ impl Closed {
             "generation": self.manifest.generation,
             "complete": night.complete,
             "intact": self.intact,
+            "stale": self.stale,
+            "approval": signoff::of(&self.approval),
             "entries": number(&night.totals, "entries"),
             "matches": number(&night.totals, "matches"),
             "open": in_state(&self.manifest, "open"),
