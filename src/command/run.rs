@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::actor::actor;
 use super::talk::{Arrivals, clock, worst_first};
 use super::{print, say};
-use crate::cli::Run;
+use crate::cli::{Means, Run};
 use crate::error::{Error, Exit};
 use crate::job::Job;
 use crate::night::{Closed, Memory, Options, close};
@@ -17,13 +18,10 @@ use crate::source::{Manners, Switchboard};
 
 pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     let job = Job::load(&arguments.job).map_err(|error| vec![error])?;
-    let memory = arguments.memory_limit.map_or(Ok(Memory::OfMachine), Memory::limited_to).map_err(|error| vec![error])?;
-    let options = Options { date: arguments.date, partial: arguments.partial, memory };
-    let mut pool = rayon::ThreadPoolBuilder::new();
-    if let Some(threads) = arguments.threads {
-        pool = pool.num_threads(threads);
-    }
-    let pool = pool.build().map_err(|error| vec![Error::new(Exit::TryAgain, format!("cannot start threads: {error}"))])?;
+    let (memory, by) = (arguments.means.memory().map_err(|error| vec![error])?, actor(arguments.author.by.as_deref()));
+    let reopen = arguments.reopening.reason();
+    let options = Options { date: arguments.date, partial: arguments.partial, memory, by: &by, reopen };
+    let pool = pool(&arguments.means).map_err(|error| vec![error])?;
     let bar = progress_bar(arguments);
     let (clock, arrivals) = (clock(&arguments.moment), Arrivals::new(arguments.quiet));
     let arrived = |source: &str, bytes| arrivals.note(source, bytes);
@@ -54,6 +52,12 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     for error in &closed.left_out {
         say(&format!("left out: {error}\n"));
     }
+    if let Some(stale) = closed.stale_before() {
+        say(&format!(
+            "warning: the night {} carries in what {stale} left, which is stale: a night before it was published anew\n  next: tieout backfill <job> --from {stale} --to {}\n",
+            arguments.date, arguments.date
+        ));
+    }
     let text = match (arguments.json, arguments.quiet) {
         (true, _) => json::run(&closed),
         (false, true) => String::new(),
@@ -61,6 +65,22 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
     };
     print(&text).map_err(|error| vec![error])?;
     Ok(if over_limit(&closed, arguments.fail_on) { Exit::BreaksOverLimit } else { Exit::Published })
+}
+
+/// The threads a close may use.
+pub(super) fn pool(means: &Means) -> Result<rayon::ThreadPool, Error> {
+    let mut pool = rayon::ThreadPoolBuilder::new();
+    if let Some(threads) = means.threads {
+        pool = pool.num_threads(threads);
+    }
+    pool.build().map_err(|error| Error::new(Exit::TryAgain, format!("cannot start threads: {error}")))
+}
+
+impl Means {
+    /// How much memory it may take.
+    pub(super) fn memory(&self) -> Result<Memory, Error> {
+        self.memory_limit.map_or(Ok(Memory::OfMachine), Memory::limited_to)
+    }
 }
 
 /// When each stage of a close began.

@@ -33,6 +33,7 @@ pub fn run(closed: &Closed) -> String {
         "answers": answers::of_night(&closed.told),
         "totals": night.totals,
         "outputs": outputs.collect::<Vec<_>>(),
+        "stale": closed.stale,
         "left_out": closed.left_out.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     format!("{object}\n")

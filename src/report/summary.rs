@@ -35,11 +35,25 @@ pub fn run(job: &Job, closed: &Closed) -> String {
         line(&mut text, format!("  the banks:    {}", counted(number(&night.totals, "bank_lines"), "line", "lines")));
     }
     line(&mut text, format!("  carried in:   {}", carried_in(manifest)));
+    if night.totals.contains_key("restated") {
+        let items = counted(number(&night.totals, "restated"), "item of them is", "items of them are");
+        line(&mut text, format!("  restated:     {items} stated again tonight; what is stated last stands"));
+    }
     line(&mut text, format!("  compared:     {}", compared(&night.totals)));
     line(&mut text, "");
     text.push_str(&breaks(manifest));
     line(&mut text, "");
     line(&mut text, format!("  tables   {}", job.lake.join("data").display()));
+    let stale = closed.stale_after();
+    if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
+        line(
+            &mut text,
+            format!(
+                "  stale    {}: tieout backfill <job> --from {first} --to {last}",
+                counted(stale.len() as u64, "later night", "later nights")
+            ),
+        );
+    }
     if in_state(manifest, "open") > 0 {
         line(&mut text, "  next     tieout explain <job> <order, reference or break>");
     }

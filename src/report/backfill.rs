@@ -1,0 +1,121 @@
+//! What became of the nights of a range.
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use super::grid::{Grid, counted, line};
+use crate::error::Error;
+use crate::job::Job;
+
+/// Version of the JSON object: keys are added, never changed.
+const SCHEMA_VERSION: u32 = 1;
+
+/// A night of the range.
+#[derive(Debug)]
+pub struct Backfilled {
+    /// Which.
+    pub date: NaiveDate,
+    /// What became of it.
+    pub became: Became,
+}
+
+/// What became of a night of the range.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Became {
+    /// It was closed, for the first time or anew.
+    Closed {
+        /// As which generation.
+        generation: u64,
+        /// Whether it was stale before.
+        was_stale: bool,
+        /// Whether every provider was read.
+        complete: bool,
+    },
+    /// Nothing it depends on had changed.
+    Unchanged {
+        /// The generation that stands.
+        generation: u64,
+    },
+    /// It was never closed, and no source has anything of it.
+    NeverThere,
+    /// It could not be closed.
+    Refused,
+}
+
+impl Backfilled {
+    fn word(&self) -> &'static str {
+        match self.became {
+            Became::Closed { was_stale: true, .. } => "closed anew: it was stale",
+            Became::Closed { generation: 1, .. } => "closed",
+            Became::Closed { .. } => "closed anew",
+            Became::Unchanged { .. } => "unchanged",
+            Became::NeverThere => "never closed, and nothing of it is anywhere",
+            Became::Refused => "NOT CLOSED",
+        }
+    }
+
+    fn generation(&self) -> Option<u64> {
+        match self.became {
+            Became::Closed { generation, .. } | Became::Unchanged { generation } => Some(generation),
+            Became::NeverThere | Became::Refused => None,
+        }
+    }
+
+    fn is_incomplete(&self) -> bool {
+        matches!(self.became, Became::Closed { complete: false, .. })
+    }
+
+    fn json(&self) -> Value {
+        let became = match self.became {
+            Became::Closed { .. } => "closed",
+            Became::Unchanged { .. } => "unchanged",
+            Became::NeverThere => "never_there",
+            Became::Refused => "refused",
+        };
+        json!({
+            "business_date": self.date,
+            "became": became,
+            "generation": self.generation(),
+            "was_stale": matches!(self.became, Became::Closed { was_stale: true, .. }),
+            "complete": match self.became {
+                Became::Closed { complete, .. } => Some(complete),
+                _ => None,
+            },
+        })
+    }
+}
+
+/// For a person: a line a night, in order.
+#[must_use]
+pub fn text(job: &Job, nights: &[Backfilled], to: NaiveDate) -> String {
+    let mut text = String::new();
+    line(&mut text, format!("{}: {}", job.name, counted(nights.len() as u64, "night", "nights")));
+    line(&mut text, "");
+    let mut grid = Grid::new(&["night", "generation", ""], usize::MAX);
+    for night in nights {
+        let incomplete = if night.is_incomplete() { ", INCOMPLETE" } else { "" };
+        let generation = night.generation().map_or_else(String::new, |generation| generation.to_string());
+        grid.row([night.date.to_string(), generation, format!("{}{incomplete}", night.word())]);
+    }
+    text.push_str(&grid.text());
+    if let Some(last) = nights.last().filter(|last| last.became == Became::Refused && last.date < to) {
+        line(&mut text, "");
+        line(&mut text, format!("  stopped at {}: the nights after it, to {to}, were not looked at", last.date));
+    }
+    text
+}
+
+/// For a program: one line.
+#[must_use]
+pub fn json(job: &Job, nights: &[Backfilled], refused: &[Error]) -> String {
+    let stopped_at = nights.iter().find(|night| night.became == Became::Refused).map(|night| night.date);
+    let object = json!({
+        "schema_version": SCHEMA_VERSION,
+        "job": job.name,
+        "nights": nights.iter().map(Backfilled::json).collect::<Vec<_>>(),
+        "stopped_at": stopped_at,
+        "exit_code": refused.first().map_or(0, |error| error.exit as u8),
+        "errors": refused.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    format!("{object}\n")
+}
