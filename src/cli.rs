@@ -1,9 +1,13 @@
 //! What the user typed. The doc comments are the text of `--help`.
 
+mod history;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use history::{Author, Backfill, Diff, Evidence, Export, ExportAction, Reopening, Signoff, SignsAs, Verify};
 
 /// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
 #[derive(Debug, Parser)]
@@ -20,18 +24,22 @@ Exit codes:
   10  published, and --fail-on was exceeded
   64  the command line is wrong
   65  a file is corrupt, of another layout, or does not tie; nothing was published
+      verify: a night does not come out as it was published, or the audit trail is broken
   66  a file is missing past its deadline; nothing was published
   70  a law is broken: a defect of tieout; nothing was published
   73  an output cannot be created        74  reading or writing failed
   75  try again: another run holds the night, or a file that is due is not there yet
   99  nothing is due yet
-  77  not permitted                      78  the job or a format is wrong";
+  77  not permitted; or the night, or one after it, is signed and so closed
+  78  the job or a format is wrong";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Close a night: read, reconcile, analyze, publish.
     Run(Run),
+    /// Close the nights of a range in order, those that are stale anew.
+    Backfill(Backfill),
     /// Take a night's files from where they are into the lake, without closing it.
     Fetch(Fetch),
     /// Ask whether a night's files are there, and take none: for sensors.
@@ -44,6 +52,14 @@ pub enum Command {
     Status(Status),
     /// Tell everything about one order, reference, entry or break.
     Explain(Explain),
+    /// Close published nights again from what the lake keeps, and compare hash by hash.
+    Verify(Verify),
+    /// Show what a new generation of a night changed, row by row.
+    Diff(Diff),
+    /// Sign a night, as who prepared it or as who reviewed it.
+    Signoff(Signoff),
+    /// Write what an auditor asks for.
+    Export(Export),
     /// Describe the published tables, and the files people write.
     Schema(Schema),
     /// List, show, recognise or draft file formats.
@@ -82,6 +98,26 @@ pub struct Run {
     /// Print nothing but errors.
     #[arg(long, short)]
     pub quiet: bool,
+    /// What it may use.
+    #[command(flatten)]
+    pub means: Means,
+    /// Tell on stderr how long each stage took, and how much of the input that is a second.
+    #[arg(long)]
+    pub timings: bool,
+    /// What is closed.
+    #[command(flatten)]
+    pub reopening: Reopening,
+    /// Who does it.
+    #[command(flatten)]
+    pub author: Author,
+    /// What time it is.
+    #[command(flatten)]
+    pub moment: Moment,
+}
+
+/// What closing a night may use.
+#[derive(Args, Debug)]
+pub struct Means {
     /// Threads to use; all cores when not given. The output is the same for any number.
     #[arg(long, value_name = "COUNT")]
     pub threads: Option<usize>,
@@ -89,12 +125,6 @@ pub struct Run {
     /// waits on disk in part. The output is the same for any.
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory_limit: Option<u64>,
-    /// Tell on stderr how long each stage took, and how much of the input that is a second.
-    #[arg(long)]
-    pub timings: bool,
-    /// What time it is.
-    #[command(flatten)]
-    pub moment: Moment,
 }
 
 /// Take a night's files from where they are into the lake, without closing it.

@@ -1,15 +1,21 @@
 //! One file a subcommand; thin.
 
+mod actor;
+mod backfill;
 mod check;
+mod diff;
 mod explain;
+mod export;
 mod fetch;
 mod formats;
 mod plan;
 mod run;
 mod sample;
 mod schema;
+mod signoff;
 mod status;
 mod talk;
+mod verify;
 
 use std::io::Write;
 
@@ -21,12 +27,17 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
     let alone = |result: Result<Exit>| result.map_err(|error| vec![error]);
     match cli.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Backfill(arguments) => backfill::backfill(&arguments),
         Command::Fetch(arguments) => fetch::fetch(&arguments),
         Command::Ready(arguments) => fetch::ready(&arguments),
         Command::Plan(arguments) => alone(plan::plan(&arguments)),
         Command::Check(arguments) => check::check(&arguments),
         Command::Status(arguments) => alone(status::status(&arguments)),
         Command::Explain(arguments) => alone(explain::explain(&arguments)),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Diff(arguments) => alone(diff::diff(&arguments)),
+        Command::Signoff(arguments) => alone(signoff::signoff(&arguments)),
+        Command::Export(arguments) => alone(export::export(&arguments.action)),
         Command::Schema(arguments) => alone(schema::schema(&arguments)),
         Command::Formats(arguments) => alone(formats::formats(&arguments.action)),
         Command::Sample(arguments) => alone(sample::sample(&arguments)),

@@ -1,10 +1,18 @@
 //! What people and programs look at.
 
 pub mod answers;
+pub mod backfill;
+mod cell;
+pub mod chain;
+pub mod changes;
 pub mod difference;
+pub mod evidence;
 pub mod explain;
 mod grid;
 pub mod json;
+mod sheet_safe;
+pub mod signoff;
 pub mod status;
 pub mod summary;
 pub mod timings;
+pub mod verify;

@@ -13,6 +13,7 @@ mod formats;
 mod fuzzed;
 mod generated;
 mod harness;
+mod history;
 mod lake;
 mod laws;
 mod nights;

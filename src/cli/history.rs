@@ -1,0 +1,247 @@
+//! What is typed about nights that were published: to bring them up to date, to prove them, and to sign them.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{Means, Moment};
+
+/// Close the nights of a range in order, those that are stale anew.
+///
+/// A night is stale when a night before it was published anew after it was closed. Nights in which nothing has changed
+/// publish nothing, so that a backfill run twice is one run once. It stops at the first night that cannot be closed. A
+/// date that was never closed and of which no source has anything is named and passed over.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout backfill jobs/nightly.toml --from 2026-11-01 --to 2026-11-30
+  tieout backfill jobs/nightly.toml --from 2026-11-18 --to 2026-11-20 --reopen --reason 'the bank restated the 17th'")]
+pub struct Backfill {
+    /// The job file.
+    pub job: PathBuf,
+    /// The first business date.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub from: NaiveDate,
+    /// The last.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub to: NaiveDate,
+    /// Publish without the providers whose files are missing or refused, and mark such nights incomplete.
+    #[arg(long)]
+    pub partial: bool,
+    /// End with one line of JSON on stdout instead of the list.
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but errors.
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// What it may use.
+    #[command(flatten)]
+    pub means: Means,
+    /// What is closed.
+    #[command(flatten)]
+    pub reopening: Reopening,
+    /// Who does it.
+    #[command(flatten)]
+    pub author: Author,
+    /// What time it is.
+    #[command(flatten)]
+    pub moment: Moment,
+}
+
+/// Whether nights that are closed may be published anew.
+#[derive(Args, Debug)]
+pub struct Reopening {
+    /// Publish a night anew although it, or one after it, is signed by preparer and reviewer, and so closed.
+    #[arg(long, requires = "reason")]
+    pub reopen: bool,
+    /// Why, for the audit trail.
+    #[arg(long, value_name = "TEXT", requires = "reopen", value_parser = said)]
+    pub reason: Option<String>,
+}
+
+impl Reopening {
+    /// Why closed nights may be published anew, if they may.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref().filter(|_| self.reopen)
+    }
+}
+
+/// Who does what is done.
+#[derive(Args, Debug)]
+pub struct Author {
+    /// Who does this, for the audit trail; the user of the system when not given.
+    #[arg(long, value_name = "NAME", value_parser = said)]
+    pub by: Option<String>,
+}
+
+/// Close published nights again from what the lake keeps, and compare hash by hash.
+///
+/// What a night depends on is in its lake: the files as they were received, what the sources answered, the job with its
+/// formats and calendars as they were, and the nights before. So any generation of any night can be closed again: after
+/// its data was deleted or replaced, the job was changed, or the sources are gone. No secret is read and no source asked.
+/// The lake is left as it is.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout verify jobs/nightly.toml --date 2026-11-17
+  tieout verify jobs/nightly.toml --from 2026-11-01 --to 2026-11-30
+  tieout verify jobs/nightly.toml --date 2026-11-17 --generation 1 --out as-first-published
+  tieout verify /backup/lake --date 2026-11-17     a lake without its job
+  tieout verify jobs/nightly.toml --chain          the audit trail
+
+Exit codes: 0 every table has the very bytes that were published, or the audit trail is whole; 65 one has not, a night \
+cannot be closed again, or the trail is broken, and where.")]
+pub struct Verify {
+    /// The job file, or a lake.
+    pub job: PathBuf,
+    /// The night.
+    #[arg(long, value_name = "YYYY-MM-DD", required_unless_present_any = ["from", "chain"], conflicts_with_all = ["from", "to", "chain"])]
+    pub date: Option<NaiveDate>,
+    /// Every published night from this one on.
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "chain")]
+    pub from: Option<NaiveDate>,
+    /// The last of them; the newest when not given.
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
+    pub to: Option<NaiveDate>,
+    /// A generation of the night; the newest when not given.
+    #[arg(long, value_name = "NUMBER", requires = "date")]
+    pub generation: Option<u64>,
+    /// Leave the tables that come out in this folder, laid out as in the lake: the night as it was published then.
+    #[arg(long, value_name = "FOLDER", requires = "date")]
+    pub out: Option<PathBuf>,
+    /// Instead of closing nights again: hold the audit trail against itself, and against every manifest, signature and
+    /// reopening. An edit, a deletion, a change of order and a cut-off end are found.
+    #[arg(long)]
+    pub chain: bool,
+    /// End with one line of JSON on stdout instead of the tables.
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but errors.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Show what a new generation of a night changed, row by row.
+///
+/// Rows are told apart by the key of their table. In which file and line a row stood is not compared. The tables of the
+/// generation before are there no more; they are made again from what the lake keeps, as `verify` does.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout diff jobs/nightly.toml --date 2026-11-17
+  tieout diff jobs/nightly.toml --date 2026-11-17 --generation 1 --to 3 --table breaks
+  tieout diff jobs/nightly.toml --date 2026-11-17 --csv > changed.csv     table, change, key, column, before, after
+  tieout diff jobs/nightly.toml --date 2026-11-17 --json | tail -1 | jq .differences")]
+pub struct Diff {
+    /// The job file, or a lake.
+    pub job: PathBuf,
+    /// The night.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: NaiveDate,
+    /// The generation before; the one before the other when not given.
+    #[arg(long, value_name = "NUMBER")]
+    pub generation: Option<u64>,
+    /// The generation after; the newest when not given.
+    #[arg(long, value_name = "NUMBER")]
+    pub to: Option<u64>,
+    /// Only this table.
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// Rows of each table to show.
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub rows: usize,
+    /// Print CSV instead: a line for each value that differs.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// Print JSON instead: a line for each row that differs, and one at the end with the counts.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Sign a night, as who prepared it or as who reviewed it.
+///
+/// A signature is of the hash of the night's manifest, which holds the hashes of all it published: a new generation has
+/// none. The preparer signs first; the reviewer is somebody else. A night signed by both is closed: it, and what it was
+/// closed on, is published anew only with `--reopen --reason`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout signoff jobs/nightly.toml --date 2026-11-17 --role preparer --by 'Anna Li'
+  tieout signoff jobs/nightly.toml --date 2026-11-17 --role reviewer --by 'Ben Vogt' --comment 'nine breaks, all known'
+
+Exit codes: 0 signed, or signed before by the same person; 77 not permitted: the reviewer is the preparer, there is no \
+preparer yet, somebody else signed, or the night is stale.")]
+pub struct Signoff {
+    /// The job file, or a lake.
+    pub job: PathBuf,
+    /// The night.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: NaiveDate,
+    /// In which part.
+    #[arg(long)]
+    pub role: SignsAs,
+    /// Who signs.
+    #[arg(long, value_name = "NAME", value_parser = said)]
+    pub by: String,
+    /// What else there is to say.
+    #[arg(long, value_name = "TEXT", value_parser = said)]
+    pub comment: Option<String>,
+    /// Print one JSON object instead.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// In which part someone signs.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SignsAs {
+    /// Who prepared the night.
+    Preparer,
+    /// Who reviewed it.
+    Reviewer,
+}
+
+/// Write what an auditor asks for.
+#[derive(Args, Debug)]
+pub struct Export {
+    /// What to write.
+    #[command(subcommand)]
+    pub action: ExportAction,
+}
+
+/// What to write.
+#[derive(Debug, Subcommand)]
+pub enum ExportAction {
+    /// The evidence of one night, as a ZIP archive.
+    Evidence(Evidence),
+}
+
+/// The evidence of one night, as a ZIP archive: the same night, the same bytes.
+///
+/// In it: the manifest, the job, formats and calendars, every input with its hash, lines, rows and rejects, control totals
+/// in = out by currency, the breaks, who signed, the lines of the audit trail, and what changed against the generation
+/// before. Every CSV is safe to open in a spreadsheet, and holds no card number.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout export evidence jobs/nightly.toml --date 2026-11-17 --out evidence-2026-11-17.zip")]
+pub struct Evidence {
+    /// The job file, or a lake.
+    pub job: PathBuf,
+    /// The night.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: NaiveDate,
+    /// A generation of it; the newest when not given.
+    #[arg(long, value_name = "NUMBER")]
+    pub generation: Option<u64>,
+    /// The file to write. What is there is replaced.
+    #[arg(long, value_name = "FILE.zip")]
+    pub out: PathBuf,
+}
+
+/// A text that says something.
+fn said(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("it says nothing".to_owned()) } else { Ok(text.to_owned()) }
+}
