@@ -1,8 +1,12 @@
 //! What fuzzing found (`tests/fuzz`), made small, each with what was wrong.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::fs;
+use std::fs::{self, File};
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use tieout::error::Exit;
 use tieout::format::Format;
 use tieout::format::read;
@@ -71,4 +75,23 @@ fn a_spoiled_parquet_file_is_read_or_refused() {
         refused += u32::from(read::read(&path, &format).is_err_and(|error| error.exit == Exit::BadData));
     }
     assert!(refused > 0);
+}
+
+/// A page of a few bytes may say that it is a billion rows of nothing, each of which became a reject, until no memory was
+/// left.
+#[test]
+fn a_parquet_file_has_no_more_rows_than_its_bytes_can_tell_apart() {
+    const ROWS: usize = 2_000_000;
+    let nothing: ArrayRef = Arc::new(StringArray::new_null(ROWS));
+    let rows = RecordBatch::try_from_iter([("order_id", nothing)]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.parquet");
+    let one_page = WriterProperties::builder().set_data_page_row_count_limit(ROWS).set_write_batch_size(ROWS).build();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), rows.schema(), Some(one_page)).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let bytes = fs::metadata(&path).unwrap().len();
+    assert!(bytes < ROWS as u64 / 100, "the test needs a small file, not {bytes} bytes");
+    let error = read::read(&path, &Library::shipped().load("merchant/orders").unwrap()).unwrap_err();
+    assert_eq!((error.exit, error.found), (Exit::BadData, Some(format!("{ROWS} rows in {bytes} bytes"))));
 }
