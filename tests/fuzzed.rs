@@ -37,6 +37,32 @@ fn a_return_inside_a_row_is_part_of_it_whatever_the_other_rows_hold() {
     assert_eq!(rows("\"a\rb\",\"c\"\r\n\"d\",\"e\"\r"), plain, "quoted, and the last without its whole line end");
 }
 
+/// A quote in a comment made a block end inside a row, where a quoted cell holds a line end. So the rows of a file depended
+/// on where it was cut into blocks.
+#[test]
+fn a_block_ends_with_a_row_wherever_it_is_cut() {
+    let splitter = Splitter { delimiter: b',', quote: Some(b'"'), comment: b"#".to_vec(), columns: 2, ..Splitter::default() };
+    let text = "# 5\" wide\na,\"b\nb\"\n# \"\r\nc,d\n\"e\n,\"\"\",f\n\n# \"\"\"\n\"g\",\"h\n\n\"\n";
+    let pieces = |text: &str, first_line: u64| {
+        let mut pieces: Vec<(u64, Vec<Vec<u8>>)> = Vec::new();
+        splitter.split(text.as_bytes(), first_line, |piece| {
+            pieces.push(match piece {
+                Piece::Row { line, cells, .. } => (line, (0..cells.len()).map(|at| cells.get(at).to_vec()).collect()),
+                Piece::Framing { line, text } => (line, vec![text.to_vec()]),
+                other => panic!("every line is a row or framing: {other:?}"),
+            });
+        });
+        pieces
+    };
+    let whole = pieces(text, 1);
+    assert_eq!(whole.iter().filter(|(_, cells)| cells.len() == 2).count(), 4, "{whole:?}");
+    for cut in 0..=text.len() {
+        let (block, rest) = text.split_at(splitter.whole_rows(&text.as_bytes()[..cut]));
+        let lines = block.matches('\n').count() as u64;
+        assert_eq!([pieces(block, 1), pieces(rest, 1 + lines)].concat(), whole, "cut at byte {cut}");
+    }
+}
+
 /// Net was computed from a gross that no row had, which stopped the program.
 #[test]
 fn a_row_no_rule_gives_a_gross_is_a_reject() {

@@ -1,11 +1,15 @@
 //! Queries of the merchant's database: what real servers answer, and what they refuse.
 
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 
 use tieout::error::Exit;
 use tieout::source::{Answer, DatabaseFile, Databases, PlaceFile, Ready};
 
-use super::{Visit, real, secret};
+use super::{Visit, keys, real, secret};
+use crate::harness::Place;
 
 /// A server to ask, and to prepare.
 struct Server {
@@ -60,6 +64,16 @@ impl Server {
     fn visit(&self, sql: &str) -> Visit {
         Visit::to(&(self.database() + &query(sql)), |folder| secret(folder, "password", &self.password))
     }
+}
+
+/// A file with the certificate of another authority than that of the servers.
+fn another_authority() -> String {
+    keys::path("authority_certificate.pem").display().to_string()
+}
+
+/// The authority of the certificate a server has, which is for `localhost` and for no other name.
+fn authority(variable: &str) -> Option<String> {
+    real(variable, "TLS of a database")
 }
 
 fn query(sql: &str) -> String {
@@ -208,6 +222,104 @@ fn a_database_that_is_not_there_is_tried_again_later() {
     }
 }
 
+/// PostgreSQL is checked against what the machine trusts, which only a program of its own can be told.
+#[test]
+fn postgres_proves_that_it_is_the_one_named() {
+    let (Some(server), Some(authority)) = (Server::postgres(), authority("TIEOUT_TEST_POSTGRES_AUTHORITY")) else { return };
+    let fetch = |host: &str, authority: &str| {
+        let place = Place::with_sample_nights();
+        let url = server.url.replacen("127.0.0.1", host, 1);
+        let database = format!("postgres = {{ url = \"{url}\", password = {{ file = \"password\" }}, tls = \"verify\" }}");
+        let sql = "SELECT ssl AS is_encrypted FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        let source = format!("[merchant.orders.source.query]\ndatabase = \"shop\"\nsql = \"{sql}\"\n");
+        let job = format!("[[database]]\nname = \"shop\"\n{database}\n\n[merchant.orders]\n{source}");
+        let files = "[merchant.orders]\nsource = { files = \"../sample-data/merchant/orders_{date:%Y%m%d}.csv\" }\n";
+        place.replace("jobs/nightly.toml", files, &job);
+        place.write_secret("jobs/password", &server.password);
+        let ran = place.run_with(&[("SSL_CERT_FILE", authority)], "fetch jobs/nightly.toml --date 2026-11-17");
+        (ran, place)
+    };
+    let (ran, place) = fetch("localhost", &authority);
+    assert_eq!(ran.code, 0, "{}", ran.whole());
+    let pattern = place.path("lake/raw/*/*/*/shop_20261117.csv");
+    let kept: Vec<_> = glob::glob(pattern.to_str().unwrap()).unwrap().map(|path| fs::read_to_string(path.unwrap())).collect();
+    assert!(matches!(&kept[..], [Ok(text)] if text == "is_encrypted\nt\n"), "{kept:?}");
+    for (host, authority, why) in
+        [("localhost", &another_authority(), "UnknownIssuer"), ("127.0.0.1", &authority, "not valid for name")]
+    {
+        let (ran, _) = fetch(host, authority);
+        assert_eq!(ran.code, 77, "{}", ran.whole());
+        assert!(ran.stderr.contains(why) && ran.stderr.contains("SSL_CERT_FILE"), "{}", ran.whole());
+        assert!(!ran.whole().contains(&server.password), "{}", ran.whole());
+    }
+}
+
+#[test]
+fn mysql_proves_that_it_is_the_one_named() {
+    let (Some(server), Some(authority)) = (Server::mysql(), authority("TIEOUT_TEST_MYSQL_AUTHORITY")) else { return };
+    let visit = |host: &str, more: &str| {
+        let url = server.url.replacen("127.0.0.1", host, 1);
+        let database = format!("mysql = {{ url = \"{url}\", password = {{ file = \"password\" }}, {more} }}");
+        let sql = "SELECT variable_value <> '' AS is_encrypted FROM information_schema.session_status \
+                   WHERE variable_name = 'ssl_cipher'";
+        let job = format!("[[database]]\nname = \"shop\"\n{database}\n{}", query(sql));
+        Visit::to(&job, |folder| secret(folder, "password", &server.password))
+    };
+    let trusting = |authority: &str| format!("trusted = [\"{authority}\"]");
+    assert_eq!(text(visit("localhost", &trusting(&authority)).fetch().unwrap()), "is_encrypted\n1\n");
+    assert_eq!(text(visit("localhost", "tls = \"disable\"").fetch().unwrap()), "is_encrypted\n0\n");
+    let refused = [
+        ("localhost", trusting(&another_authority()), Exit::NotPermitted, "UnknownIssuer"),
+        ("localhost", "tls = \"verify\"".to_owned(), Exit::NotPermitted, "UnknownIssuer"),
+        ("127.0.0.1", trusting(&authority), Exit::NotPermitted, "not valid for name"),
+        ("localhost", trusting("absent.pem"), Exit::BadConfiguration, "cannot read the key or certificate"),
+        ("localhost", trusting("password"), Exit::BadConfiguration, "this is no certificate"),
+    ];
+    for (host, more, exit, why) in refused {
+        let (found, shown) = visit(host, &more).refused(&[&server.password]);
+        assert!(found == exit && shown.contains(why) && !shown.contains("tried"), "{host} {more}: {shown}");
+    }
+}
+
+/// A server at another name than those of this machine must speak TLS, or it learns not even who asks.
+#[test]
+fn nothing_is_told_to_a_server_elsewhere_without_encryption() {
+    // A greeting of MySQL without the flag that says it can speak TLS.
+    let greeting = [
+        &[10][..],
+        b"8.0.0\0",
+        &[1, 0, 0, 0],
+        b"12345678\0",
+        &[0x00, 0x82, 45, 2, 0, 0x08, 0x00, 21],
+        &[0; 10],
+        b"123456789012\0",
+        b"mysql_native_password\0",
+    ]
+    .concat();
+    let greeting = [&[u8::try_from(greeting.len()).unwrap(), 0, 0, 0], &greeting[..]].concat();
+    for (engine, before, after) in [("postgres", &b""[..], &b"N"[..]), ("mysql", &greeting, b"")] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // An address of this machine that is not written as one.
+        let url = format!("{engine}://reader@127.1:{}/shop", listener.local_addr().unwrap().port());
+        let (before, after) = (before.to_vec(), after.to_vec());
+        let heard = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&before).unwrap();
+            let mut heard = vec![0; 8];
+            let first = stream.read(&mut heard).unwrap();
+            heard.truncate(first);
+            let _ = stream.write_all(&after);
+            let _ = stream.read_to_end(&mut heard);
+            heard
+        });
+        let server = Server { engine, url, password: "sesame".to_owned() };
+        let (exit, shown) = server.visit("SELECT 1 AS one").refused(&["sesame"]);
+        assert!(exit == Exit::NotPermitted && shown.contains("certificate") && !shown.contains("tried"), "{shown}");
+        let heard = heard.join().unwrap();
+        assert!(!heard.windows(6).any(|part| part == b"reader") && heard.len() <= 8, "{engine}: {heard:?}");
+    }
+}
+
 #[test]
 fn mistakes_are_found_when_the_job_is_opened() {
     let databases = [
@@ -218,6 +330,14 @@ fn mistakes_are_found_when_the_job_is_opened() {
         ("name = \"shop\"\npostgres.url = \"mysql://reader@db/shop\"", "not the address"),
         ("name = \"shop\"\nmysql.url = \"mysql://db/shop\"", "not the address"),
         ("name = \"shop\"\nmysql.url = \"mysql://reader@db\"", "not the address"),
+        (
+            "name = \"shop\"\nmysql = { url = \"mysql://reader@db/shop\", tls = \"disable\", trusted = [\"a.pem\"] }",
+            "not be looked at",
+        ),
+        (
+            "name = \"shop\"\npostgres = { url = \"postgres://reader@db/shop\", trusted = [\"a.pem\"] }",
+            "name them as SSL_CERT_FILE",
+        ),
     ];
     for (database, wrong) in databases {
         let file: DatabaseFile = toml::from_str(database).unwrap();
