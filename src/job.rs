@@ -43,6 +43,8 @@ pub struct Job {
     pub refunds: Option<Records>,
     /// Differences that are no break.
     pub tolerances: Vec<Tolerance>,
+    /// How far apart two sides may date a payment or refund that meets by nothing but its amount.
+    pub same_amount_within: TimeDelta,
     /// How old an order without success must be before it counts as abandoned.
     pub abandoned_after: TimeDelta,
     /// The texts of the job and its formats: what a night depends on besides its files.

@@ -156,6 +156,7 @@ impl Closing<'_> {
             night: self.options.date,
             rate_cards: self.job.providers.iter().flat_map(|provider| provider.rate_cards.clone()).collect(),
             tolerances: self.job.tolerances.clone(),
+            same_amount_within: self.job.same_amount_within,
         }
     }
 

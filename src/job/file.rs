@@ -39,6 +39,9 @@ pub(super) struct JobFile {
     /// Differences that are no break, by currency.
     #[serde(default)]
     pub(super) tolerance: Vec<ToleranceFile>,
+    /// How items meet that share no reference.
+    #[serde(default)]
+    pub(super) matching: MatchingFile,
     /// How a night is looked at.
     #[serde(default)]
     pub(super) analysis: AnalysisFile,
@@ -167,6 +170,23 @@ pub(super) struct ToleranceFile {
 
 fn zero() -> String {
     "0".to_owned()
+}
+
+/// How items meet that share no reference.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Matching")]
+pub(super) struct MatchingFile {
+    /// How far apart the two sides may date a payment or refund of one amount that no reference joins, such as `1 hour`,
+    /// where each is the other's only candidate and no identifier says otherwise. `0 minutes`: not at all.
+    #[schemars(regex(pattern = r"^[0-9]+ (minute|hour|day)s?$"))]
+    pub(super) same_amount_within: String,
+}
+
+impl Default for MatchingFile {
+    fn default() -> Self {
+        Self { same_amount_within: "1 hour".to_owned() }
+    }
 }
 
 /// How a night is looked at.

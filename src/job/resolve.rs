@@ -88,6 +88,7 @@ impl Resolver {
             attempts,
             refunds,
             tolerances,
+            same_amount_within: duration(&file.matching.same_amount_within, "same_amount_within")?,
             abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
             texts,
         })

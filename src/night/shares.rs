@@ -317,7 +317,7 @@ impl<'a> Comparison<'a> {
             let mut goes: Vec<Option<(usize, usize)>> = vec![None; rows.num_rows()];
             for (row, _) in outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_none()) {
                 let (to, key) = onward.get(row).expect("what has not ended goes on");
-                goes[side.place(part, row)] = Some((to, self.apart.share_of(key.as_bytes())));
+                goes[side.place(part, row)] = Some((to, self.apart.share_of(key.bytes())));
                 self.on_their_way += 1;
             }
             for (later, scatters) in self.onward.iter().rev().enumerate() {

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use tieout::money::{Amount, Rounding};
 use tieout::stage::reconcile::{Outcome, RateCard, Reconciled, Rules, Sides, Tolerance, reconcile};
 use tieout::table::build::{self, day_number};
@@ -21,11 +21,13 @@ use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 pub(super) struct Nights {
     pub(super) open_items: RecordBatch,
     pub(super) breaks: RecordBatch,
+    /// How many microseconds apart items of one amount may meet.
+    pub(super) within: i64,
 }
 
 impl Default for Nights {
     fn default() -> Self {
-        Self { open_items: OPEN_ITEMS.empty(), breaks: BREAKS.empty() }
+        Self { open_items: OPEN_ITEMS.empty(), breaks: BREAKS.empty(), within: 0 }
     }
 }
 
@@ -50,7 +52,8 @@ impl Nights {
     /// Closes a night of sides in parts, which hold what was carried in.
     pub(super) fn close_parts(&mut self, night: u32, provider: &[RecordBatch], merchant: &[RecordBatch]) -> Said {
         let sides = Sides { provider, merchant };
-        let tables = reconcile(sides, &self.breaks, &rules(night)).unwrap_or_else(|error| panic!("{error}"));
+        let rules = Rules { same_amount_within: TimeDelta::microseconds(self.within), ..rules(night) };
+        let tables = reconcile(sides, &self.breaks, &rules).unwrap_or_else(|error| panic!("{error}"));
         self.open_items = tables.open_items.batch();
         self.breaks = tables.breaks.clone();
         Said {
@@ -81,14 +84,16 @@ impl Said {
         for row in 0..matches.num_rows() {
             let word = |name| read::words(matches, name).get(row);
             let record = text(matches, "attempt_id", row).or(text(matches, "refund_id", row)).expect("a match has a record");
+            let cardinality = Some(word("cardinality")).filter(|of| *of != "1:1").map(|of| format!(" {of}"));
             let amount = |name| Amount(read::amounts(matches, name).value(row));
-            let entry = text(matches, "entry_id", row).expect("a match has an entry");
+            let entry = text(matches, "entry_id", row).unwrap_or("-");
             lines.push(format!(
-                "match {} {} {entry} {record} {} {}",
+                "match {} {} {entry} {record} {} {}{}",
                 word("kind"),
                 word("pass"),
                 amount("merchant_amount"),
-                amount("provider_amount")
+                amount("provider_amount"),
+                cardinality.unwrap_or_default()
             ));
         }
         lines.extend((0..self.tables.breaks.num_rows()).map(|row| self.break_line(row)));
@@ -140,6 +145,7 @@ pub(super) fn rules(night: u32) -> Rules {
         night: day(night),
         rate_cards: vec![card("2.9", "0.30", None), card("0.60", "0", Some("CNY"))],
         tolerances: vec![Tolerance { currency: "USD".into(), absolute: amount("0.01"), percent: amount("0.1") }],
+        same_amount_within: TimeDelta::zero(),
     }
 }
 

@@ -120,7 +120,17 @@ static SEARCHED: [Searched; 7] = [
             ("attempt_id", Naming::Item),
             ("refund_id", Naming::Item),
         ],
-        told: &["kind", "pass", "provider", "currency", "merchant_amount", "provider_amount", "difference", "settled_after_days"],
+        told: &[
+            "kind",
+            "pass",
+            "cardinality",
+            "provider",
+            "currency",
+            "merchant_amount",
+            "provider_amount",
+            "difference",
+            "settled_after_days",
+        ],
     },
     Searched {
         table: &BREAKS,

@@ -8,7 +8,7 @@ use super::rows::Row;
 use crate::job::{Job, Lag};
 use crate::money::Rounding;
 use crate::report::grid::{counted, line};
-use crate::stage::reconcile::{PassRule, RateCard, Tolerance, pass_rules};
+use crate::stage::reconcile::{PassRule, RateCard, Rule, Tolerance, pass_rules};
 
 /// What of a job and of the passes applies to a story.
 #[derive(Debug)]
@@ -74,6 +74,11 @@ impl Rules {
         }
         for pass in &self.passes {
             let only = if pass.without_provider { ", for records that name no provider" } else { "" };
+            let only = match pass.rule {
+                Rule::Key => only.to_owned(),
+                Rule::PaymentAndAmount => format!("{only} and one amount, each the other's only candidate"),
+                Rule::AmountAndTime => format!("{only}, close in time, each the other's only candidate"),
+            };
             line(&mut text, format!("  pass {}: {}s with the same {}{only}", pass.name, pass.kind, pass.keys.join(", ")));
         }
         if self.tolerances.is_empty() {

@@ -131,8 +131,13 @@ fn agreed(row: &Row) -> String {
         "1" => "1 day after the record".to_owned(),
         days => format!("{days} days after the record"),
     };
-    let entry = row.get("entry_id");
-    format!("matched {record} and {entry} by pass {}: {amounts}, {days}", row.get("pass"))
+    // A link of a group with more records than entries has none.
+    let items: Vec<&str> = [&record, row.get("entry_id")].into_iter().filter(|id| !id.is_empty()).collect();
+    let group = match row.get("cardinality") {
+        "1:1" => String::new(),
+        entries_to_records => format!(", in parts of which {entries_to_records} belong together"),
+    };
+    format!("matched {} by pass {}{group}: {amounts}, {days}", items.join(" and "), row.get("pass"))
 }
 
 /// Its type and the items it is about.

@@ -34,6 +34,7 @@ pub(super) struct Part<'a> {
     order_id: Texts<'a>,
     merchant_reference: Texts<'a>,
     provider_reference: Texts<'a>,
+    merchant_refund_reference: Texts<'a>,
     currency: Numbered<'a>,
     amount: Amounts<'a>,
     status: Words<'a>,
@@ -102,6 +103,19 @@ impl Status {
             _ => Self::Other,
         }
     }
+
+    fn claims_money(self, kind: Kind) -> bool {
+        match self {
+            Self::Succeeded => true,
+            Self::Pending => kind == Kind::Refund,
+            Self::Other => false,
+        }
+    }
+}
+
+/// Whether an item of this kind and status claims that money moves.
+pub(super) fn claims_money(kind: Kind, status: &str) -> bool {
+    Status::parse(status).claims_money(kind)
 }
 
 /// What makes two items of one side copies of each other, and lets an item agree with one of the other side.
@@ -199,6 +213,11 @@ impl<'a> Items<'a> {
         part.provider_reference.stated(row)
     }
 
+    pub(super) fn merchant_refund_reference(&self, row: u32) -> Option<&'a str> {
+        let (part, row) = self.at(row);
+        part.merchant_refund_reference.stated(row)
+    }
+
     pub(super) fn currency(&self, row: u32) -> &'a str {
         let (part, row) = self.at(row);
         part.currency.words.get(row)
@@ -235,11 +254,7 @@ impl<'a> Items<'a> {
     #[inline]
     pub(super) fn claims_money(&self, row: u32) -> bool {
         let (part, row) = self.at(row);
-        match part.status(row) {
-            Status::Succeeded => true,
-            Status::Pending => part.kind(row) == Kind::Refund,
-            Status::Other => false,
-        }
+        part.claims_money(row)
     }
 
     /// Microseconds since 1970-01-01 UTC.
@@ -286,6 +301,7 @@ impl<'a> Part<'a> {
             order_id: part::texts(batch, "order_id"),
             merchant_reference: part::texts(batch, "merchant_reference"),
             provider_reference: part::texts(batch, "provider_reference"),
+            merchant_refund_reference: part::texts(batch, "merchant_refund_reference"),
             currency: numbered("currency"),
             amount: part::amounts(batch, "amount"),
             statuses: status.values.iter().map(|word| Status::parse(word.unwrap_or_default())).collect(),
@@ -367,6 +383,16 @@ impl<'a> Part<'a> {
                 }
             }
         }
+    }
+
+    #[inline]
+    fn claims_money(&self, row: usize) -> bool {
+        self.status(row).claims_money(self.kind(row))
+    }
+
+    /// The rows among `rows` that claim money.
+    pub(super) fn claiming_money(&self, rows: &Rows) -> Rows {
+        rows.filter(|row| self.claims_money(row))
     }
 
     #[inline]

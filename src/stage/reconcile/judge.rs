@@ -3,11 +3,13 @@
 use arrow::buffer::BooleanBuffer;
 use rayon::prelude::*;
 
+use super::candidates::Group;
 use super::contracts::Contracts;
 use super::items::{Items, Kind};
 use super::outcome::BreakType;
 use super::{Rules, Tolerance};
 use crate::money::{self, Amount};
+use crate::table::build::day_number;
 use crate::table::part::place;
 
 /// Something a person must look at: a pair that disagrees, or a row without a pair.
@@ -22,6 +24,10 @@ pub(super) struct Break<'a> {
     pub(super) difference: Amount,
     /// Whether the counterpart may still come.
     pub(super) waiting: bool,
+    /// Whether its rows enter the next night, where they may meet another.
+    pub(super) carried: bool,
+    /// Which group it is about, of which `entry` and `record` are the first rows; none if they are all.
+    pub(super) group: Option<usize>,
     pub(super) detail: Option<String>,
 }
 
@@ -88,12 +94,49 @@ impl<'a> Judge<'a> {
         let Self { provider, merchant, contracts, rules, .. } = *self;
         let same_currency = provider.currency_number(entry) == merchant.currency_number(record);
         let pair = Pair { provider, merchant, entry, record, same_currency };
-        let findings = [pair.status(), pair.currency(), pair.amount(&rules.tolerances), pair.fee(contracts)];
+        let findings = [pair.status(), pair.currency(), pair.amount(&rules.tolerances, day_number(rules.night)), pair.fee(contracts)];
         let mut findings = findings.into_iter().flatten();
         let Some(first) = findings.next() else { return Verdict::WithinTolerance };
         let others = findings.map(|other| format!("also {}: {}", other.kind.as_str(), other.detail.unwrap_or_default()));
         let details: Vec<String> = first.detail.clone().into_iter().chain(others).collect();
         Verdict::Break(Break { detail: Some(details.join("; ")), ..first })
+    }
+
+    /// What is wrong with a group, if anything: one break for all of it.
+    pub(super) fn group(&self, group: &Group) -> Option<Break<'a>> {
+        let Self { provider, merchant, contracts, rules, .. } = *self;
+        let of = |entry| Pair { provider, merchant, entry, record: group.records[0], same_currency: true };
+        let (stated, recorded) = group.sums(provider, merchant);
+        if stated != recorded {
+            let pair = of(group.entries[0]);
+            let kind = pair.of_payment(BreakType::AmountMismatch, BreakType::RefundAmountMismatch);
+            let currency = provider.currency(group.entries[0]);
+            let (ours, theirs) = (recorded.in_currency(currency), stated.in_currency(currency));
+            let detail = format!("merchant {ours} {currency}, provider {theirs} {currency} in parts: {}", group.named(provider, merchant));
+            return Some(Break {
+                merchant_amount: Some(recorded),
+                provider_amount: Some(stated),
+                difference: stated - recorded,
+                carried: merchant.is_waiting(group.records[0], day_number(rules.night)),
+                ..pair.found(kind, detail)
+            });
+        }
+        // Fees of one currency, that of the first, are added up; all are in the detail.
+        let wrong = group.entries.iter().filter(|&&entry| self.has_wrong_fee(entry));
+        let wrong: Vec<Break> = wrong.filter_map(|&entry| of(entry).fee(contracts)).collect();
+        let currency = wrong.first()?.currency;
+        let sum = |amount: fn(&Break) -> Option<Amount>| {
+            wrong.iter().filter(|fee| fee.currency == currency).filter_map(amount).fold(Amount::ZERO, |sum, amount| sum + amount)
+        };
+        let details: Vec<&str> = wrong.iter().filter_map(|fee| fee.detail.as_deref()).collect();
+        let detail = format!("{}; in parts: {}", details.join("; "), group.named(provider, merchant));
+        Some(Break {
+            currency,
+            merchant_amount: Some(sum(|fee| fee.merchant_amount)),
+            provider_amount: Some(sum(|fee| fee.provider_amount)),
+            difference: sum(|fee| Some(fee.difference)),
+            ..of(group.entries[0]).found(BreakType::FeeMismatch, detail)
+        })
     }
 }
 
@@ -123,7 +166,7 @@ impl<'a> Pair<'a> {
         Some(self.found(BreakType::CurrencyMismatch, self.both_amounts()))
     }
 
-    fn amount(&self, tolerances: &[Tolerance]) -> Option<Break<'a>> {
+    fn amount(&self, tolerances: &[Tolerance], day: i32) -> Option<Break<'a>> {
         if !self.same_currency {
             return None;
         }
@@ -133,7 +176,11 @@ impl<'a> Pair<'a> {
             return None;
         }
         let kind = self.of_payment(BreakType::AmountMismatch, BreakType::RefundAmountMismatch);
-        Some(Break { difference, ..self.found(kind, self.both_amounts()) })
+        // A part of what the merchant states: the others may come as long as it waits.
+        let (entry, record) = (self.provider_amount(), self.merchant_amount());
+        let same_sign = (entry > Amount::ZERO) == (record > Amount::ZERO) && entry != Amount::ZERO;
+        let carried = same_sign && entry.abs() < record.abs() && self.merchant.is_waiting(self.record, day);
+        Some(Break { difference, carried, ..self.found(kind, self.both_amounts()) })
     }
 
     /// A payment's fee against the contract, where there is one.
@@ -173,6 +220,8 @@ impl<'a> Pair<'a> {
             provider_amount: self.same_currency.then(|| self.provider_amount()),
             difference: Amount::ZERO,
             waiting: false,
+            carried: false,
+            group: None,
             detail: Some(detail),
         }
     }
