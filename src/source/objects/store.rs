@@ -82,9 +82,10 @@ impl Bucket {
                 if endpoint.is_some() {
                     return Err(wrong("this address says where its store is").column("endpoint").next("leave it out"));
                 }
+                let (account, cloud) = host.split_once('.').unwrap_or((host, "dfs.core.windows.net"));
                 // Each cloud of Azure has both hosts: it is blobs that are asked for.
-                endpoint = Some(format!("https://{}", host.replacen(".dfs.", ".blob.", 1)));
-                let account = host.split('.').next().unwrap_or_default().to_owned();
+                endpoint = Some(format!("https://{account}.{}", cloud.replacen("dfs.", "blob.", 1)));
+                let account = account.to_owned();
                 let kind = Kind::Azure { account: Some(account), key: file.account_key };
                 (kind, container.to_owned(), of_s3 || of_google || file.account.is_some())
             }
