@@ -72,12 +72,7 @@ impl Place {
 
     /// Runs `tieout` with arguments separated by spaces.
     pub(crate) fn run(&self, arguments: &str) -> Ran {
-        self.run_with(&[], arguments)
-    }
-
-    /// Runs `tieout` with more variables in its environment.
-    pub(crate) fn run_with(&self, variables: &[(&str, &str)], arguments: &str) -> Ran {
-        let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
+        let output = self.command(arguments).output().unwrap();
         let folders = [self.folder.path().canonicalize().unwrap(), self.folder.path().to_owned()];
         let filtered = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap().replace(env!("CARGO_PKG_VERSION"), "<version>");

@@ -50,7 +50,7 @@ struct ServerFile {
     /// Whether the connection is encrypted, and the server must prove with a certificate that it is the one named. If
     /// nothing is said it is, except on this machine.
     tls: Option<Tls>,
-    /// For MySQL: files with the certificates of the authorities one of which vouches for the server, as PEM; relative to
+    /// Files with the certificates of the authorities one of which vouches for the server, as PEM; relative to
     /// the job. No others are believed then.
     #[serde(default)]
     trusted: Vec<PathBuf>,
@@ -60,8 +60,8 @@ struct ServerFile {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum Tls {
-    /// It is, and the name and the certificate of the server are checked: for PostgreSQL against the authorities this
-    /// machine trusts, or those in `SSL_CERT_FILE`; for MySQL against the public ones, or those in `trusted`.
+    /// It is, and the name and the certificate of the server are checked against the authorities in `trusted`; without
+    /// them, for PostgreSQL against those this machine trusts, for MySQL against the public ones.
     Verify,
     /// It is not: all that is asked and answered can be read on the way.
     Disable,
@@ -171,14 +171,9 @@ impl DatabaseFile {
         }
         let host = host.trim_matches(['[', ']']).to_owned();
         let is_near = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        if !file.trusted.is_empty() && (engine == Engine::Postgres || file.tls == Some(Tls::Disable)) {
+        if !file.trusted.is_empty() && file.tls == Some(Tls::Disable) {
             let error = Error::configuration("these certificates would not be looked at").column("trusted");
-            return Err(match engine {
-                Engine::Postgres => {
-                    error.next("name them as SSL_CERT_FILE: PostgreSQL is checked against what this machine trusts")
-                }
-                Engine::Mysql => error.next("leave them out, or say `tls = \"verify\"`"),
-            });
+            return Err(error.next("leave them out, or say `tls = \"verify\"`"));
         }
         let mut password = file.password;
         if let Some(secret) = &mut password {

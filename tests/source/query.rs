@@ -1,6 +1,5 @@
 //! Queries of the merchant's database: what real servers answer, and what they refuse.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
@@ -9,7 +8,6 @@ use tieout::error::Exit;
 use tieout::source::{Answer, DatabaseFile, Databases, PlaceFile, Ready};
 
 use super::{Visit, keys, real, secret};
-use crate::harness::Place;
 
 /// A server to ask, and to prepare.
 struct Server {
@@ -222,62 +220,40 @@ fn a_database_that_is_not_there_is_tried_again_later() {
     }
 }
 
-/// PostgreSQL is checked against what the machine trusts, which only a program of its own can be told.
-#[test]
-fn postgres_proves_that_it_is_the_one_named() {
-    let (Some(server), Some(authority)) = (Server::postgres(), authority("TIEOUT_TEST_POSTGRES_AUTHORITY")) else { return };
-    let fetch = |host: &str, authority: &str| {
-        let place = Place::with_sample_nights();
-        let url = server.url.replacen("127.0.0.1", host, 1);
-        let database = format!("postgres = {{ url = \"{url}\", password = {{ file = \"password\" }}, tls = \"verify\" }}");
-        let sql = "SELECT ssl AS is_encrypted FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
-        let source = format!("[merchant.orders.source.query]\ndatabase = \"shop\"\nsql = \"{sql}\"\n");
-        let job = format!("[[database]]\nname = \"shop\"\n{database}\n\n[merchant.orders]\n{source}");
-        let files = "[merchant.orders]\nsource = { files = \"../sample-data/merchant/orders_{date:%Y%m%d}.csv\" }\n";
-        place.replace("jobs/nightly.toml", files, &job);
-        place.write_secret("jobs/password", &server.password);
-        let ran = place.run_with(&[("SSL_CERT_FILE", authority)], "fetch jobs/nightly.toml --date 2026-11-17");
-        (ran, place)
-    };
-    let (ran, place) = fetch("localhost", &authority);
-    assert_eq!(ran.code, 0, "{}", ran.whole());
-    let pattern = place.path("lake/raw/*/*/*/shop_20261117.csv");
-    let kept: Vec<_> = glob::glob(pattern.to_str().unwrap()).unwrap().map(|path| fs::read_to_string(path.unwrap())).collect();
-    assert!(matches!(&kept[..], [Ok(text)] if text == "is_encrypted\nt\n"), "{kept:?}");
-    for (host, authority, why) in
-        [("localhost", &another_authority(), "UnknownIssuer"), ("127.0.0.1", &authority, "not valid for name")]
-    {
-        let (ran, _) = fetch(host, authority);
-        assert_eq!(ran.code, 77, "{}", ran.whole());
-        assert!(ran.stderr.contains(why) && ran.stderr.contains("SSL_CERT_FILE"), "{}", ran.whole());
-        assert!(!ran.whole().contains(&server.password), "{}", ran.whole());
-    }
-}
-
-#[test]
-fn mysql_proves_that_it_is_the_one_named() {
-    let (Some(server), Some(authority)) = (Server::mysql(), authority("TIEOUT_TEST_MYSQL_AUTHORITY")) else { return };
+/// The certificate of a server is for `localhost`, and given by this authority.
+fn proves_that_it_is_the_one_named(server: &Server, authority: &str, sql: &str, plain: &str, encrypted: &str) {
     let visit = |host: &str, more: &str| {
         let url = server.url.replacen("127.0.0.1", host, 1);
-        let database = format!("mysql = {{ url = \"{url}\", password = {{ file = \"password\" }}, {more} }}");
-        let sql = "SELECT variable_value <> '' AS is_encrypted FROM information_schema.session_status \
-                   WHERE variable_name = 'ssl_cipher'";
+        let database = format!("{} = {{ url = \"{url}\", password = {{ file = \"password\" }}, {more} }}", server.engine);
         let job = format!("[[database]]\nname = \"shop\"\n{database}\n{}", query(sql));
         Visit::to(&job, |folder| secret(folder, "password", &server.password))
     };
     let trusting = |authority: &str| format!("trusted = [\"{authority}\"]");
-    assert_eq!(text(visit("localhost", &trusting(&authority)).fetch().unwrap()), "is_encrypted\n1\n");
-    assert_eq!(text(visit("localhost", "tls = \"disable\"").fetch().unwrap()), "is_encrypted\n0\n");
+    assert_eq!(text(visit("localhost", &trusting(authority)).fetch().unwrap()), format!("is_encrypted\n{encrypted}\n"));
+    assert_eq!(text(visit("localhost", "tls = \"disable\"").fetch().unwrap()), format!("is_encrypted\n{plain}\n"));
     let refused = [
         ("localhost", trusting(&another_authority()), Exit::NotPermitted, "UnknownIssuer"),
         ("localhost", "tls = \"verify\"".to_owned(), Exit::NotPermitted, "UnknownIssuer"),
-        ("127.0.0.1", trusting(&authority), Exit::NotPermitted, "not valid for name"),
+        ("127.0.0.1", trusting(authority), Exit::NotPermitted, "not valid for name"),
         ("localhost", trusting("absent.pem"), Exit::BadConfiguration, "cannot read the key or certificate"),
         ("localhost", trusting("password"), Exit::BadConfiguration, "this is no certificate"),
     ];
     for (host, more, exit, why) in refused {
         let (found, shown) = visit(host, &more).refused(&[&server.password]);
         assert!(found == exit && shown.contains(why) && !shown.contains("tried"), "{host} {more}: {shown}");
+    }
+}
+
+#[test]
+fn a_database_proves_that_it_is_the_one_named() {
+    if let (Some(server), Some(authority)) = (Server::postgres(), authority("TIEOUT_TEST_POSTGRES_AUTHORITY")) {
+        let sql = "SELECT ssl AS is_encrypted FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        proves_that_it_is_the_one_named(&server, &authority, sql, "f", "t");
+    }
+    if let (Some(server), Some(authority)) = (Server::mysql(), authority("TIEOUT_TEST_MYSQL_AUTHORITY")) {
+        let sql = "SELECT variable_value <> '' AS is_encrypted FROM information_schema.session_status \
+                   WHERE variable_name = 'ssl_cipher'";
+        proves_that_it_is_the_one_named(&server, &authority, sql, "0", "1");
     }
 }
 
@@ -333,10 +309,6 @@ fn mistakes_are_found_when_the_job_is_opened() {
         (
             "name = \"shop\"\nmysql = { url = \"mysql://reader@db/shop\", tls = \"disable\", trusted = [\"a.pem\"] }",
             "not be looked at",
-        ),
-        (
-            "name = \"shop\"\npostgres = { url = \"postgres://reader@db/shop\", trusted = [\"a.pem\"] }",
-            "name them as SSL_CERT_FILE",
         ),
     ];
     for (database, wrong) in databases {
