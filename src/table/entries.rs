@@ -49,6 +49,7 @@ pub static ENTRIES: Table = Table {
         optional("wallet", Word, "Wallet the customer paid with: alipay, wechat_pay, apple_pay, google_pay."),
         optional("card_brand", Word, "Brand of the card: visa, mastercard, amex and so on."),
         optional("card_funding", Word, "Funding of the card: credit, debit, prepaid."),
+        optional("card_country", Word, "Country of the bank that issued the card, ISO 3166."),
         required("currency", Word, "Currency that settles, ISO 4217."),
         required("gross", Amount, "What settles before fees.").unit("currency"),
         required("fee", Amount, "Charged on this line; positive when it costs.").unit("currency"),
