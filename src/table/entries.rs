@@ -54,6 +54,13 @@ pub static ENTRIES: Table = Table {
         required("gross", Amount, "What settles before fees.").unit("currency"),
         required("fee", Amount, "Charged on this line; positive when it costs.").unit("currency"),
         required("net", Amount, "What settles: gross less fee.").unit("currency"),
+        optional("fee_rule", Word, "The rule of the provider's contract that prices this line; empty where none does."),
+        optional(
+            "fee_contracted",
+            Amount,
+            "The fee by that rule, tax on it included; empty where none does, or where the rule is rounded by batch.",
+        )
+        .unit("currency"),
         optional("customer_amount", Amount, "What the customer was charged, or given back when negative.")
             .unit("customer_currency"),
         optional("customer_currency", Word, "Currency the customer was charged in, ISO 4217."),
