@@ -1,4 +1,4 @@
-//! Fees against the contract: each kind of rule by hand, jobs that are refused, batches, and tiers over months.
+//! Fees against the contract: each kind of rule by hand, jobs that are refused, batches, tiers over months, and claims.
 //! An independent model tries random contracts on random lines in `model`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -392,6 +392,9 @@ fn a_batch_is_rounded_and_judged_as_one() {
     till.close(november(18));
     let next = till.rows(&BREAKS, november(18));
     assert_eq!(next.iter().filter(|row| row["break_type"] == "fee_mismatch" && row["age_days"] == "1").count(), 3);
+    let (code, csv, said) = till.run(&["export", "claims", "job.toml", "--from", "2026-11-17", "--to", "2026-11-18"]);
+    assert_eq!((code, csv.lines().count()), (0, 5), "{csv}{said}");
+    assert!(csv.contains("claim,2026-11-17,p,a,2026-11-17,batch,,,one,,EUR,20.00,b,0.75,"), "{csv}");
 }
 
 #[test]
@@ -519,4 +522,73 @@ fn a_job_whose_contract_is_wrong_is_refused_by_the_key() {
     ] {
         Till::new(fee, "").job().unwrap_or_else(|error| panic!("{fee}: {error}"));
     }
+}
+
+#[test]
+fn claims_are_safe_to_open_and_show_their_arithmetic() {
+    let till = Till::new(
+        r#"{ name = "=cmd()", percent = "2.9", fixed = "0.30", maximum = "5", on_refund = "returned", tax = "10" }"#,
+        "",
+    );
+    till.lines(
+        november(17),
+        "payment 30.50 1.31 merchant_reference=@SUM(A1) batch_reference=4111111111111111; payment 30.50 1.30
+         payment 1000 5.51 merchant_reference=-2+3 occurred_at=2026-11-16T16:30:00Z
+         refund -10 0 merchant_reference=+1 occurred_at=2026-11-17T05:00:00Z; payment 10 9 currency=EUR occurred_at=2026-11-17T06:00:00Z",
+    );
+    let claims = |more: &[&str]| {
+        till.run(&[&["export", "claims", "job.toml", "--from", "2026-11-17", "--to", "2026-11-17"], more].concat())
+    };
+    let (code, csv, said) = claims(&[]);
+    assert_eq!((code, csv.as_str()), (65, ""));
+    assert!(said.contains("the night 2026-11-17 is not published"), "{said}");
+    till.close(november(17));
+    let (code, csv, said) = claims(&[]);
+    assert_eq!((code, said.as_str()), (0, "charged above contract: p 8.35 EUR in 1 claim, p 0.34 USD in 3 claims\n"));
+    // 2.9 % of 30.50 and 0.30 are 1.1845, so 1.18; a tenth of that is 0.12: together 1.30. Of 1000.00 they are 29.30, and
+    // 5.00 at most. Of 10.00 given back 0.29 and 0.03 come back, and nothing did: 0.32 too much.
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "row,night,provider,account,date,kind,provider_reference,merchant_reference,batch_reference,method,currency,amount,rule,\
+             contracted,arithmetic,charged,overcharged",
+            "claim,2026-11-17,p,a,2026-11-17,payment,2026-11-17-0002,'-2+3,,card,USD,1000.00,'=cmd(),5.50,\
+             2.90 % of 1000.00 + 0.30 = 29.30; at most 5.00; tax 10.00 % of 5.00 = 0.50; together 5.50,5.51,0.01",
+            "claim,2026-11-17,p,a,2026-11-17,payment,2026-11-17-0000,'@SUM(A1),************1111,card,USD,30.50,'=cmd(),1.30,\
+             2.90 % of 30.50 + 0.30 = 1.1845; rounded half up 1.18; tax 10.00 % of 1.18 = 0.12; together 1.30,1.31,0.01",
+            "claim,2026-11-17,p,a,2026-11-17,refund,2026-11-17-0003,'+1,,card,USD,-10.00,'=cmd(),-0.32,\
+             2.90 % of -10.00 = -0.29; tax 10.00 % of -0.29 = -0.03; together -0.32,0.00,0.32",
+            "claim,2026-11-17,p,a,2026-11-17,payment,2026-11-17-0004,,,card,EUR,10.00,'=cmd(),0.65,\
+             2.90 % of 10.00 + 0.30 = 0.59; tax 10.00 % of 0.59 = 0.06; together 0.65,9.00,8.35",
+            "total,,p,,,,,,,,EUR,,,0.65,1 claim,9.00,8.35",
+            "total,,p,,,,,,,,USD,,,6.48,3 claims,6.82,0.34",
+        ]
+    );
+    assert_eq!(claims(&["--provider", "p", "--out", "claims.csv"]).1, "");
+    assert_eq!(fs::read_to_string(till.folder.path().join("claims.csv")).unwrap(), csv);
+    let (code, _, said) = claims(&["--provider", "q"]);
+    assert_eq!(code, 64);
+    assert!(said.contains("the job has no provider `q`"), "{said}");
+    let (code, _, said) = till.run(&["export", "claims", "job.toml", "--from", "2026-11-18", "--to", "2026-11-17"]);
+    assert_eq!(code, 64);
+    assert!(said.contains("the last night is before the first"), "{said}");
+}
+
+#[test]
+fn claims_are_made_by_the_contract_of_the_night() {
+    let till = Till::new(r#"{ name = "r", percent = "1" }"#, "");
+    till.lines(november(17), "payment 100 2");
+    till.close(november(17));
+    let claims = || till.run(&["export", "claims", "job.toml", "--from", "2026-11-17", "--to", "2026-11-17"]);
+    assert_eq!(claims().0, 0);
+    // One that was corrected since would claim what the night does not say.
+    till.contract(r#"{ name = "r", percent = "0.5" }"#, "");
+    let (code, _, said) = claims();
+    assert_eq!(code, 78);
+    assert!(said.contains("the job says another fee than the night 2026-11-17 was closed with"), "{said}");
+    till.close(november(17));
+    let (code, csv, _) = claims();
+    assert_eq!(code, 0);
+    assert!(csv.contains("r,0.50,0.50 % of 100.00 = 0.50,2.00,1.50"), "{csv}");
 }
