@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod export;
 mod fetch;
 mod formats;
 mod plan;
@@ -27,6 +28,7 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
         Command::Check(arguments) => check::check(&arguments),
         Command::Status(arguments) => alone(status::status(&arguments)),
         Command::Explain(arguments) => alone(explain::explain(&arguments)),
+        Command::Export(arguments) => alone(export::export(&arguments)),
         Command::Schema(arguments) => alone(schema::schema(&arguments)),
         Command::Formats(arguments) => alone(formats::formats(&arguments.action)),
         Command::Sample(arguments) => alone(sample::sample(&arguments)),

@@ -23,10 +23,12 @@ use crate::lake::{Lake, Manifest, Night, PreviousNight, Spill};
 use crate::source::Switchboard;
 use crate::stage::analyze::{self, Analysis};
 use crate::stage::failures::FailureCategories;
+use crate::stage::fees::{Contracts, Volumes};
 use crate::stage::reconcile::Rules;
 use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
 use crate::table::column::Table;
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
+use crate::table::fees::FEES;
 use crate::table::sheet::Sheet;
 
 use apart::Apart;
@@ -150,11 +152,22 @@ impl Closing<'_> {
         self.lake.batches(table, before.night.business_date)?.try_for_each(|batch| each(&batch?))
     }
 
+    /// The contracts of the job, with the volumes the night before left.
+    fn contracts(&self) -> Result<Contracts> {
+        let rules = self.job.fees();
+        let volumes = match self.before {
+            Some(before) if rules.iter().any(|rule| !rule.tiers.is_empty()) => {
+                Volumes::left_by(&self.carried(&FEES)?, before.night.business_date, self.options.date)
+            }
+            _ => Volumes::default(),
+        };
+        Ok(Contracts::open(rules, self.job.timezone, volumes))
+    }
+
     /// What the comparison goes by.
     fn rules(&self) -> Rules {
         Rules {
             night: self.options.date,
-            rate_cards: self.job.providers.iter().flat_map(|provider| provider.rate_cards.clone()).collect(),
             tolerances: self.job.tolerances.clone(),
             same_amount_within: self.job.same_amount_within,
         }

@@ -90,22 +90,45 @@ fn pairs_and_their_verdicts() {
                      false_failure open wechat e1 a1 difference 10.00 CNY low: the merchant says failed; also amount_mismatch: merchant 90.00 CNY, provider 100.00 CNY
                      false_failure open wechat e2 a2 difference 0.00 CNY low: the merchant says pending",
         },
+    ]);
+}
+
+#[test]
+fn fees_and_their_verdicts() {
+    check(&[
         Case {
-            why: "0.60 % of 100.00 was agreed in CNY; the card of the currency goes before the one for any",
-            given: "P e1 100 ref=A provider=stripe fee=0.67; M a1 100 ref=A provider=stripe",
+            why: "the fee is not the contract's",
+            given: "P e1 100 ref=A provider=stripe fee=0.67 contracted=0.60; M a1 100 ref=A provider=stripe",
             expect: "M a1 break fee_mismatch
                      P e1 break fee_mismatch
-                     fee_mismatch open stripe e1 a1 difference -0.07 CNY low: contracted 0.60 % of 100.00 plus 0.00 = 0.60, charged 0.67 CNY",
+                     fee_mismatch open stripe e1 a1 difference -0.07 CNY low: contracted 0.60 by a rule, charged 0.67 CNY",
         },
         Case {
-            why: "a fee is of what settles, in its currency, and rounded to its minor unit before the fixed part",
-            given: "P e1 2000 cur=JPY ref=A provider=stripe settled=USD gross=13.50 fee=0.69; M a1 2000 cur=JPY ref=A provider=stripe",
-            expect: "M a1 match
-                     P e1 match
-                     match payment merchant_reference e1 a1 2000.00 2000.00",
+            why: "a fee is in the currency that settles",
+            given: "P e1 2000 cur=JPY ref=A settled=USD fee=0.70 contracted=0.69; M a1 2000 cur=JPY ref=A",
+            expect: "M a1 break fee_mismatch
+                     P e1 break fee_mismatch
+                     fee_mismatch open wechat e1 a1 difference -0.01 USD low: contracted 0.69 by a rule, charged 0.70 USD",
         },
         Case {
-            why: "an account without a card is not checked",
+            why: "whatever else disagrees comes first",
+            given: "P e1 101 ref=A fee=0.70 contracted=0.69; M a1 100 ref=A",
+            expect: "M a1 break amount_mismatch
+                     P e1 break amount_mismatch
+                     amount_mismatch open wechat e1 a1 difference 1.00 CNY low: merchant 100.00 CNY, provider 101.00 CNY; \
+                     also fee_mismatch: contracted 0.69 by a rule, charged 0.70 CNY",
+        },
+        Case {
+            why: "an entry that meets no record says so of its fee too",
+            given: "P e1 100 ref=A fee=0.70 contracted=0.69; P e2 -8 chargeback fee=15 contracted=20",
+            expect: "P e1 waiting missing_in_merchant
+                     P e2 break chargeback
+                     chargeback open wechat e2 difference -8.00 CNY low: also fee_mismatch: contracted 20.00 by a rule, charged 15.00 CNY
+                     missing_in_merchant waiting wechat e1 difference 100.00 CNY low: \
+                     also fee_mismatch: contracted 0.69 by a rule, charged 0.70 CNY",
+        },
+        Case {
+            why: "a fee without a contract is not checked",
             given: "P e1 100 ref=A provider=stripe account=other fee=9; M a1 100 ref=A provider=stripe",
             expect: "M a1 match
                      P e1 match
@@ -371,11 +394,11 @@ fn one_payment_in_parts() {
         },
         Case {
             why: "a wrong fee on one part is one break of the whole payment",
-            given: "P e1 60 ref=A pref=x provider=stripe fee=0.36; P e2 40 ref=A pref=y provider=stripe fee=0.34; M a1 100 ref=A provider=stripe",
+            given: "P e1 60 ref=A pref=x provider=stripe fee=0.36 contracted=0.36; P e2 40 ref=A pref=y provider=stripe fee=0.34 contracted=0.24; M a1 100 ref=A provider=stripe",
             expect: "M a1 break fee_mismatch
                      P e1 break fee_mismatch
                      P e2 break fee_mismatch
-                     fee_mismatch open stripe e1 a1 difference -0.10 CNY low: contracted 0.60 % of 40.00 plus 0.00 = 0.24, charged 0.34 CNY; in parts: e1, e2 for a1",
+                     fee_mismatch open stripe e1 a1 difference -0.10 CNY low: contracted 0.24 by a rule, charged 0.34 CNY; in parts: e1, e2 for a1",
         },
     ]);
 }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::due::Publishes;
+use super::fees::{FeeFile, Regions};
 use crate::format::schema::Zone;
-use crate::money::Rounding;
 use crate::source::{DatabaseFile, PlaceFile};
 
 /// A job: whose files close a merchant's nights, and where they come from. Paths are relative to the job file.
@@ -42,6 +42,9 @@ pub(super) struct JobFile {
     /// How items meet that share no reference.
     #[serde(default)]
     pub(super) matching: MatchingFile,
+    /// Groups of countries by name, for the fees: `home = ["CN", "HK"]`.
+    #[serde(default)]
+    pub(super) region: Regions,
     /// How a night is looked at.
     #[serde(default)]
     pub(super) analysis: AnalysisFile,
@@ -76,7 +79,7 @@ pub(super) struct ProviderFile {
     /// On which days files are published: the days until one is expected are counted in these.
     #[serde(default)]
     pub(super) publishes: Publishes,
-    /// What it charges for a payment. Without any, its fees are not checked.
+    /// What it charges by contract. Without any, its fees are not checked.
     #[serde(default)]
     pub(super) fee: Vec<FeeFile>,
     /// Whether the night stops without its files.
@@ -105,25 +108,6 @@ pub(super) struct BankFile {
 
 fn yes() -> bool {
     true
-}
-
-/// What a provider charges for a payment.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "Fee")]
-pub(super) struct FeeFile {
-    /// Percent of the amount, as a decimal in quotes.
-    #[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"))]
-    pub(super) percent: String,
-    /// An amount for each payment, as a decimal in quotes.
-    #[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"))]
-    pub(super) fixed: Option<String>,
-    /// Only payments of this currency; all when not given.
-    #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
-    pub(super) currency: Option<String>,
-    /// How a fee is brought to the decimals of its currency.
-    #[serde(default)]
-    pub(super) rounding: Rounding,
 }
 
 /// The merchant's own records.

@@ -24,6 +24,7 @@ use crate::lake::{Night, Run, Staging};
 use crate::stage::analyze::{self, Counted, count, tables};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
+use crate::stage::fees::{Charged, breaks_of_batches, charge};
 use crate::stage::items::{self, Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::normalize;
 use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, compare, roll};
@@ -32,6 +33,7 @@ use crate::table::alike::joined;
 use crate::table::bank::BANK_LINES;
 use crate::table::column::Table;
 use crate::table::entries::ENTRIES;
+use crate::table::fees::FEES;
 use crate::table::part::texts;
 use crate::table::read::column;
 use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS, ROLLFORWARD};
@@ -66,6 +68,8 @@ pub(super) fn stages(
     let mut comparison = Comparison::new(apart, closing.rules(), expected);
     comparison.send_carried(closing)?;
     let mut summary = Summary::default();
+    let contracts = closing.contracts()?;
+    let mut charged = Charged::default();
     for share in apart.shares() {
         for files in [&mut delivered.providers, &mut delivered.orders, &mut delivered.attempts, &mut delivered.refunds] {
             apart.load(files, share)?;
@@ -75,8 +79,10 @@ pub(super) fn stages(
             Some(_) => records(&mut delivered.attempts, Target::Attempts, &of_attempts, night),
             None => attempts_of_orders(&orders),
         };
+        let mut entries = normalize(&mut delivered.providers, &of_entries, night);
+        charged = charged.and(charge(&mut entries, &contracts));
         let items = Items {
-            entries: normalize(&mut delivered.providers, &of_entries, night),
+            entries,
             attempts,
             refunds: records(&mut delivered.refunds, Target::Refunds, &of_refunds, night),
             carried: apart.take(&sent_on(CARRIED, 0), share)?,
@@ -96,6 +102,8 @@ pub(super) fn stages(
     let files = Ledger::of(delivered);
     summary.add_files(&files);
     ledger::conserved(&files, &summary, job.attempts.is_some())?;
+    let fees = charged.table(&contracts, night)?;
+    summary.add_fees(&fees)?;
     for round in 1..ROUNDS.len() {
         comparison.begin(round)?;
         for share in apart.shares() {
@@ -106,7 +114,8 @@ pub(super) fn stages(
             }
         }
     }
-    let compared = comparison.end()?;
+    let mut compared = comparison.end()?;
+    compared.found.push(breaks_of_batches(&fees));
     let came_in = closing.carried_columns(&OPEN_ITEMS, &["side", "id", "first_seen"])?;
     let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], night)?;
     summary.add("matches", compared.matches);
@@ -114,6 +123,7 @@ pub(super) fn stages(
     summary.add_breaks(&rolled.breaks);
     stage(Sheet::of(&BREAKS, &rolled.breaks));
     stage(Sheet::of(&ROLLFORWARD, &rolled.rollforward));
+    stage(Sheet::of(&FEES, &fees));
 
     (closing.progress)("analyzing");
     let failures = FailureCategories::shipped()?;

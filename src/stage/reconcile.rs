@@ -13,7 +13,6 @@
 mod alone;
 mod breaks;
 mod candidates;
-mod contracts;
 mod items;
 mod judge;
 pub mod keyed;
@@ -35,12 +34,11 @@ use chrono::{NaiveDate, TimeDelta};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::money::{Amount, Rounding};
+use crate::money::Amount;
 use crate::table::build::day_number;
 use crate::table::part::{NO_ROW, place, row_id};
 use crate::table::sheet::Sheet;
 use candidates::{Aside, Group};
-use contracts::Contracts;
 use items::{Items, Kind, Side};
 use judge::{Break, Judge, Verdict};
 use keyed::{Keys, Verify};
@@ -68,29 +66,10 @@ pub struct Sides<'a> {
 pub struct Rules {
     /// The business date that is closed.
     pub night: NaiveDate,
-    /// What providers charge by contract; without a card a fee is not checked.
-    pub rate_cards: Vec<RateCard>,
     /// Differences that are no break; without one for its currency an amount must be equal.
     pub tolerances: Vec<Tolerance>,
     /// How far apart two items may have happened that meet by nothing but their amount; none do where it is zero.
     pub same_amount_within: TimeDelta,
-}
-
-/// What a provider charges for a payment by contract: percent of what settles, rounded to the minor unit, plus a fixed part.
-#[derive(Clone, Debug)]
-pub struct RateCard {
-    /// Whose contract.
-    pub provider: String,
-    /// For which account.
-    pub account: String,
-    /// `0.60` is 0.60 %.
-    pub percent: Amount,
-    /// Added to every payment, in the currency that settles.
-    pub fixed: Amount,
-    /// Settled currency it is for; any if none. A card of its currency goes before one for any.
-    pub currency: Option<String>,
-    /// How the percentage is rounded.
-    pub rounding: Rounding,
 }
 
 /// The difference between the two amounts of a pair that is no break: the larger of the two limits.
@@ -160,12 +139,11 @@ pub fn compare(sides: Sides, rounds: Range<usize>, rules: &Rules) -> Result<Comp
     let mut vocabulary = Vocabulary::default();
     let provider = Items::of(Side::Provider, sides.provider, &mut vocabulary)?;
     let merchant = Items::of(Side::Merchant, sides.merchant, &mut vocabulary)?;
-    let contracts = Contracts::of(&rules.rate_cards, &provider.settled_currencies(), &mut vocabulary);
     let order = Order::of(&merchant);
     let (entries, records) = rayon::join(|| laws::each_id_once(&provider), || laws::each_record_once(&merchant, &order));
     entries.and(records)?;
 
-    let judge = Judge::new(&provider, &merchant, &contracts, rules);
+    let judge = Judge::new(&provider, &merchant, rules);
     let mut night = Night::new(&judge);
     for (number, pass) in (0..).zip(&PASSES).filter(|(_, pass)| rounds.contains(&pass.round)) {
         night.run(number, pass)?;
@@ -365,7 +343,9 @@ impl<'a> Night<'a> {
         match aside {
             Aside::Superseded => Outcome::Excluded(Exclusion::Superseded),
             Aside::Break(kind, detail) => {
-                self.breaks.push(Break { detail: Some(detail), ..alone(items, row, kind) });
+                let alone = self.alone(items, row, kind);
+                let detail = [Some(detail), alone.detail].into_iter().flatten().collect::<Vec<_>>().join("; ");
+                self.breaks.push(Break { detail: Some(detail), ..alone });
                 Outcome::Break(kind)
             }
         }
@@ -407,7 +387,7 @@ impl<'a> Night<'a> {
     /// A row without its counterpart: carried for as long, a break once it is late.
     fn miss(&mut self, items: &'a Items<'a>, row: u32, kind: BreakType) -> Outcome {
         let waiting = items.is_waiting(row, self.day);
-        self.breaks.push(Break { waiting, carried: true, ..alone(items, row, kind) });
+        self.breaks.push(Break { waiting, carried: true, ..self.alone(items, row, kind) });
         match items.side {
             Side::Provider => self.entries.carried.push(row),
             Side::Merchant => self.records.carried.push(row),
@@ -416,29 +396,31 @@ impl<'a> Night<'a> {
     }
 
     fn break_at_once(&mut self, entry: u32, kind: BreakType) -> Outcome {
-        self.breaks.push(alone(self.provider, entry, kind));
+        self.breaks.push(self.alone(self.provider, entry, kind));
         Outcome::Break(kind)
     }
-}
 
-/// The break of a row without a pair: the other side states nothing.
-fn alone<'a>(items: &Items<'a>, row: u32, kind: BreakType) -> Break<'a> {
-    let amount = items.amount(row);
-    let stated = Break {
-        kind,
-        entry: None,
-        record: None,
-        currency: items.currency(row),
-        merchant_amount: None,
-        provider_amount: None,
-        difference: amount,
-        waiting: false,
-        carried: false,
-        group: None,
-        detail: None,
-    };
-    match items.side {
-        Side::Provider => Break { entry: Some(row), provider_amount: Some(amount), ..stated },
-        Side::Merchant => Break { record: Some(row), merchant_amount: Some(amount), difference: -amount, ..stated },
+    /// The break of a row without a pair: the other side states nothing.
+    fn alone(&self, items: &Items<'a>, row: u32, kind: BreakType) -> Break<'a> {
+        let amount = items.amount(row);
+        let stated = Break {
+            kind,
+            entry: None,
+            record: None,
+            currency: items.currency(row),
+            merchant_amount: None,
+            provider_amount: None,
+            difference: amount,
+            waiting: false,
+            carried: false,
+            group: None,
+            detail: None,
+        };
+        match items.side {
+            Side::Provider => {
+                Break { entry: Some(row), provider_amount: Some(amount), detail: self.judge.wrong_fee(row), ..stated }
+            }
+            Side::Merchant => Break { record: Some(row), merchant_amount: Some(amount), difference: -amount, ..stated },
+        }
     }
 }

@@ -100,6 +100,8 @@ pub static OPEN_ITEMS: Table = Table {
         optional("settled_currency", Word, "Currency that settles, on the provider's side."),
         optional("gross", Amount, "What settles before fees, on the provider's side.").unit("settled_currency"),
         optional("fee", Amount, "Charged, on the provider's side.").unit("settled_currency"),
+        optional("fee_rule", Word, "The rule of the provider's contract that prices it, on the provider's side."),
+        optional("fee_contracted", Amount, "The fee by that rule.").unit("settled_currency"),
         required("first_seen", Date, "The night that read it."),
         required("expected_by", Date, "The night by which its counterpart is expected."),
     ],

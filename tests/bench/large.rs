@@ -19,9 +19,9 @@ use clap::{Args, Parser, Subcommand};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use tieout::money::{Amount, Rounding};
+use tieout::money::Amount;
 use tieout::stage::reconcile::keyed::{self, Keys};
-use tieout::stage::reconcile::{RateCard, Reconciled, Rules, Sides, reconcile};
+use tieout::stage::reconcile::{Reconciled, Rules, Sides, reconcile};
 use tieout::table::build::{amounts, instants, same_date, same_word, texts, words};
 use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
@@ -187,15 +187,7 @@ fn reconcile_alone(size: &Size) {
     let night = NaiveDate::from_ymd_opt(2026, 11, 17).expect("a day of the calendar");
     let provider = in_parts(&items(size.rows, night, true));
     let merchant = in_parts(&items(size.rows, night, false));
-    let card = RateCard {
-        provider: "wechat_pay".to_owned(),
-        account: "1900000109".to_owned(),
-        percent: Amount::parse(b"0.60", 8).expect("a number"),
-        fixed: Amount::ZERO,
-        currency: None,
-        rounding: Rounding::HalfUp,
-    };
-    let rules = Rules { night, rate_cards: vec![card], tolerances: Vec::new() };
+    let rules = Rules { night, tolerances: Vec::new() };
     let carried = BREAKS.empty();
     let work = || reconcile(Sides { provider: &provider, merchant: &merchant }, &carried, &rules).expect("the laws hold");
     let told = |reconciled: &Reconciled| {
@@ -231,6 +223,8 @@ fn items(rows: u64, night: NaiveDate, provider: bool) -> RecordBatch {
         ("occurred_at", instants(things().map(|thing| Some(at(thing))))),
         ("settled_currency", same_word(provider.then_some("CNY"), count)),
         ("gross", only(amounts(things().map(|thing| Some(in_cents(stated(thing))))), provider, &no_amount)),
+        ("fee_rule", same_word(provider.then_some("0.60 %"), count)),
+        ("fee_contracted", only(amounts(things().map(|thing| Some(in_cents(fee(stated(thing)))))), provider, &no_amount)),
         ("fee", only(amounts(things().map(|thing| Some(in_cents(fee(stated(thing)))))), provider, &no_amount)),
         ("first_seen", same_date(night, count)),
         ("expected_by", same_date(night, count)),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use proptest::prelude::*;
-use tieout::money::{Amount, Percentage, Rounding};
+use tieout::money::{Amount, Price, Rounding, Terms};
 use tieout::stage::reconcile::Outcome;
 use tieout::stage::reconcile::keyed::{self, Keys};
 use tieout::table::identity::{Identity, identity};
@@ -75,15 +75,34 @@ proptest! {
         prop_assert_eq!(keyed::repeated(&Keys::of(&left, &["key"])).is_some(), twice.is_some());
     }
 
-    /// A percentage prepared for many amounts is what it is for one.
+    /// A price prepared for many amounts is what it is for one, by arithmetic on the whole.
     #[test]
-    fn a_percentage_is_the_same_prepared(
+    fn a_price_is_the_same_prepared(
         amount in prop_oneof![-10_000_000_i64..10_000_000, any::<i64>()], step in prop::sample::select(vec![1_i128, 1_000_000, 10_i128.pow(12)]),
-        per_cent in prop_oneof![0_i64..1000, -10_i64.pow(11)..10_i64.pow(11)], digits in 0_u32..9,
+        per_cent in prop_oneof![0_i64..1000, -10_i64.pow(10)..10_i64.pow(10)], digits in 0_u32..9,
+        fixed in prop_oneof![Just(0_i128), -100_i128..100], fixed_step in prop::sample::select(vec![1_i128, 1_000_000]),
+        limits in (prop::option::of(-1000_i128..1000), prop::option::of(0_i128..1000)),
         rounding in prop::sample::select(vec![Rounding::HalfUp, Rounding::HalfEven, Rounding::Up, Rounding::Down]),
     ) {
-        let (amount, per_cent) = (Amount(i128::from(amount % 10_i64.pow(12)) * step), Amount(i128::from(per_cent)));
-        prop_assert_eq!(Percentage::new(per_cent, digits, rounding).of(amount), amount.percent(per_cent, digits, rounding));
+        let (amount, percent) = (Amount(i128::from(amount % 10_i64.pow(12)) * step), Amount(i128::from(per_cent)));
+        let limit = |limit: Option<i128>| limit.map(|limit| Amount(limit * 1_000_000));
+        let terms = Terms { percent, fixed: Amount(fixed * fixed_step), minimum: limit(limits.0), maximum: limit(limits.1) };
+        // In units of 10^-18: the sum, within its limits, and what is above or below the unit it is rounded to.
+        let within = |fine: i128| {
+            let fine = terms.minimum.map_or(fine, |least| fine.max(least.0 * 10_i128.pow(10)));
+            terms.maximum.map_or(fine, |most| fine.min(most.0 * 10_i128.pow(10)))
+        };
+        let fine = within(amount.0 * percent.0 + terms.fixed.0 * 10_i128.pow(10));
+        let unit = 10_i128.pow(18 - digits);
+        let (below, rest) = (fine.div_euclid(unit), fine.rem_euclid(unit));
+        let up = match rounding {
+            Rounding::HalfUp => rest * 2 > unit || rest * 2 == unit && fine > 0,
+            Rounding::HalfEven => rest * 2 > unit || rest * 2 == unit && below % 2 != 0,
+            Rounding::Up => rest > 0 && fine > 0,
+            Rounding::Down => rest > 0 && fine < 0,
+        };
+        let rounded = Amount((below + i128::from(up)) * 10_i128.pow(8 - digits));
+        prop_assert_eq!(Price::new(terms, digits, rounding).of(amount), rounded);
     }
 
     /// Law 1 and 3, counted anew from what is published.
@@ -176,12 +195,14 @@ pub(super) fn night_of(night: u32) -> impl Strategy<Value = Vec<String>> {
         (
             (pick(kinds), pick(statuses), pick(&["wechat", "wechat", "stripe", "-"]), pick(&["CNY", "CNY", "CNY", "USD"])),
             (pick(&["-", "A", "B", "C", "D"]), pick(&["-", "-", "x", "y", "z"]), pick(&["-", "r", "s"]), 1..4_u32, 0..3_u32),
+            pick(&["-", "-", "0", "0.1"]),
         )
-            .prop_map(move |((kind, status, provider, currency), (reference, theirs, refund, amount, due))| {
+            .prop_map(move |((kind, status, provider, currency), (reference, theirs, refund, amount, due), contracted)| {
                 let provider = if side == "P" && provider == "-" { "wechat" } else { provider };
+                let contracted = if side == "P" { contracted } else { "-" };
                 let sign = if kind == "refund" || kind == "chargeback" { "-" } else { "" };
                 format!(
-                    "{sign}{amount} {kind} status={status} provider={provider} cur={currency} ref={reference} pref={theirs} rref={refund} at={amount} seen={night} due={}",
+                    "{sign}{amount} {kind} status={status} provider={provider} cur={currency} ref={reference} pref={theirs} rref={refund} contracted={contracted} at={amount} seen={night} due={}",
                     night + due
                 )
             })

@@ -10,8 +10,8 @@ use std::fmt::Write;
 use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use chrono::{NaiveDate, TimeDelta};
-use tieout::money::{Amount, Rounding};
-use tieout::stage::reconcile::{Outcome, RateCard, Reconciled, Rules, Sides, Tolerance, reconcile};
+use tieout::money::Amount;
+use tieout::stage::reconcile::{Outcome, Reconciled, Rules, Sides, Tolerance, reconcile};
 use tieout::table::build::{self, day_number};
 use tieout::table::part::ids;
 use tieout::table::read;
@@ -133,17 +133,8 @@ impl Said {
 
 pub(super) fn rules(night: u32) -> Rules {
     let amount = |text: &str| Amount::parse(text.as_bytes(), 8).expect("an amount");
-    let card = |percent, fixed, currency: Option<&str>| RateCard {
-        provider: "stripe".into(),
-        account: "main".into(),
-        percent: amount(percent),
-        fixed: amount(fixed),
-        currency: currency.map(Into::into),
-        rounding: Rounding::HalfUp,
-    };
     Rules {
         night: day(night),
-        rate_cards: vec![card("2.9", "0.30", None), card("0.60", "0", Some("CNY"))],
         tolerances: vec![Tolerance { currency: "USD".into(), absolute: amount("0.01"), percent: amount("0.1") }],
         same_amount_within: TimeDelta::zero(),
     }
@@ -176,11 +167,10 @@ pub(super) fn items(given: &str) -> RecordBatch {
         ("status", words("status", "succeeded")),
         ("occurred_at", build::instants(items.iter().map(|item| Some(i64::from(item.number("at", 0)))))),
         ("settled_currency", build::words(items.iter().map(|item| item.word("settled").or(item.word_or("cur", "CNY"))))),
-        (
-            "gross",
-            build::amounts(items.iter().map(|item| Some(item.word("gross").map_or(item.amount, |_| item.amount("gross"))))),
-        ),
+        ("gross", build::amounts(items.iter().map(|item| Some(item.amount)))),
         ("fee", amounts("fee")),
+        ("fee_rule", build::words(items.iter().map(|item| item.word("contracted").map(|_| "a rule")))),
+        ("fee_contracted", build::amounts(items.iter().map(|item| item.word("contracted").map(|_| item.amount("contracted"))))),
         ("first_seen", dates("seen", 17)),
         ("expected_by", dates("due", 18)),
     ])
@@ -226,7 +216,7 @@ impl<'t> Item<'t> {
         self.word(name).map_or(usual, |value| value.parse().expect("a number"))
     }
 
-    /// Without one stated, the contracted fee of `stripe` would be wrong, so only its cases state fees.
+    /// Nothing where none is stated.
     fn amount(&self, name: &str) -> Amount {
         self.word(name).map_or(Amount::ZERO, |value| Amount::parse(value.as_bytes(), 8).expect("an amount"))
     }

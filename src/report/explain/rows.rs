@@ -98,6 +98,8 @@ static SEARCHED: [Searched; 7] = [
             "currency",
             "gross",
             "fee",
+            "fee_rule",
+            "fee_contracted",
             "net",
             "customer_amount",
             "customer_currency",
