@@ -104,8 +104,7 @@ fn settle(provider: &Items, merchant: &Items, entries: &[u32], records: &[u32]) 
     }
     // Several payments under one key on both sides: those that agree one to one, by reference or else by amount; what
     // is left on both sides may be one payment in parts.
-    let mut pairs =
-        one_to_one(provider, merchant, entries, records, |thing| thing.reference.map(|reference| (reference, 0)));
+    let mut pairs = one_to_one(provider, merchant, entries, records, |thing| thing.reference.map(|reference| (reference, 0)));
     if pairs.is_empty() {
         pairs = one_to_one(provider, merchant, entries, records, |thing| Some((thing.currency, thing.amount.0)));
     }

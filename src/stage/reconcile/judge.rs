@@ -117,7 +117,8 @@ impl<'a> Judge<'a> {
             let kind = pair.of_payment(BreakType::AmountMismatch, BreakType::RefundAmountMismatch);
             let currency = provider.currency(group.entries[0]);
             let (ours, theirs) = (recorded.in_currency(currency), stated.in_currency(currency));
-            let detail = format!("merchant {ours} {currency}, provider {theirs} {currency} in parts: {}", group.named(provider, merchant));
+            let detail =
+                format!("merchant {ours} {currency}, provider {theirs} {currency} in parts: {}", group.named(provider, merchant));
             return Some(Break {
                 merchant_amount: Some(recorded),
                 provider_amount: Some(stated),

@@ -80,8 +80,7 @@ fn matched(night: &Night, matches: &Sheet, side: Side, ended: &mut Tally) {
     for ((&record, &entry), &amount) in records.iter().zip(entries.iter()).zip(amounts.iter()) {
         let (part, row) = place(amount);
         // A link of a group may have the amount of its entry.
-        let amount =
-            if part < own { night.merchant.amount(amount) } else { night.provider.amount(row_id(part - own, row)) };
+        let amount = if part < own { night.merchant.amount(amount) } else { night.provider.amount(row_id(part - own, row)) };
         let is_counted = match side {
             Side::Merchant => record != before,
             Side::Provider => entry != NO_ROW,

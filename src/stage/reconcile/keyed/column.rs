@@ -57,7 +57,9 @@ impl<'a> Column<'a> {
             Self::Words(words) => words.optional(row),
             Self::Identities(numbers) => return numbers.is_valid(row).then(|| Id::Number(identity(numbers.value(row)))),
             // A number stands for an amount as well as for an identity: its bits are its own.
-            Self::Amounts(amounts) => return amounts.get(row).map(|amount| Id::Number(Identity::from_number(amount.0.cast_unsigned()))),
+            Self::Amounts(amounts) => {
+                return amounts.get(row).map(|amount| Id::Number(Identity::from_number(amount.0.cast_unsigned())));
+            }
             Self::Nothing => None,
         };
         text.filter(|text| !text.is_empty()).map(Id::Text)
