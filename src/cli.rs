@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use history::{Author, Backfill, Diff, Evidence, Export, ExportAction, Reopening, Signoff, SignsAs, Verify};
+pub use history::{Author, Backfill, Diff, Evidence, Reopening, Signoff, SignsAs, Verify};
 
 /// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
 #[derive(Debug, Parser)]
@@ -58,7 +58,7 @@ pub enum Command {
     Diff(Diff),
     /// Sign a night, as who prepared it or as who reviewed it.
     Signoff(Signoff),
-    /// Write what an auditor asks for.
+    /// Write a file for others, out of published nights.
     Export(Export),
     /// Describe the published tables, and the files people write.
     Schema(Schema),
@@ -260,6 +260,49 @@ pub struct Explain {
     /// Print one JSON object instead.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Write a file for others, out of published nights.
+#[derive(Args, Debug)]
+pub struct Export {
+    /// What to write.
+    #[command(subcommand)]
+    pub action: ExportAction,
+}
+
+/// What to write for others.
+#[derive(Debug, Subcommand)]
+pub enum ExportAction {
+    /// Write what providers charged above their contracts, to send to them.
+    Claims(Claims),
+    /// Write the evidence of one night, as a ZIP archive.
+    Evidence(Evidence),
+}
+
+/// Write what providers charged above their contracts, to send to them.
+///
+/// CSV: one row per line, or per batch where the contract rounds by batch, that was charged more than the rule it falls
+/// under; then one row per provider and currency with the sums. Card numbers are masked, and no cell is a formula.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout export claims jobs/nightly.toml --from 2026-11-17 --to 2026-11-19
+  tieout export claims jobs/nightly.toml --from 2026-11-01 --to 2026-11-30 --provider stripe --out stripe-2026-11.csv")]
+pub struct Claims {
+    /// The job file.
+    pub job: PathBuf,
+    /// The first night.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub from: NaiveDate,
+    /// The last night. Every night between must be published.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub to: NaiveDate,
+    /// Only claims against this provider.
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// The file to write; stdout when not given.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Describe the published tables, and the files people write.

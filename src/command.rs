@@ -37,7 +37,7 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Diff(arguments) => alone(diff::diff(&arguments)),
         Command::Signoff(arguments) => alone(signoff::signoff(&arguments)),
-        Command::Export(arguments) => alone(export::export(&arguments.action)),
+        Command::Export(arguments) => alone(export::export(&arguments)),
         Command::Schema(arguments) => alone(schema::schema(&arguments)),
         Command::Formats(arguments) => alone(formats::formats(&arguments.action)),
         Command::Sample(arguments) => alone(sample::sample(&arguments)),

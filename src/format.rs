@@ -131,9 +131,19 @@ impl Target {
     #[must_use]
     pub fn filled_by_stages(self) -> &'static [&'static str] {
         match self {
-            Self::Entries => {
-                &["entry_id", "business_date", "provider", "account", "kind", "outcome", "outcome_reason", "file_id", "line"]
-            }
+            Self::Entries => &[
+                "entry_id",
+                "business_date",
+                "provider",
+                "account",
+                "kind",
+                "fee_rule",
+                "fee_contracted",
+                "outcome",
+                "outcome_reason",
+                "file_id",
+                "line",
+            ],
             Self::Orders => &["business_date", "file_id", "line"],
             Self::Attempts | Self::Refunds => &["business_date", "outcome", "outcome_reason", "file_id", "line"],
             Self::BankLines => &["bank_line_id", "business_date", "bank", "file_id", "line"],

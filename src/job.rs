@@ -3,6 +3,7 @@
 //! Paths in a job are relative to the job file. Nothing here opens an input.
 
 pub mod due;
+mod fees;
 mod file;
 mod resolve;
 
@@ -18,7 +19,8 @@ use crate::calendar::Calendar;
 use crate::error::{Error, Exit, Result};
 use crate::format::{Format, Target, schema};
 use crate::source::{Asked, Databases, Place};
-use crate::stage::reconcile::{RateCard, Tolerance};
+use crate::stage::fees::FeeRule;
+use crate::stage::reconcile::Tolerance;
 
 /// A job, ready to run.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub struct Job {
     pub refunds: Option<Records>,
     /// Differences that are no break.
     pub tolerances: Vec<Tolerance>,
+    /// How far apart two sides may date a payment or refund that meets by nothing but its amount.
+    pub same_amount_within: TimeDelta,
     /// How old an order without success must be before it counts as abandoned.
     pub abandoned_after: TimeDelta,
     /// The texts of the job, its formats and calendars: what a night depends on besides its files.
@@ -108,8 +112,8 @@ pub struct Provider {
     pub settles_in: Lag,
     /// When its files are expected, where the job says so.
     pub expected_by: Option<ExpectedBy>,
-    /// What it charges.
-    pub rate_cards: Vec<RateCard>,
+    /// What it charges by contract.
+    pub fees: Vec<FeeRule>,
     /// Whether the night stops without its files.
     pub required: bool,
 }
@@ -242,6 +246,12 @@ impl Job {
             .expected(source.place.name(&self.asked(source, date)))
             .found("nothing")
             .next(next)
+    }
+
+    /// The rules of all contracts.
+    #[must_use]
+    pub fn fees(&self) -> Vec<FeeRule> {
+        self.providers.iter().flat_map(|provider| provider.fees.clone()).collect()
     }
 
     /// The providers' names with the night by which what is first seen on `night` should have met its counterpart.

@@ -9,7 +9,8 @@
 //!   │ format    one pass a file   │                  │
 //!   └────┬───────────────────┬────┘                  │
 //!        ▼                   ▼                       │
-//!     entries     orders, attempts, refunds     open items, breaks
+//!     entries     orders, attempts, refunds     open items, breaks, fees
+//!        │ stage/fees: by contract ──▶ fees          │
 //!        └─────────┬─────────┘                       │
 //!            stage/reconcile  ◄──────────────────────┘
 //!                  │ matches, breaks, open_items, rollforward

@@ -1,12 +1,16 @@
 //! Exact money: an [`Amount`] is a whole number of hundred-millionths of a currency's major unit.
 //!
 //! No float touches an amount. Text is converted without loss or refused, sums are checked, and the only
-//! rounding is [`Amount::percent`], which names its mode. An amount does not know its currency: tables keep
+//! rounding is [`Exact::rounded`], which names its mode. An amount does not know its currency: tables keep
 //! the two side by side, and nothing here adds across currencies.
+
+mod price;
 
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+
+pub use price::{Exact, Price, Terms};
 
 /// Digits after the point of every [`Amount`]: the scale of the published `DECIMAL(24,8)`.
 pub const SCALE: u32 = 8;
@@ -132,11 +136,15 @@ impl Amount {
     /// `per_cent` percent of this amount, rounded to `digits` decimals by `rounding`.
     #[must_use]
     pub fn percent(self, per_cent: Self, digits: u32, rounding: Rounding) -> Self {
-        // amount × percent has twice the scale, and percent is a hundredth.
-        let product = self.0.checked_mul(per_cent.0).expect("an amount times a percentage fits 128 bits");
-        let unit = 10_i128.pow(SCALE - digits.min(SCALE));
-        let rounded = rounding.divide(product, ONE * 100 * unit);
-        Self(rounded * unit)
+        Exact::percent(self, per_cent).rounded(digits, rounding)
+    }
+
+    /// This amount for each unit of another, in units of `10^-digits`; none where that one is not above zero, or where
+    /// so small that the rate has more digits than [`PRECISION`].
+    #[must_use]
+    pub fn rate_of(self, of: Self, digits: u32, rounding: Rounding) -> Option<i128> {
+        let dividend = self.0.checked_mul(10_i128.pow(digits)).filter(|_| of > Self::ZERO)?;
+        Some(rounding.divide(dividend, of.0)).filter(|rate| rate.abs() < LIMIT)
     }
 
     /// Digits after the point that are in use: 0 for `3`, 2 for `3.50`'s `3.5` written with two, never less than `least`.
@@ -228,44 +236,6 @@ fn parse_wide(digits: &[u8], decimals: u32) -> Result<i128, NotAnAmount> {
     Ok(value * 10_i128.pow(SCALE - u32::try_from(kept).expect("at most eight decimals are kept")))
 }
 
-/// A percentage that is taken of many amounts, each rounded the same way: [`Amount::percent`], in 64 bits where
-/// they hold it.
-#[derive(Clone, Copy, Debug)]
-pub struct Percentage {
-    per_cent: Amount,
-    digits: u32,
-    rounding: Rounding,
-    /// Percentage and divisor without the powers of ten they share, and the minor unit.
-    narrow: Option<[i64; 3]>,
-}
-
-impl Percentage {
-    /// `per_cent` percent, rounded to `digits` decimals by `rounding`.
-    #[must_use]
-    pub fn new(per_cent: Amount, digits: u32, rounding: Rounding) -> Self {
-        let unit = power_of_ten(SCALE - digits.min(SCALE));
-        let (mut factor, mut divisor) = (per_cent.0, ONE * 100 * i128::from(unit));
-        while factor % 10 == 0 && divisor % 10 == 0 {
-            (factor, divisor) = (factor / 10, divisor / 10);
-        }
-        let narrow = i64::try_from(factor).ok().zip(i64::try_from(divisor).ok());
-        Self { per_cent, digits, rounding, narrow: narrow.map(|(factor, divisor)| [factor, divisor, unit]) }
-    }
-
-    /// The percentage of an amount.
-    #[must_use]
-    pub fn of(&self, amount: Amount) -> Amount {
-        if let Some([factor, divisor, unit]) = self.narrow
-            && let Ok(amount) = i64::try_from(amount.0)
-            && let Some(product) = amount.checked_mul(factor)
-        {
-            let (quotient, rest) = (i128::from(product / divisor), i128::from(product % divisor));
-            return Amount(self.rounding.round(quotient, rest, i128::from(divisor)) * i128::from(unit));
-        }
-        amount.percent(self.per_cent, self.digits, self.rounding)
-    }
-}
-
 /// How a fee is rounded, by the provider's contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -282,6 +252,17 @@ pub enum Rounding {
 }
 
 impl Rounding {
+    /// For people: `half up`.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::HalfUp => "half up",
+            Self::HalfEven => "half to even",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+
     /// `dividend / divisor`, rounded. The divisor is positive.
     fn divide(self, dividend: i128, divisor: i128) -> i128 {
         self.round(dividend / divisor, dividend % divisor, divisor)

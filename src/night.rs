@@ -26,10 +26,13 @@ use crate::lake::{Lake, Manifest, Night, NightLock, PreviousNight, Spill, Stagin
 use crate::source::Switchboard;
 use crate::stage::analyze::{self, Analysis};
 use crate::stage::failures::FailureCategories;
+use crate::stage::fees::{Contracts, Volumes};
 use crate::stage::reconcile::Rules;
 use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
 use crate::table::column::Table;
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
+use crate::table::fees::FEES;
+use crate::table::reconciliation::{BREAKS, OPEN_ITEMS};
 use crate::table::sheet::Sheet;
 
 use apart::Apart;
@@ -40,6 +43,9 @@ pub use memory::Memory;
 
 /// Version of this program, part of what a night depends on.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a night takes from the one before it.
+const CARRIED: [&Table; 3] = [&BREAKS, &FEES, &OPEN_ITEMS];
 
 /// How a night is closed.
 #[derive(Clone, Copy, Debug)]
@@ -215,34 +221,50 @@ impl Closing<'_> {
         })
     }
 
+    /// The lake that has what the night before left in `table`, and that night.
+    fn left_in(&self, table: &Table) -> Option<(&Lake, NaiveDate)> {
+        assert!(
+            CARRIED.iter().any(|carried| carried.name == table.name),
+            "what a night takes from the one before is kept for it"
+        );
+        self.before.as_ref().map(|(lake, before)| (*lake, before.business_date))
+    }
+
     /// What the night before left in `table`.
     fn carried(&self, table: &'static Table) -> Result<RecordBatch> {
-        let read = |(lake, before): &(&Lake, PreviousNight)| lake.read(table, before.business_date);
-        self.before.as_ref().map_or_else(|| Ok(table.empty()), read)
+        self.left_in(table).map_or_else(|| Ok(table.empty()), |(lake, before)| lake.read(table, before))
     }
 
     /// Some columns of it.
     fn carried_columns(&self, table: &'static Table, names: &[&str]) -> Result<RecordBatch> {
-        let Some((lake, before)) = &self.before else {
+        let Some((lake, before)) = self.left_in(table) else {
             let positions: Vec<usize> = names.iter().map(|name| table.position(name)).collect();
             return Ok(table.empty().project(&positions).expect("positions of the table"));
         };
-        lake.read_columns(table, before.business_date, names)
+        lake.read_columns(table, before, names)
     }
 
     /// The same, for `each` a batch at a time.
     fn carried_batches(&self, table: &'static Table, mut each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
-        let Some((lake, before)) = &self.before else { return Ok(()) };
-        lake.batches(table, before.business_date)?.try_for_each(|batch| each(&batch?))
+        let Some((lake, before)) = self.left_in(table) else { return Ok(()) };
+        lake.batches(table, before)?.try_for_each(|batch| each(&batch?))
+    }
+
+    /// The contracts of the job, with the volumes the night before left.
+    fn contracts(&self) -> Result<Contracts> {
+        let rules = self.job.fees();
+        let volumes = match &self.before {
+            Some((_, before)) if rules.iter().any(|rule| !rule.tiers.is_empty()) => {
+                Volumes::left_by(&self.carried(&FEES)?, before.business_date, self.night)
+            }
+            _ => Volumes::default(),
+        };
+        Ok(Contracts::open(rules, self.job.timezone, volumes))
     }
 
     /// What the comparison goes by.
     fn rules(&self) -> Rules {
-        Rules {
-            night: self.night,
-            rate_cards: self.job.providers.iter().flat_map(|provider| provider.rate_cards.clone()).collect(),
-            tolerances: self.job.tolerances.clone(),
-        }
+        Rules { night: self.night, tolerances: self.job.tolerances.clone(), same_amount_within: self.job.same_amount_within }
     }
 
     /// What the analysis goes by.

@@ -3,6 +3,7 @@
 pub mod analyze;
 pub mod bank;
 pub mod failures;
+pub mod fees;
 pub mod items;
 pub mod normalize;
 pub mod reconcile;

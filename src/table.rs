@@ -7,6 +7,7 @@ pub mod build;
 pub mod column;
 pub mod delivery;
 pub mod entries;
+pub mod fees;
 pub mod frame;
 pub mod identity;
 pub mod part;
@@ -19,7 +20,7 @@ pub mod sheet;
 use column::Table;
 
 /// Every published table, in the order of the flow.
-pub static TABLES: [&Table; 16] = [
+pub static TABLES: [&Table; 17] = [
     &entries::ENTRIES,
     &records::ORDERS,
     &records::ATTEMPTS,
@@ -29,6 +30,7 @@ pub static TABLES: [&Table; 16] = [
     &reconciliation::BREAKS,
     &reconciliation::OPEN_ITEMS,
     &reconciliation::ROLLFORWARD,
+    &fees::FEES,
     &delivery::REJECTS,
     &analysis::FUNNEL,
     &analysis::SUCCESS_RATES,

@@ -243,6 +243,11 @@ fn explain_tells_the_story_of_an_order() {
 }
 
 #[test]
+fn export_writes_what_was_charged_above_contract() {
+    shows("export_claims", &closed().run(&format!("export claims {JOB} --from 2026-11-17 --to 2026-11-19")));
+}
+
+#[test]
 fn explain_finds_a_thing_by_any_of_its_names() {
     let story = closed().run(&format!("explain {JOB} SO20261117000004 --json"));
     let story = last_line(&story);
@@ -414,6 +419,7 @@ fn help_of_every_command() {
         "diff",
         "signoff",
         "export",
+        "export claims",
         "export evidence",
         "schema",
         "formats",

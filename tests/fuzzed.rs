@@ -1,8 +1,12 @@
 //! What fuzzing found (`tests/fuzz`), made small, each with what was wrong.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::fs;
+use std::fs::{self, File};
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use tieout::error::Exit;
 use tieout::format::Format;
 use tieout::format::read;
@@ -31,6 +35,32 @@ fn a_return_inside_a_row_is_part_of_it_whatever_the_other_rows_hold() {
     assert_eq!(plain, [(1, vec!["a\rb".to_owned(), "c".to_owned()]), (2, vec!["d".to_owned(), "e".to_owned()])]);
     assert_eq!(rows("a\rb,c\r\nd,e\r\n\"f\",g\r\n")[..2], plain);
     assert_eq!(rows("\"a\rb\",\"c\"\r\n\"d\",\"e\"\r"), plain, "quoted, and the last without its whole line end");
+}
+
+/// A quote in a comment made a block end inside a row, where a quoted cell holds a line end. So the rows of a file depended
+/// on where it was cut into blocks.
+#[test]
+fn a_block_ends_with_a_row_wherever_it_is_cut() {
+    let splitter = Splitter { delimiter: b',', quote: Some(b'"'), comment: b"#".to_vec(), columns: 2, ..Splitter::default() };
+    let text = "# 5\" wide\na,\"b\nb\"\n# \"\r\nc,d\n\"e\n,\"\"\",f\n\n# \"\"\"\n\"g\",\"h\n\n\"\n";
+    let pieces = |text: &str, first_line: u64| {
+        let mut pieces: Vec<(u64, Vec<Vec<u8>>)> = Vec::new();
+        splitter.split(text.as_bytes(), first_line, |piece| {
+            pieces.push(match piece {
+                Piece::Row { line, cells, .. } => (line, (0..cells.len()).map(|at| cells.get(at).to_vec()).collect()),
+                Piece::Framing { line, text } => (line, vec![text.to_vec()]),
+                other => panic!("every line is a row or framing: {other:?}"),
+            });
+        });
+        pieces
+    };
+    let whole = pieces(text, 1);
+    assert_eq!(whole.iter().filter(|(_, cells)| cells.len() == 2).count(), 4, "{whole:?}");
+    for cut in 0..=text.len() {
+        let (block, rest) = text.split_at(splitter.whole_rows(&text.as_bytes()[..cut]));
+        let lines = block.matches('\n').count() as u64;
+        assert_eq!([pieces(block, 1), pieces(rest, 1 + lines)].concat(), whole, "cut at byte {cut}");
+    }
 }
 
 /// Net was computed from a gross that no row had, which stopped the program.
@@ -71,4 +101,23 @@ fn a_spoiled_parquet_file_is_read_or_refused() {
         refused += u32::from(read::read(&path, &format).is_err_and(|error| error.exit == Exit::BadData));
     }
     assert!(refused > 0);
+}
+
+/// A page of a few bytes may say that it is a billion rows of nothing, each of which became a reject, until no memory was
+/// left.
+#[test]
+fn a_parquet_file_has_no_more_rows_than_its_bytes_can_tell_apart() {
+    const ROWS: usize = 2_000_000;
+    let nothing: ArrayRef = Arc::new(StringArray::new_null(ROWS));
+    let rows = RecordBatch::try_from_iter([("order_id", nothing)]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.parquet");
+    let one_page = WriterProperties::builder().set_data_page_row_count_limit(ROWS).set_write_batch_size(ROWS).build();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), rows.schema(), Some(one_page)).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let bytes = fs::metadata(&path).unwrap().len();
+    assert!(bytes < ROWS as u64 / 100, "the test needs a small file, not {bytes} bytes");
+    let error = read::read(&path, &Library::shipped().load("merchant/orders").unwrap()).unwrap_err();
+    assert_eq!((error.exit, error.found), (Exit::BadData, Some(format!("{ROWS} rows in {bytes} bytes"))));
 }

@@ -194,7 +194,9 @@ fn the_page_of_the_format_language_tells_every_key() {
 
 #[test]
 fn the_page_of_the_jobs_tells_every_key_and_exit_code() {
-    assert_told("jobs/README.md", &fields(&text("src/job/file.rs"), |name| name.ends_with("File")));
+    for file in ["src/job/file.rs", "src/job/fees.rs"] {
+        assert_told("jobs/README.md", &fields(&text(file), |name| name.ends_with("File")));
+    }
     let page = text("jobs/README.md");
     let told: BTreeSet<u8> = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok()).collect();
     let codes = text("src/error.rs");

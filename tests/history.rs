@@ -16,7 +16,7 @@ use tieout::error::{Error, Exit};
 use tieout::lake::{Lake, Manifest};
 use tieout::night::Memory;
 use tieout::night::reperform::{Again, Reperformance};
-use tieout::table::reconciliation::OPEN_ITEMS;
+use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
 use crate::harness::Place;
 use crate::nights::{Shop, files, november, package, three_nights};
@@ -92,6 +92,29 @@ fn a_generation_comes_out_after_later_ones_another_job_and_no_sources() {
         for manifest in generations {
             assert_comes_out(&lake, &manifest, Memory::Unlimited);
         }
+    }
+}
+
+/// A contract whose price goes by the volume of the nights before.
+#[test]
+fn what_a_tier_has_counted_comes_out_too() {
+    let shop = Shop::of_sample_data();
+    let tiers = r#"fee = [{ name = "tiers", percent = "0.70", tiers = [{ volume = "2000", percent = "0.60" }] }]"#;
+    shop.rewrite_job(|job| {
+        let first = job.lines().find(|line| line.starts_with("fee = ")).unwrap().to_owned();
+        job.replacen(&first, tiers, 1)
+    });
+    let closed = three_nights().map(|night| shop.close(night).manifest);
+    let found = |night: NaiveDate| {
+        let is_new =
+            |row: &&BTreeMap<String, String>| row["break_type"] == "fee_mismatch" && row["first_seen"] == night.to_string();
+        shop.rows(&BREAKS, night).iter().filter(is_new).filter(|row| row["provider"] == "wechat_pay").count()
+    };
+    let [first, second, _] = three_nights().map(found);
+    assert!(first > second, "the second night opens in the tier, the first does not: {first}, {second}");
+    fs::remove_dir_all(shop.lake_folder().join("data")).unwrap();
+    for manifest in &closed {
+        assert_comes_out(&shop.lake(), manifest, Memory::Unlimited);
     }
 }
 

@@ -309,6 +309,7 @@ fn a_line_that_cannot_be_read_is_a_reject_and_the_others_are_booked() {
     for (file, column, cell, reason) in [
         (STRIPE, "gross", "30.5O", "is not a decimal number"),
         (STRIPE, "net", "1e5", "is not a decimal number"),
+        (STRIPE, "net", "", "is empty"),
         (STRIPE, "customer_facing_amount", "30.505", "has more decimals than USD"),
         (STRIPE, "customer_facing_currency", "dollars", "is not a currency"),
         (STRIPE, "currency", "$", "is not a currency"),

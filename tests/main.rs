@@ -8,6 +8,7 @@ mod commands;
 mod delivery;
 mod draft;
 mod exit;
+mod fees;
 mod fetch;
 mod formats;
 mod fuzzed;

@@ -90,22 +90,45 @@ fn pairs_and_their_verdicts() {
                      false_failure open wechat e1 a1 difference 10.00 CNY low: the merchant says failed; also amount_mismatch: merchant 90.00 CNY, provider 100.00 CNY
                      false_failure open wechat e2 a2 difference 0.00 CNY low: the merchant says pending",
         },
+    ]);
+}
+
+#[test]
+fn fees_and_their_verdicts() {
+    check(&[
         Case {
-            why: "0.60 % of 100.00 was agreed in CNY; the card of the currency goes before the one for any",
-            given: "P e1 100 ref=A provider=stripe fee=0.67; M a1 100 ref=A provider=stripe",
+            why: "the fee is not the contract's",
+            given: "P e1 100 ref=A provider=stripe fee=0.67 contracted=0.60; M a1 100 ref=A provider=stripe",
             expect: "M a1 break fee_mismatch
                      P e1 break fee_mismatch
-                     fee_mismatch open stripe e1 a1 difference -0.07 CNY low: contracted 0.60 % of 100.00 plus 0.00 = 0.60, charged 0.67 CNY",
+                     fee_mismatch open stripe e1 a1 difference -0.07 CNY low: contracted 0.60 by a rule, charged 0.67 CNY",
         },
         Case {
-            why: "a fee is of what settles, in its currency, and rounded to its minor unit before the fixed part",
-            given: "P e1 2000 cur=JPY ref=A provider=stripe settled=USD gross=13.50 fee=0.69; M a1 2000 cur=JPY ref=A provider=stripe",
-            expect: "M a1 match
-                     P e1 match
-                     match payment merchant_reference e1 a1 2000.00 2000.00",
+            why: "a fee is in the currency that settles",
+            given: "P e1 2000 cur=JPY ref=A settled=USD fee=0.70 contracted=0.69; M a1 2000 cur=JPY ref=A",
+            expect: "M a1 break fee_mismatch
+                     P e1 break fee_mismatch
+                     fee_mismatch open wechat e1 a1 difference -0.01 USD low: contracted 0.69 by a rule, charged 0.70 USD",
         },
         Case {
-            why: "an account without a card is not checked",
+            why: "whatever else disagrees comes first",
+            given: "P e1 101 ref=A fee=0.70 contracted=0.69; M a1 100 ref=A",
+            expect: "M a1 break amount_mismatch
+                     P e1 break amount_mismatch
+                     amount_mismatch open wechat e1 a1 difference 1.00 CNY low: merchant 100.00 CNY, provider 101.00 CNY; \
+                     also fee_mismatch: contracted 0.69 by a rule, charged 0.70 CNY",
+        },
+        Case {
+            why: "an entry that meets no record says so of its fee too",
+            given: "P e1 100 ref=A fee=0.70 contracted=0.69; P e2 -8 chargeback fee=15 contracted=20",
+            expect: "P e1 waiting missing_in_merchant
+                     P e2 break chargeback
+                     chargeback open wechat e2 difference -8.00 CNY low: also fee_mismatch: contracted 20.00 by a rule, charged 15.00 CNY
+                     missing_in_merchant waiting wechat e1 difference 100.00 CNY low: \
+                     also fee_mismatch: contracted 0.69 by a rule, charged 0.70 CNY",
+        },
+        Case {
+            why: "a fee without a contract is not checked",
             given: "P e1 100 ref=A provider=stripe account=other fee=9; M a1 100 ref=A provider=stripe",
             expect: "M a1 match
                      P e1 match
@@ -292,6 +315,231 @@ fn several_candidates() {
                      missing_in_merchant waiting wechat e2 difference 100.00 CNY low",
         },
     ]);
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases reads as one")]
+fn one_payment_in_parts() {
+    check(&[
+        Case {
+            why: "an order captured in two: their sum is what the merchant recorded; a copy of a part is a duplicate",
+            given: "P e1 60 ref=A pref=x; P e2 40 ref=A pref=y; P e3 40 ref=A pref=y; M a1 100 ref=A",
+            expect: "M a1 match
+                     P e1 match
+                     P e2 match
+                     P e3 break duplicate_in_provider
+                     duplicate_in_provider open wechat e3 difference 40.00 CNY low: counted instead: e1, e2
+                     match payment merchant_reference e1 a1 60.00 60.00 2:1
+                     match payment merchant_reference e2 a1 40.00 40.00 2:1",
+        },
+        Case {
+            why: "one payment the merchant recorded in two",
+            given: "P e1 100 ref=A pref=x; M a1 70 ref=A; M a2 30 ref=A",
+            expect: "M a1 match
+                     M a2 match
+                     P e1 match
+                     match payment merchant_reference - a2 30.00 30.00 1:2
+                     match payment merchant_reference e1 a1 70.00 70.00 1:2",
+        },
+        Case {
+            why: "several on both sides: what agrees one to one pairs, the rest is one in parts, and the sums close",
+            given: "P e1 60 ref=A pref=x; P e2 40 ref=A pref=y; P e3 25 ref=A pref=z; M a1 60 ref=A; M a2 65 ref=A",
+            expect: "M a1 match
+                     M a2 match
+                     P e1 match
+                     P e2 match
+                     P e3 match
+                     match payment merchant_reference e1 a1 60.00 60.00
+                     match payment merchant_reference e2 a2 40.00 40.00 2:1
+                     match payment merchant_reference e3 a2 25.00 25.00 2:1",
+        },
+        Case {
+            why: "three on each side and no two equal: they close together",
+            given: "P e1 10 ref=A pref=x; P e2 20 ref=A pref=y; P e3 30 ref=A pref=z; M a1 15 ref=A; M a2 45 ref=A",
+            expect: "M a1 match
+                     M a2 match
+                     P e1 match
+                     P e2 match
+                     P e3 match
+                     match payment merchant_reference e1 a1 10.00 10.00 3:2
+                     match payment merchant_reference e2 a2 20.00 20.00 3:2
+                     match payment merchant_reference e3 a2 30.00 30.00 3:2",
+        },
+        Case {
+            why: "sums that do not close are nobody's parts",
+            given: "P e1 60 ref=A pref=x; P e2 50 ref=A pref=y; M a1 100 ref=A",
+            expect: "M a1 break ambiguous
+                     P e1 break ambiguous
+                     P e2 break ambiguous
+                     ambiguous open wechat a1 difference -100.00 CNY medium: equally good candidates: a1, e1, e2
+                     ambiguous open wechat e1 difference 60.00 CNY low: equally good candidates: a1, e1, e2
+                     ambiguous open wechat e2 difference 50.00 CNY low: equally good candidates: a1, e1, e2",
+        },
+        Case {
+            why: "nothing is added up across currencies, nor of money the merchant does not claim",
+            given: "P e1 60 ref=A pref=x; P e2 40 ref=A pref=y cur=USD; M a1 100 ref=A
+                    P e3 60 ref=B pref=x; P e4 40 ref=B pref=y; M b1 100 ref=B status=failed",
+            expect: "M a1 break ambiguous
+                     M b1 break ambiguous
+                     P e1 break ambiguous
+                     P e2 break ambiguous
+                     P e3 break ambiguous
+                     P e4 break ambiguous
+                     ambiguous open wechat a1 difference -100.00 CNY medium: equally good candidates: a1, e1, e2
+                     ambiguous open wechat b1 difference -100.00 CNY medium: equally good candidates: b1, e3, e4
+                     ambiguous open wechat e1 difference 60.00 CNY low: equally good candidates: a1, e1, e2
+                     ambiguous open wechat e2 difference 40.00 USD low: equally good candidates: a1, e1, e2
+                     ambiguous open wechat e3 difference 60.00 CNY low: equally good candidates: b1, e3, e4
+                     ambiguous open wechat e4 difference 40.00 CNY low: equally good candidates: b1, e3, e4",
+        },
+        Case {
+            why: "a wrong fee on one part is one break of the whole payment",
+            given: "P e1 60 ref=A pref=x provider=stripe fee=0.36 contracted=0.36; P e2 40 ref=A pref=y provider=stripe fee=0.34 contracted=0.24; M a1 100 ref=A provider=stripe",
+            expect: "M a1 break fee_mismatch
+                     P e1 break fee_mismatch
+                     P e2 break fee_mismatch
+                     fee_mismatch open stripe e1 a1 difference -0.10 CNY low: contracted 0.24 by a rule, charged 0.34 CNY; in parts: e1, e2 for a1",
+        },
+    ]);
+}
+
+#[test]
+fn parts_may_come_on_later_nights() {
+    let mut nights = Nights::default();
+    let said = nights.close(17, "P e1 50 ref=A pref=x; M a1 100 ref=A due=19");
+    assert_lines(
+        &said,
+        "M a1 break amount_mismatch
+         P e1 break amount_mismatch
+         amount_mismatch open wechat e1 a1 difference -50.00 CNY low: merchant 100.00 CNY, provider 50.00 CNY",
+    );
+    assert_eq!(nights.open_items.num_rows(), 2, "both wait for another part");
+    let said = nights.close(18, "P e2 30 ref=A pref=y seen=18 due=19");
+    assert_lines(
+        &said,
+        "M a1 break amount_mismatch
+         P e1 break amount_mismatch
+         P e2 break amount_mismatch
+         amount_mismatch cleared wechat e1 a1 difference -50.00 CNY low, 1 days, on 2026-11-18: merchant 100.00 CNY, provider 50.00 CNY
+         amount_mismatch open wechat e1 a1 difference -20.00 CNY low: merchant 100.00 CNY, provider 80.00 CNY in parts: e1, e2 for a1",
+    );
+    let mut too_late = Nights { open_items: nights.open_items.clone(), breaks: nights.breaks.clone(), within: 0 };
+    let said = nights.close(19, "P e3 20 ref=A pref=z seen=19 due=20");
+    assert_lines(
+        &said,
+        "M a1 match
+         P e1 match
+         P e2 match
+         P e3 match
+         amount_mismatch cleared wechat e1 a1 difference -20.00 CNY low, 1 days, on 2026-11-19: merchant 100.00 CNY, provider 80.00 CNY in parts: e1, e2 for a1
+         match payment merchant_reference e1 a1 50.00 50.00 3:1
+         match payment merchant_reference e2 a1 30.00 30.00 3:1
+         match payment merchant_reference e3 a1 20.00 20.00 3:1",
+    );
+    assert_eq!(nights.open_items.num_rows(), 0);
+    // On the last night it waits for, the break stays, and nothing is carried any more.
+    too_late.close(19, "");
+    assert_eq!(too_late.open_items.num_rows(), 0);
+    let said = too_late.close(20, "P e3 20 ref=A pref=z seen=20 due=21");
+    assert_lines(
+        &said,
+        "P e3 waiting missing_in_merchant
+         amount_mismatch open wechat e1 a1 difference -20.00 CNY low, 2 days: merchant 100.00 CNY, provider 80.00 CNY in parts: e1, e2 for a1
+         missing_in_merchant waiting wechat e3 difference 20.00 CNY low",
+    );
+}
+
+#[test]
+fn refunds_of_one_payment() {
+    check(&[
+        Case {
+            why: "a provider that names only the payment: refunds of different amounts are told apart by them",
+            given: "P e1 -10 refund ref=A pref=x; P e2 -20 refund ref=A pref=y; M f1 -10 refund ref=A rref=r1; M f2 -20 refund ref=A rref=r2",
+            expect: "M f1 match
+                     M f2 match
+                     P e1 match
+                     P e2 match
+                     match refund payment_and_amount e1 f1 -10.00 -10.00
+                     match refund payment_and_amount e2 f2 -20.00 -20.00",
+        },
+        Case {
+            why: "one refund of the provider for two of the merchant",
+            given: "P e1 -30 refund ref=A pref=x; M f1 -10 refund ref=A rref=r1; M f2 -20 refund ref=A rref=r2",
+            expect: "M f1 match
+                     M f2 match
+                     P e1 match
+                     match refund payment_and_amount - f2 -20.00 -20.00 1:2
+                     match refund payment_and_amount e1 f1 -10.00 -10.00 1:2",
+        },
+        Case {
+            why: "equal ones wait for what tells them apart, and refunds of other names are others",
+            given: "P e1 -10 refund ref=A pref=x; M f1 -10 refund ref=A rref=r1; M f2 -10 refund ref=A rref=r2
+                    P e3 -5 refund ref=B rref=r3; M f4 -5 refund ref=B rref=r4",
+            expect: "M f1 waiting refund_missing_in_provider
+                     M f2 waiting refund_missing_in_provider
+                     M f4 waiting refund_missing_in_provider
+                     P e1 waiting refund_missing_in_merchant
+                     P e3 waiting refund_missing_in_merchant
+                     refund_missing_in_merchant waiting wechat e1 difference -10.00 CNY low
+                     refund_missing_in_merchant waiting wechat e3 difference -5.00 CNY low
+                     refund_missing_in_provider waiting wechat f1 difference 10.00 CNY low
+                     refund_missing_in_provider waiting wechat f2 difference 10.00 CNY low
+                     refund_missing_in_provider waiting wechat f4 difference 5.00 CNY low",
+        },
+    ]);
+}
+
+#[test]
+fn amount_and_time() {
+    let check = |why: &str, given: &str, expect: &str| {
+        let said = Nights { within: 10, ..Nights::default() }.close(17, given);
+        let expect: Vec<&str> = expect.lines().map(str::trim).collect();
+        assert_eq!(said.lines(), expect, "{why}\n{}", said.lines().join("\n"));
+    };
+    check(
+        "no reference, one amount, close in time, and nobody else: each is meant by the other",
+        "P e1 100 pref=x at=5; M a1 100 at=15; M a2 100 at=16 provider=alipay",
+        "M a1 match
+         M a2 waiting missing_in_provider
+         P e1 match
+         match payment amount_and_time e1 a1 100.00 100.00
+         missing_in_provider waiting alipay a2 difference -100.00 CNY low",
+    );
+    check(
+        "a record that names no provider, and one that is not paid",
+        "P e1 100 pref=x at=5; M a1 100 at=6 provider=-; M a2 100 at=5 status=failed",
+        "M a1 match
+         M a2 waiting
+         P e1 match
+         match payment amount_and_time e1 a1 100.00 100.00",
+    );
+    check(
+        "too far apart; another reference; two candidates: nothing is guessed, all stay open",
+        "P e1 1 at=5; M a1 1 at=16
+         P e2 2 at=5 ref=A; M a2 2 at=5 ref=B
+         P e3 3 at=5; M a3 3 at=5; M b3 3 at=6",
+        "M a1 waiting missing_in_provider
+         M a2 waiting missing_in_provider
+         M a3 waiting missing_in_provider
+         M b3 waiting missing_in_provider
+         P e1 waiting missing_in_merchant
+         P e2 waiting missing_in_merchant
+         P e3 waiting missing_in_merchant
+         missing_in_merchant waiting wechat e1 difference 1.00 CNY low
+         missing_in_merchant waiting wechat e2 difference 2.00 CNY low
+         missing_in_merchant waiting wechat e3 difference 3.00 CNY low
+         missing_in_provider waiting wechat a1 difference -1.00 CNY low
+         missing_in_provider waiting wechat a2 difference -2.00 CNY low
+         missing_in_provider waiting wechat a3 difference -3.00 CNY low
+         missing_in_provider waiting wechat b3 difference -3.00 CNY low",
+    );
+    check(
+        "a refund without any reference",
+        "P e1 -10 refund pref=x at=5; M f1 -10 refund at=9 status=pending",
+        "M f1 match
+         P e1 match
+         match refund amount_and_time e1 f1 -10.00 -10.00",
+    );
 }
 
 #[test]

@@ -31,11 +31,11 @@ const LOWEST: [&str; 1] = ["mask"];
 
 /// Files that read or write files.
 const TOUCHES_FILES: &[&str] = &[
-    // What a person names: a file to recognise, a folder for the pages of the tables.
+    // What a person names: claims or evidence to write, a file to recognise, a folder for the pages of the tables, or for
+    // the tables of a night as they were.
+    "command/export.rs",
     "command/formats.rs",
     "command/schema.rs",
-    // What a person asks for, beside no lake: the tables of a night as they were, its evidence.
-    "command/export.rs",
     "command/verify.rs",
     // What a job names: itself, and calendars and formats of its own.
     "job.rs",

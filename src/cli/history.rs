@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use super::{Means, Moment};
 
@@ -200,21 +200,6 @@ pub enum SignsAs {
     Preparer,
     /// Who reviewed it.
     Reviewer,
-}
-
-/// Write what an auditor asks for.
-#[derive(Args, Debug)]
-pub struct Export {
-    /// What to write.
-    #[command(subcommand)]
-    pub action: ExportAction,
-}
-
-/// What to write.
-#[derive(Debug, Subcommand)]
-pub enum ExportAction {
-    /// The evidence of one night, as a ZIP archive.
-    Evidence(Evidence),
 }
 
 /// The evidence of one night, as a ZIP archive: the same night, the same bytes.

@@ -1,25 +1,40 @@
-//! `tieout export`: what others ask for, as a file.
+//! `tieout export`: files for others.
 
 use std::fs::{self, File};
 use std::io::BufWriter;
 
-use super::print;
-use crate::cli::{Evidence, ExportAction};
+use super::{print, say};
+use crate::cli::{Claims, Evidence, Export, ExportAction};
 use crate::error::{Error, Exit, Result};
 use crate::job::Job;
 use crate::lake::Lake;
 use crate::night::Memory;
 use crate::night::reperform::Reperformance;
-use crate::report::evidence;
+use crate::report::{claims, evidence};
 
-pub(super) fn export(action: &ExportAction) -> Result<Exit> {
-    match action {
-        ExportAction::Evidence(arguments) => of_night(arguments),
+pub(super) fn export(arguments: &Export) -> Result<Exit> {
+    match &arguments.action {
+        ExportAction::Claims(arguments) => export_claims(arguments),
+        ExportAction::Evidence(arguments) => export_evidence(arguments),
     }
 }
 
+/// What providers charged above their contracts.
+fn export_claims(arguments: &Claims) -> Result<Exit> {
+    let job = Job::load(&arguments.job)?;
+    let nights = [arguments.from, arguments.to];
+    let claims = claims::Claims::of(&job, &Lake::open(&job.lake)?, nights, arguments.provider.as_deref())?;
+    let csv = claims.csv()?;
+    match &arguments.out {
+        Some(path) => fs::write(path, csv).map_err(|error| Error::io("write", path.display(), &error))?,
+        None => print(&csv)?,
+    }
+    say(&format!("{}\n", claims.sentence()));
+    Ok(Exit::Published)
+}
+
 /// The evidence of a night: written beside its place, and moved there once it is whole.
-fn of_night(arguments: &Evidence) -> Result<Exit> {
+fn export_evidence(arguments: &Evidence) -> Result<Exit> {
     let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
     let manifest = match arguments.generation {
         Some(generation) => lake.manifest_of(arguments.date, generation)?,

@@ -22,6 +22,9 @@ use crate::error::{Error, Result};
 use crate::mask::masked;
 
 const BATCH_ROWS: usize = 1 << 16;
+/// Most rows of a Parquet file for each of its bytes. Every record has an identifier of its own, so that no honest file
+/// comes near; a broken one may say that one byte stands for billions of rows.
+const ROWS_PER_BYTE: u64 = 100;
 
 /// Whether a file of this name is read here, and how.
 #[must_use]
@@ -86,7 +89,13 @@ fn read_parquet(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
         Error::data("the file is not a whole Parquet file, and nothing of it is booked").found(error).next("write the file again")
     };
     let file = open(path)?;
+    let bytes = file.metadata().map_err(|error| Error::io("read", path.display(), &error))?.len();
     let builder = unbroken(|| ParquetRecordBatchReaderBuilder::try_new(file))?.map_err(|error| broken(&error))?;
+    let rows = builder.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
+    let rows = rows.fold(0, u64::saturating_add);
+    if rows > bytes.saturating_mul(ROWS_PER_BYTE) {
+        return Err(broken(&format!("{rows} rows in {bytes} bytes")).expected(format!("at most {ROWS_PER_BYTE} rows a byte")));
+    }
     let wanted: Vec<String> = sources(format).iter().map(|name| folded(name)).collect();
     let columns = builder.schema().fields().iter().enumerate().filter(|(_, field)| wanted.contains(&folded(field.name())));
     let columns: Vec<usize> = columns.map(|(at, _)| at).collect();

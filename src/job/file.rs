@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::due::Publishes;
+use super::fees::{FeeFile, Regions};
 use crate::format::schema::Zone;
-use crate::money::Rounding;
 use crate::source::{DatabaseFile, PlaceFile};
 
 /// A job: whose files close a merchant's nights, and where they come from. Paths are relative to the job file.
@@ -39,6 +39,12 @@ pub(super) struct JobFile {
     /// Differences that are no break, by currency.
     #[serde(default)]
     pub(super) tolerance: Vec<ToleranceFile>,
+    /// How items meet that share no reference.
+    #[serde(default)]
+    pub(super) matching: MatchingFile,
+    /// Groups of countries by name, for the fees: `home = ["CN", "HK"]`.
+    #[serde(default)]
+    pub(super) region: Regions,
     /// How a night is looked at.
     #[serde(default)]
     pub(super) analysis: AnalysisFile,
@@ -73,7 +79,7 @@ pub(super) struct ProviderFile {
     /// On which days files are published: the days until one is expected are counted in these.
     #[serde(default)]
     pub(super) publishes: Publishes,
-    /// What it charges for a payment. Without any, its fees are not checked.
+    /// What it charges by contract. Without any, its fees are not checked.
     #[serde(default)]
     pub(super) fee: Vec<FeeFile>,
     /// Whether the night stops without its files.
@@ -102,25 +108,6 @@ pub(super) struct BankFile {
 
 fn yes() -> bool {
     true
-}
-
-/// What a provider charges for a payment.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "Fee")]
-pub(super) struct FeeFile {
-    /// Percent of the amount, as a decimal in quotes.
-    #[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"))]
-    pub(super) percent: String,
-    /// An amount for each payment, as a decimal in quotes.
-    #[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"))]
-    pub(super) fixed: Option<String>,
-    /// Only payments of this currency; all when not given.
-    #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
-    pub(super) currency: Option<String>,
-    /// How a fee is brought to the decimals of its currency.
-    #[serde(default)]
-    pub(super) rounding: Rounding,
 }
 
 /// The merchant's own records.
@@ -167,6 +154,23 @@ pub(super) struct ToleranceFile {
 
 fn zero() -> String {
     "0".to_owned()
+}
+
+/// How items meet that share no reference.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Matching")]
+pub(super) struct MatchingFile {
+    /// How far apart the two sides may date a payment or refund of one amount that no reference joins, such as `1 hour`,
+    /// where each is the other's only candidate and no identifier says otherwise. `0 minutes`: not at all.
+    #[schemars(regex(pattern = r"^[0-9]+ (minute|hour|day)s?$"))]
+    pub(super) same_amount_within: String,
+}
+
+impl Default for MatchingFile {
+    fn default() -> Self {
+        Self { same_amount_within: "1 hour".to_owned() }
+    }
 }
 
 /// How a night is looked at.

@@ -9,14 +9,15 @@ use serde::Deserialize;
 
 use super::due::{ExpectedBy, Lag, Publishes};
 use super::file::{BankFile, JobFile, ProviderFile, RecordsFile};
-use super::{Bank, Job, Provider, Records, Text, TextKind};
+use super::{Bank, Job, Provider, Records, Text, TextKind, fees};
 use crate::calendar::{Calendar, Calendars};
 use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::format::shipped::{FormatText, Library};
 use crate::money::Amount;
 use crate::source::Databases;
-use crate::stage::reconcile::{RateCard, Tolerance};
+use crate::stage::fees::FeeRule;
+use crate::stage::reconcile::Tolerance;
 
 /// The text of a job, and the folder its paths are relative to.
 pub(super) struct Resolver {
@@ -42,6 +43,7 @@ struct Known {
     calendars: Calendars,
     databases: Databases,
     timezone: Tz,
+    regions: fees::Regions,
 }
 
 impl Resolver {
@@ -55,12 +57,14 @@ impl Resolver {
                 .next("use a name such as Asia/Shanghai")
         })?;
         let databases = Databases::new(file.database, &self.folder)?;
-        let known = Known { formats, calendars, databases, timezone };
+        fees::check_regions(&file.region)?;
+        let known = Known { formats, calendars, databases, timezone, regions: file.region };
         let named: BTreeSet<String> = file.provider.iter().filter_map(|provider| provider.calendar.clone()).collect();
         let providers = file.provider.into_iter().map(|provider| self.provider(provider, &known)).collect::<Result<Vec<_>>>()?;
         if providers.is_empty() {
             return Err(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
         }
+        fees::check(&providers.iter().flat_map(|provider| provider.fees.iter().cloned()).collect::<Vec<FeeRule>>())?;
         let banks = file.bank.into_iter().map(|bank| self.bank(bank, &known)).collect::<Result<Vec<_>>>()?;
         once(providers.iter().map(|provider| [&provider.name, &provider.account, &provider.format.name]), "provider")?;
         once(banks.iter().map(|bank| [&bank.name, &bank.account, &bank.format.name]), "bank")?;
@@ -104,6 +108,7 @@ impl Resolver {
             attempts,
             refunds,
             tolerances,
+            same_amount_within: duration(&file.matching.same_amount_within, "same_amount_within")?,
             abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
             texts,
         })
@@ -137,18 +142,9 @@ impl Resolver {
                 .found(&file.settles_in)
         })?;
         let expected_by = expected_by(&file, known.timezone)?;
-        let rate_cards = file.fee.into_iter().map(|fee| {
-            Ok(RateCard {
-                provider: file.name.clone(),
-                account: file.account.clone(),
-                percent: amount(&fee.percent, "fee.percent")?,
-                fixed: fee.fixed.as_deref().map_or(Ok(Amount::ZERO), |fixed| amount(fixed, "fee.fixed"))?,
-                currency: fee.currency,
-                rounding: fee.rounding,
-            })
-        });
+        let fees = file.fee.into_iter().map(|fee| fee.rule(&file.name, &file.account, &known.regions));
         Ok(Provider {
-            rate_cards: rate_cards.collect::<Result<_>>()?,
+            fees: fees.collect::<Result<_>>()?,
             calendar: file.calendar.map_or_else(|| Ok(Calendar::weekdays()), |names| known.calendars.load(&names))?,
             place: file.source.open(&self.folder, &known.databases)?,
             name: file.name,
@@ -225,7 +221,8 @@ fn seen_from(folder: &Path, path: &str) -> PathBuf {
     if seen.as_os_str().is_empty() { PathBuf::from(".") } else { seen }
 }
 
-fn amount(text: &str, column: &str) -> Result<Amount> {
+/// A decimal in quotes.
+pub(super) fn amount(text: &str, column: &str) -> Result<Amount> {
     Amount::parse(text.as_bytes(), crate::money::SCALE).map_err(|why| {
         Error::configuration(format!("this is {why}"))
             .column(column)

@@ -20,7 +20,7 @@ use crate::table::bank::BANK_LINES;
 use crate::table::build::{count, counts, dates, day_number, flags, instants, optional_counts, same_date, texts, words};
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::part::amounts;
-use crate::table::read::words as words_in;
+use crate::table::read::{counts as counts_in, words as words_in};
 use crate::table::rows::Rows;
 
 /// What became of one file.
@@ -155,6 +155,36 @@ impl Summary {
         self.restated += restated.count();
     }
 
+    /// Adds the table `fees`, and law 1 over it: of every provider and currency it holds all entries, their gross and
+    /// their fees.
+    pub(super) fn add_fees(&mut self, fees: &RecordBatch) -> Result<()> {
+        let [providers, currencies] = ["provider", "currency"].map(|name| words_in(fees, name));
+        let columns = ["gross", "charged", "billed", "contracted", "difference"].map(|name| amounts(fees, name));
+        let entries = counts_in(fees, "entries");
+        let mut held: BTreeMap<(String, String), (u64, [Amount; 2])> = BTreeMap::new();
+        for row in 0..fees.num_rows() {
+            let key = (providers.get(row).to_owned(), currencies.get(row).to_owned());
+            let [gross, charged, billed, contracted, difference] = columns.map(|column| column.get(row));
+            let (rows, sums) = held.entry(key.clone()).or_default();
+            *rows += entries.value(row).unsigned_abs();
+            sums[0] += gross.unwrap_or_default();
+            sums[1] += charged.unwrap_or_default();
+            let Some(of_provider) = self.providers.get_mut(&key) else { continue };
+            of_provider.fees.billed += billed.unwrap_or_default();
+            of_provider.fees.contracted += contracted.unwrap_or_default();
+            of_provider.fees.difference += difference.unwrap_or_default();
+        }
+        held.retain(|_, (rows, _)| *rows > 0);
+        let booked = self.providers.iter().map(|(key, sums)| (key.clone(), (sums.all.entries, [sums.all.gross, sums.all.fee])));
+        let booked: BTreeMap<_, _> = booked.collect();
+        if held == booked {
+            return Ok(());
+        }
+        Err(Error::law("the table fees does not hold the entries of the night, their gross and their fees")
+            .expected(format!("{booked:?}"))
+            .found(format!("{held:?}")))
+    }
+
     /// Adds so many rows of a table.
     pub(super) fn add(&mut self, table: &'static str, rows: usize) {
         *self.rows.entry(table).or_default() += rows;
@@ -250,6 +280,18 @@ struct ProviderSums {
     all: Sums,
     payments: Sums,
     refunds: Sums,
+    fees: Fees,
+}
+
+/// What its contract says, from the table `fees`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fees {
+    /// Fees that are entries of their own.
+    billed: Amount,
+    /// Where a rule says something.
+    contracted: Amount,
+    /// Contracted less charged, where a rule says something.
+    difference: Amount,
 }
 
 impl ProviderSums {
@@ -279,6 +321,11 @@ impl ProviderSums {
             "payments_and_refunds": {
                 "fee": shown(self.payments.fee + self.refunds.fee),
                 "net": shown(self.payments.net + self.refunds.net),
+            },
+            "fees": {
+                "billed": shown(self.fees.billed),
+                "contracted": shown(self.fees.contracted),
+                "difference": shown(self.fees.difference),
             },
         })
     }

@@ -9,16 +9,12 @@ use std::collections::BTreeMap;
 use super::apart::Apart;
 use super::deliveries::Deliveries;
 use super::memory::Memory;
-use super::{Closing, Options, inputs_hash};
+use super::{CARRIED, Closing, Options, inputs_hash};
 use crate::error::{Error, Exit, Result};
 use crate::job::{self, Job, TextKind};
 use crate::lake::{Lake, Manifest, NightLock, Output, PreviousNight, Scratch, Spill};
 use crate::table::TABLES;
 use crate::table::column::Table;
-use crate::table::reconciliation::{BREAKS, OPEN_ITEMS};
-
-/// What a night takes from the one before it.
-const CARRIED: [&Table; 2] = [&BREAKS, &OPEN_ITEMS];
 
 /// Closes published nights of a lake again.
 pub struct Reperformance<'l> {

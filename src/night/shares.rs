@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::Closing;
 use super::apart::Apart;
-use super::deliveries::{Deliveries, Ledger};
+use super::deliveries::{Deliveries, Ledger, Sorted};
 use super::ledger::{self, Summary};
 use super::scatter::{Scatter, name_of};
 use crate::error::{Error, Result};
@@ -24,6 +24,7 @@ use crate::lake::{Night, Run, Staging};
 use crate::stage::analyze::{self, Counted, count, tables};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
+use crate::stage::fees::{Charged, breaks_of_batches, charge};
 use crate::stage::items::{self, Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, compare, roll};
@@ -33,6 +34,7 @@ use crate::table::alike::joined;
 use crate::table::bank::BANK_LINES;
 use crate::table::column::Table;
 use crate::table::entries::ENTRIES;
+use crate::table::fees::FEES;
 use crate::table::part::texts;
 use crate::table::read::column;
 use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS, ROLLFORWARD};
@@ -56,15 +58,7 @@ pub(super) fn stages(
     let (job, night) = (closing.job, closing.night);
     (closing.progress)("normalizing");
     let mut delivered = deliveries.delivered(job);
-    let carried = Stated::carried(&closing.carried_columns(&OPEN_ITEMS, &["side", "id", "kind", "first_seen", "expected_by"])?);
-    let (of_entries, mut entries) = apart.repeated(&delivered.providers, &carried.entries)?;
-    of_entries.counts().for_each(|(number, copies)| entries.take_copies(&carried.entries, number, copies));
-    let stand_for_attempts = if job.attempts.is_some() { &delivered.attempts } else { &delivered.orders };
-    let (of_attempts, attempts) = apart.repeated(stand_for_attempts, &carried.attempts)?;
-    let (of_refunds, refunds) = apart.repeated(&delivered.refunds, &carried.refunds)?;
-    let none = Repeated::default();
-    let restated = Stated { entries, attempts, refunds };
-    drop(carried);
+    let (of_entries, of_attempts, of_refunds, restated) = again(closing, &delivered, apart)?;
 
     (closing.progress)("reconciling");
     let by_provider = job.expected(night)?;
@@ -73,17 +67,21 @@ pub(super) fn stages(
     comparison.send_carried(closing)?;
     let mut summary = Summary::default();
     summary.add_restated(&restated);
+    let contracts = closing.contracts()?;
+    let mut charged = Charged::default();
     for share in apart.shares() {
         for files in [&mut delivered.providers, &mut delivered.orders, &mut delivered.attempts, &mut delivered.refunds] {
             apart.load(files, share)?;
         }
-        let orders = records(&mut delivered.orders, Target::Orders, &none, night);
+        let orders = records(&mut delivered.orders, Target::Orders, &Repeated::default(), night);
         let attempts = match job.attempts {
             Some(_) => records(&mut delivered.attempts, Target::Attempts, &of_attempts, night),
             None => attempts_of_orders(&orders),
         };
+        let mut entries = normalize(&mut delivered.providers, &of_entries, night);
+        charged = charged.and(charge(&mut entries, &contracts));
         let items = Items {
-            entries: normalize(&mut delivered.providers, &of_entries, night),
+            entries,
             attempts,
             refunds: records(&mut delivered.refunds, Target::Refunds, &of_refunds, night),
             carried: apart.take(&sent_on(CARRIED, 0), share)?,
@@ -104,6 +102,8 @@ pub(super) fn stages(
     let files = Ledger::of(delivered);
     summary.add_files(&files);
     ledger::conserved(&files, &summary, job.attempts.is_some())?;
+    let fees = charged.table(&contracts, night)?;
+    summary.add_fees(&fees)?;
     for round in 1..ROUNDS.len() {
         comparison.begin(round)?;
         for share in apart.shares() {
@@ -114,7 +114,8 @@ pub(super) fn stages(
             }
         }
     }
-    let compared = comparison.end()?;
+    let mut compared = comparison.end()?;
+    compared.found.push(breaks_of_batches(&fees));
     let came_in = closing.carried_columns(&OPEN_ITEMS, &["side", "id", "first_seen"])?;
     let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], night)?;
     summary.add("matches", compared.matches);
@@ -122,6 +123,7 @@ pub(super) fn stages(
     summary.add_breaks(&rolled.breaks);
     stage(Sheet::of(&BREAKS, &rolled.breaks));
     stage(Sheet::of(&ROLLFORWARD, &rolled.rollforward));
+    stage(Sheet::of(&FEES, &fees));
 
     (closing.progress)("analyzing");
     let failures = FailureCategories::shipped()?;
@@ -157,6 +159,18 @@ pub(super) fn stages(
         tables.par_iter().with_max_len(1).try_for_each(merge)?;
     }
     Ok(night)
+}
+
+/// What comes more than once among the entries, attempts and refunds of the night, and what they state again of what was
+/// carried in.
+fn again(closing: &Closing, delivered: &Sorted, apart: Apart) -> Result<(Repeated, Repeated, Repeated, Stated)> {
+    let carried = Stated::carried(&closing.carried_columns(&OPEN_ITEMS, &["side", "id", "kind", "first_seen", "expected_by"])?);
+    let (of_entries, mut entries) = apart.repeated(&delivered.providers, &carried.entries)?;
+    of_entries.counts().for_each(|(number, copies)| entries.take_copies(&carried.entries, number, copies));
+    let stand_for_attempts = if closing.job.attempts.is_some() { &delivered.attempts } else { &delivered.orders };
+    let (of_attempts, attempts) = apart.repeated(stand_for_attempts, &carried.attempts)?;
+    let (of_refunds, refunds) = apart.repeated(&delivered.refunds, &carried.refunds)?;
+    Ok((of_entries, of_attempts, of_refunds, Stated { entries, attempts, refunds }))
 }
 
 /// What of a share is compared in a round.
@@ -332,7 +346,7 @@ impl<'a> Comparison<'a> {
             let mut goes: Vec<Option<(usize, usize)>> = vec![None; rows.num_rows()];
             for (row, _) in outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_none()) {
                 let (to, key) = onward.get(row).expect("what has not ended goes on");
-                goes[side.place(part, row)] = Some((to, self.apart.share_of(key.as_bytes())));
+                goes[side.place(part, row)] = Some((to, self.apart.share_of(key.bytes())));
                 self.on_their_way += 1;
             }
             for (later, scatters) in self.onward.iter().rev().enumerate() {

@@ -9,6 +9,7 @@ use crate::lake::Night;
 use crate::stage::analyze::{self, analyze};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
+use crate::stage::fees::{breaks_of_batches, charge};
 use crate::stage::items::{Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
@@ -16,6 +17,7 @@ use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
 use crate::table::bank::BANK_LINES;
 use crate::table::entries::ENTRIES;
+use crate::table::fees::FEES;
 use crate::table::reconciliation::{BREAKS, OPEN_ITEMS, ROLLFORWARD};
 use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
 use crate::table::sheet::Sheet;
@@ -26,8 +28,13 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     (closing.progress)("normalizing");
     let mut delivered = deliveries.delivered(job);
     let none = Repeated::default();
-    let (entries, (orders, (attempts, refunds))) = rayon::join(
-        || normalize(&mut delivered.providers, &none, night),
+    let contracts = closing.contracts()?;
+    let ((entries, charged), (orders, (attempts, refunds))) = rayon::join(
+        || {
+            let mut entries = normalize(&mut delivered.providers, &none, night);
+            let charged = charge(&mut entries, &contracts);
+            (entries, charged)
+        },
         || {
             let attempts_and_refunds = || {
                 let attempts = || records(&mut delivered.attempts, Target::Attempts, &none, night);
@@ -47,6 +54,8 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     }
     summary.add_bank_lines(job, &bank_lines);
     ledger::conserved(&files, &summary, job.attempts.is_some())?;
+    let fees = charged.table(&contracts, night)?;
+    summary.add_fees(&fees)?;
     stage(orders.sheet(&ORDERS, []));
     stage(bank_lines.sheet(&BANK_LINES, []));
 
@@ -64,7 +73,8 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     restated.conserved(provider.again + merchant.again)?;
     let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
     let compared = compare(sides, 0..ROUNDS.len(), &closing.rules())?;
-    let rolled = roll(&[compared.found], &closing.carried(&BREAKS)?, [&carried_items], night)?;
+    let found = [compared.found, breaks_of_batches(&fees)];
+    let rolled = roll(&found, &closing.carried(&BREAKS)?, [&carried_items], night)?;
     let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
     let mut of_attempts = outcomes_of_rows(&merchant.own, &compared.merchant_outcomes);
     let of_refunds = of_attempts.split_off(attempts.parts.len());
@@ -79,6 +89,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
         Sheet::of(&BREAKS, &rolled.breaks),
         compared.open_items,
         Sheet::of(&ROLLFORWARD, &rolled.rollforward),
+        Sheet::of(&FEES, &fees),
     ] {
         stage(sheet);
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::cell::cell;
 use super::grid::{Grid, blank_zero, line};
-use super::sheet_safe::safe;
+use super::spreadsheet::value as safe;
 use crate::error::{Error, Result};
 use crate::lake::{Change, Difference, Manifest, Row};
 use crate::table::column::{Column, Table};

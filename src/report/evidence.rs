@@ -12,7 +12,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::cell::cell;
 use super::changes::{Manner, Teller};
 use super::grid::line;
-use super::sheet_safe::safe;
+use super::spreadsheet::value as safe;
 use crate::error::{Error, Exit, Result};
 use crate::lake::{Act, Chain, Lake, Manifest};
 use crate::night::VERSION;

@@ -34,6 +34,9 @@ pub fn run(job: &Job, closed: &Closed) -> String {
     if night.totals.contains_key("bank_lines") {
         line(&mut text, format!("  the banks:    {}", counted(number(&night.totals, "bank_lines"), "line", "lines")));
     }
+    if let Some(fees) = fees(&night.totals) {
+        line(&mut text, format!("  fees:         {fees}"));
+    }
     line(&mut text, format!("  carried in:   {}", carried_in(manifest)));
     if night.totals.contains_key("restated") {
         let items = counted(number(&night.totals, "restated"), "item of them is", "items of them are");
@@ -120,6 +123,19 @@ fn merchant(totals: &Map<String, Value>) -> String {
     let count = |name: &str, one, many| counted(number(totals, name), one, many);
     [count("orders", "order", "orders"), count("attempts", "attempt", "attempts"), count("refunds", "refund", "refunds")]
         .join(", ")
+}
+
+/// Where the fees of a provider are not those of its contract, added up.
+fn fees(totals: &Map<String, Value>) -> Option<String> {
+    let of_provider = |row: &Value| {
+        let text = |at: &str| row.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let difference = text("/fees/difference");
+        let is_nothing = !difference.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
+        let (amount, side) = difference.strip_prefix('-').map_or((&*difference, "below"), |amount| (amount, "above"));
+        (!is_nothing).then(|| format!("{} charged {amount} {} {side} contract", text("/provider"), text("/currency")))
+    };
+    let said: Vec<String> = totals.get("providers")?.as_array()?.iter().filter_map(of_provider).collect();
+    (!said.is_empty()).then(|| said.join(", "))
 }
 
 fn carried_in(manifest: &Manifest) -> String {

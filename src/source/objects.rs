@@ -41,7 +41,8 @@ pub struct ObjectsFile {
     url: String,
     /// The region of the bucket, for S3.
     region: Option<String>,
-    /// Where the store is if it is not the provider's own, for S3: `https://…`; `http://…` on this machine only.
+    /// Where the store is if it is not the provider's own: `https://…`; `http://…` on this machine only. For Azure with
+    /// the account behind the host, where it is no part of it.
     endpoint: Option<String>,
     /// The key id, for S3.
     access_key_id: Option<Secret>,
@@ -165,7 +166,10 @@ impl Objects {
     ) -> std::result::Result<object_store::ListResult, Failure> {
         let prefix = self.bucket.key(folder.trim_end_matches('/'))?;
         let prefix = (!folder.is_empty()).then_some(&prefix);
-        conversation.wait(store.list_with_delimiter(prefix))?.map_err(|error| said(&error, "list", &self.bucket.shown(folder)))
+        let listed = conversation.wait(store.list_with_delimiter(prefix))?;
+        let mut inside = listed.map_err(|error| said(&error, "list", &self.bucket.shown(folder)))?;
+        inside.objects.iter_mut().filter_map(|object| object.e_tag.as_mut()).for_each(quote);
+        Ok(inside)
     }
 
     fn head(
@@ -249,6 +253,13 @@ impl Objects {
             return Err(Failure::soon(Error::new(Exit::TryAgain, "the transfer ended early").file(shown())));
         }
         Ok(true)
+    }
+}
+
+/// Writes an entity tag as headers do. Azure lists tags without their quotes.
+fn quote(tag: &mut String) {
+    if !tag.ends_with('"') {
+        *tag = format!("\"{tag}\"");
     }
 }
 

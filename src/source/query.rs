@@ -9,7 +9,7 @@ mod postgres;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::DateTime;
@@ -20,6 +20,7 @@ use url::Url;
 
 use super::conversation::{Again, Failure};
 use super::secret::{Secret, SecretText};
+use super::sign::Certificate;
 use super::{Answer, Asked, Conversation, Place, Ready};
 use crate::error::{Error, Result};
 use crate::format::time::day_range;
@@ -49,14 +50,18 @@ struct ServerFile {
     /// Whether the connection is encrypted, and the server must prove with a certificate that it is the one named. If
     /// nothing is said it is, except on this machine.
     tls: Option<Tls>,
+    /// Files with the certificates of the authorities one of which vouches for the server, as PEM; relative to
+    /// the job. No others are believed then.
+    #[serde(default)]
+    trusted: Vec<PathBuf>,
 }
 
 /// Whether a connection is encrypted.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum Tls {
-    /// It is, and the name and the certificate of the server are checked: for PostgreSQL against the authorities this
-    /// machine trusts, or those in `SSL_CERT_FILE`; for MySQL against the public ones.
+    /// It is, and the name and the certificate of the server are checked against the authorities in `trusted`; without
+    /// them, for PostgreSQL against those this machine trusts, for MySQL against the public ones.
     Verify,
     /// It is not: all that is asked and answered can be read on the way.
     Disable,
@@ -90,6 +95,7 @@ struct Server {
     database: String,
     password: Option<Secret>,
     encrypted: bool,
+    trusted: Vec<PathBuf>,
 }
 
 /// A database, and the line to it that all queries of a run share.
@@ -165,13 +171,18 @@ impl DatabaseFile {
         }
         let host = host.trim_matches(['[', ']']).to_owned();
         let is_near = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        if !file.trusted.is_empty() && file.tls == Some(Tls::Disable) {
+            let error = Error::configuration("these certificates would not be looked at").column("trusted");
+            return Err(error.next("leave them out, or say `tls = \"verify\"`"));
+        }
         let mut password = file.password;
         if let Some(secret) = &mut password {
             secret.resolve(folder);
         }
         Ok(Server {
             engine,
-            encrypted: file.tls.map_or(!is_near, |tls| tls == Tls::Verify),
+            encrypted: file.tls.map_or(!is_near || !file.trusted.is_empty(), |tls| tls == Tls::Verify),
+            trusted: file.trusted.iter().map(|path| folder.join(path)).collect(),
             port: url.port().unwrap_or(port),
             user: url.username().to_owned(),
             database: database.to_owned(),
@@ -193,6 +204,11 @@ impl Server {
 
     fn secret(&self) -> Result<Option<SecretText>> {
         self.password.as_ref().map(Secret::read).transpose()
+    }
+
+    /// The certificates the job trusts.
+    fn trusted(&self) -> Result<Vec<String>> {
+        self.trusted.iter().map(|path| Certificate::several(path)).collect()
     }
 }
 
@@ -268,7 +284,8 @@ impl Place for Query {
     }
 
     fn check(&self) -> Result<()> {
-        self.database.server.secret().map(drop)
+        self.database.server.secret()?;
+        self.database.server.trusted().map(drop)
     }
 
     /// Whether the database lets us in and understands the query.

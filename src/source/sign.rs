@@ -138,6 +138,13 @@ impl Certificate {
         Self::parse(&text(path)?).map_err(|error| error.file(path.display()))
     }
 
+    /// The text of a file of certificates, having looked that it begins with one.
+    pub fn several(path: &Path) -> Result<String> {
+        let text = text(path)?;
+        Self::parse(&text).map_err(|error| error.file(path.display()))?;
+        Ok(text)
+    }
+
     /// A certificate as PEM, or as base64 text alone.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = || Error::configuration("this is no certificate").expected("an X.509 certificate, as PEM");

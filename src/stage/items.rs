@@ -20,7 +20,7 @@ use crate::money;
 use crate::table::build::{dates, day_number, words};
 use crate::table::identity::Identity;
 use crate::table::part::{
-    Instants, NARROW_PRECISION, PART_ROWS, amounts_of, identities, instants, nothing, same_date, same_word,
+    Instants, NARROW_PRECISION, PART_ROWS, amounts_of, identities, instants, narrowest, nothing, same_date, same_word,
 };
 use crate::table::read::{column, count_of_rows, text, words as words_in};
 use crate::table::rows::Rows;
@@ -183,6 +183,8 @@ fn entries_compared(part: &RecordBatch, expected: &Expected) -> (RecordBatch, us
         ("settled_currency", pick("currency")),
         ("gross", pick("gross")),
         ("fee", pick("fee")),
+        ("fee_rule", pick("fee_rule")),
+        ("fee_contracted", pick("fee_contracted")),
         ("first_seen", first_seen),
     ]);
     (items, again)
@@ -229,6 +231,8 @@ fn records_compared(part: &RecordBatch, expected: &Expected, kind: &str) -> (Rec
         ("settled_currency", nothing(rows)),
         ("gross", nothing(rows)),
         ("fee", nothing(rows)),
+        ("fee_rule", nothing(rows)),
+        ("fee_contracted", nothing(rows)),
         ("first_seen", first_seen),
     ]);
     let providers = words_in(part, "provider");
@@ -242,7 +246,7 @@ fn records_compared(part: &RecordBatch, expected: &Expected, kind: &str) -> (Rec
     (items, Taken::Some(rows, kept), again)
 }
 
-fn item_batch(columns: [(&str, ArrayRef); 19]) -> RecordBatch {
+fn item_batch(columns: [(&str, ArrayRef); 21]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)))
         .expect("every column has a row an item")
 }
@@ -316,24 +320,15 @@ fn compact(items: &RecordBatch) -> RecordBatch {
                 cast(&texts, &DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8)))
                     .expect("a part has fewer rows than sixteen bits count")
             }
-            DataType::Decimal128(..) => narrowed(array),
+            DataType::Decimal128(..) => {
+                let amounts = amounts_of(array);
+                narrowest(&(0..array.len()).map(|row| amounts.get(row)).collect::<Vec<_>>())
+            }
             _ => Arc::clone(array),
         };
         (field.name().as_str(), array, true)
     });
     RecordBatch::try_from_iter_with_nullable(columns).expect("every column keeps its rows")
-}
-
-/// Amounts in 64 bits, where all of them fit.
-fn narrowed(array: &ArrayRef) -> ArrayRef {
-    let amounts = array.as_primitive::<Decimal128Type>();
-    let limit = i128::from(10_i64.pow(u32::from(NARROW_PRECISION)));
-    if amounts.iter().flatten().any(|amount| amount.abs() >= limit) {
-        return Arc::clone(array);
-    }
-    let narrow: Decimal64Array =
-        amounts.iter().map(|amount| amount.map(|amount| i64::try_from(amount).expect("it is below 10^18"))).collect();
-    Arc::new(narrow.with_data_type(DataType::Decimal64(NARROW_PRECISION, 8)))
 }
 
 /// Where each row of the night's own parts ended; none where it goes on to a later round.

@@ -10,9 +10,9 @@
 //! the order of rows, their split into parts, the number of threads, or whether the night is compared whole
 //! ([`reconcile`]) or in shares ([`compare`] each, round after round, then [`roll`]).
 
+mod alone;
 mod breaks;
 mod candidates;
-mod contracts;
 mod items;
 mod judge;
 pub mod keyed;
@@ -30,22 +30,21 @@ mod vocabulary;
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::money::{Amount, Rounding};
+use crate::money::Amount;
 use crate::table::build::day_number;
 use crate::table::part::{NO_ROW, place, row_id};
 use crate::table::sheet::Sheet;
-use candidates::Aside;
-use contracts::Contracts;
+use candidates::{Aside, Group};
 use items::{Items, Kind, Side};
 use judge::{Break, Judge, Verdict};
 use keyed::{Keys, Verify};
 use order::Order;
 pub use outcome::{BreakType, Exclusion, Outcome};
-pub use passes::{Onward, PassRule, ROUNDS, Round, pass_rules};
+pub use passes::{Onward, PassRule, ROUNDS, Round, Rule, Together, pass_rules};
 use passes::{PASSES, Pass};
 use progress::Progress;
 pub use roll::{Rolled, roll};
@@ -67,27 +66,10 @@ pub struct Sides<'a> {
 pub struct Rules {
     /// The business date that is closed.
     pub night: NaiveDate,
-    /// What providers charge by contract; without a card a fee is not checked.
-    pub rate_cards: Vec<RateCard>,
     /// Differences that are no break; without one for its currency an amount must be equal.
     pub tolerances: Vec<Tolerance>,
-}
-
-/// What a provider charges for a payment by contract: percent of what settles, rounded to the minor unit, plus a fixed part.
-#[derive(Clone, Debug)]
-pub struct RateCard {
-    /// Whose contract.
-    pub provider: String,
-    /// For which account.
-    pub account: String,
-    /// `0.60` is 0.60 %.
-    pub percent: Amount,
-    /// Added to every payment, in the currency that settles.
-    pub fixed: Amount,
-    /// Settled currency it is for; any if none. A card of its currency goes before one for any.
-    pub currency: Option<String>,
-    /// How the percentage is rounded.
-    pub rounding: Rounding,
+    /// How far apart two items may have happened that meet by nothing but their amount; none do where it is zero.
+    pub same_amount_within: TimeDelta,
 }
 
 /// The difference between the two amounts of a pair that is no break: the larger of the two limits.
@@ -157,14 +139,13 @@ pub fn compare(sides: Sides, rounds: Range<usize>, rules: &Rules) -> Result<Comp
     let mut vocabulary = Vocabulary::default();
     let provider = Items::of(Side::Provider, sides.provider, &mut vocabulary)?;
     let merchant = Items::of(Side::Merchant, sides.merchant, &mut vocabulary)?;
-    let contracts = Contracts::of(&rules.rate_cards, &provider.settled_currencies(), &mut vocabulary);
     let order = Order::of(&merchant);
     let (entries, records) = rayon::join(|| laws::each_id_once(&provider), || laws::each_record_once(&merchant, &order));
     entries.and(records)?;
 
-    let judge = Judge::new(&provider, &merchant, &contracts, rules);
+    let judge = Judge::new(&provider, &merchant, rules);
     let mut night = Night::new(&judge);
-    for (number, pass) in (0..).zip(&PASSES).filter(|(_, pass)| rounds.contains(&pass.round())) {
+    for (number, pass) in (0..).zip(&PASSES).filter(|(_, pass)| rounds.contains(&pass.round)) {
         night.run(number, pass)?;
     }
     night.leave_entries(rounds.end)?;
@@ -204,6 +185,8 @@ struct Night<'a> {
     met: Vec<Vec<u32>>,
     /// How they met.
     how: Vec<Vec<How>>,
+    /// What belongs together without being pairs.
+    groups: Vec<Group>,
     breaks: Vec<Break<'a>>,
 }
 
@@ -220,22 +203,27 @@ impl<'a> Night<'a> {
             records: Progress::new(merchant),
             met: merchant.parts.iter().map(|part| vec![NO_ROW; part.rows()]).collect(),
             how: merchant.parts.iter().map(|part| vec![How::default(); part.rows()]).collect(),
+            groups: Vec::new(),
             breaks: Vec::new(),
         }
     }
 
     /// Lets a pass take what is open, and judges its pairs.
     fn run(&mut self, number: u8, pass: &Pass) -> Result<()> {
-        let claims = pass.claims(self.provider, self.entries.open(pass.kind), self.merchant, self.records.open(pass.kind));
-        let mut asides = Vec::new();
+        let (entries, records) = (self.entries.open(pass.kind), self.records.open(pass.kind));
+        let claims = pass.claims(self.provider, entries, self.merchant, records, self.rules.same_amount_within);
+        let mut others = Vec::new();
         for claims in claims {
             for (entry, record) in claims.pairs {
                 self.meet(entry, record, number)?;
             }
-            asides.push((claims.entries_aside, claims.records_aside));
+            others.push((claims.groups, claims.entries_aside, claims.records_aside));
         }
         self.judge(pass)?;
-        for (entries, records) in asides {
+        for (groups, entries, records) in others {
+            for group in groups {
+                self.join(group, number)?;
+            }
             for (entry, aside) in entries {
                 let outcome = self.set_aside(self.provider, entry, aside);
                 self.entries.end(entry, outcome)?;
@@ -259,6 +247,39 @@ impl<'a> Night<'a> {
         self.met[part][row] = entry;
         self.how[part][row].pass = pass;
         Ok(())
+    }
+
+    /// Lets a group end as one: it agrees, or is one break.
+    fn join(&mut self, group: Group, pass: u8) -> Result<()> {
+        let found = self.judge.group(&group);
+        let outcome = found.as_ref().map_or(Outcome::Match, |found| Outcome::Break(found.kind));
+        for &entry in &group.entries {
+            self.entries.end(entry, outcome)?;
+        }
+        for &record in &group.records {
+            self.records.end(record, outcome)?;
+            let (part, row) = place(record);
+            self.how[part][row].pass = pass;
+        }
+        if let Some(found) = found {
+            if found.carried {
+                self.entries.carried.extend(&group.entries);
+                self.records.carried.extend(&group.records);
+            }
+            self.breaks.push(Break { group: Some(self.groups.len()), ..found });
+        }
+        self.groups.push(group);
+        Ok(())
+    }
+
+    /// The entries a break is about, or its records.
+    fn rows_of(&self, found: &Break, side: Side) -> Vec<u32> {
+        match (found.group.map(|group| &self.groups[group]), side) {
+            (Some(group), Side::Provider) => group.entries.clone(),
+            (Some(group), Side::Merchant) => group.records.clone(),
+            (None, Side::Provider) => found.entry.into_iter().collect(),
+            (None, Side::Merchant) => found.record.into_iter().collect(),
+        }
     }
 
     /// The entry a record met, and how.
@@ -306,7 +327,13 @@ impl<'a> Night<'a> {
                 let outcome = self.records.ended[part][place(record).1].expect("it was judged");
                 self.entries.end(entry, outcome)?;
             }
-            self.breaks.extend(found);
+            for found in found {
+                if found.carried {
+                    self.entries.carried.extend(found.entry);
+                    self.records.carried.extend(found.record);
+                }
+                self.breaks.push(found);
+            }
         }
         Ok(())
     }
@@ -316,7 +343,9 @@ impl<'a> Night<'a> {
         match aside {
             Aside::Superseded => Outcome::Excluded(Exclusion::Superseded),
             Aside::Break(kind, detail) => {
-                self.breaks.push(Break { detail: Some(detail), ..alone(items, row, kind) });
+                let alone = self.alone(items, row, kind);
+                let detail = [Some(detail), alone.detail].into_iter().flatten().collect::<Vec<_>>().join("; ");
+                self.breaks.push(Break { detail: Some(detail), ..alone });
                 Outcome::Break(kind)
             }
         }
@@ -358,7 +387,7 @@ impl<'a> Night<'a> {
     /// A row without its counterpart: carried for as long, a break once it is late.
     fn miss(&mut self, items: &'a Items<'a>, row: u32, kind: BreakType) -> Outcome {
         let waiting = items.is_waiting(row, self.day);
-        self.breaks.push(Break { waiting, ..alone(items, row, kind) });
+        self.breaks.push(Break { waiting, carried: true, ..self.alone(items, row, kind) });
         match items.side {
             Side::Provider => self.entries.carried.push(row),
             Side::Merchant => self.records.carried.push(row),
@@ -367,27 +396,31 @@ impl<'a> Night<'a> {
     }
 
     fn break_at_once(&mut self, entry: u32, kind: BreakType) -> Outcome {
-        self.breaks.push(alone(self.provider, entry, kind));
+        self.breaks.push(self.alone(self.provider, entry, kind));
         Outcome::Break(kind)
     }
-}
 
-/// The break of a row without a pair: the other side states nothing.
-fn alone<'a>(items: &Items<'a>, row: u32, kind: BreakType) -> Break<'a> {
-    let amount = items.amount(row);
-    let stated = Break {
-        kind,
-        entry: None,
-        record: None,
-        currency: items.currency(row),
-        merchant_amount: None,
-        provider_amount: None,
-        difference: amount,
-        waiting: false,
-        detail: None,
-    };
-    match items.side {
-        Side::Provider => Break { entry: Some(row), provider_amount: Some(amount), ..stated },
-        Side::Merchant => Break { record: Some(row), merchant_amount: Some(amount), difference: -amount, ..stated },
+    /// The break of a row without a pair: the other side states nothing.
+    fn alone(&self, items: &Items<'a>, row: u32, kind: BreakType) -> Break<'a> {
+        let amount = items.amount(row);
+        let stated = Break {
+            kind,
+            entry: None,
+            record: None,
+            currency: items.currency(row),
+            merchant_amount: None,
+            provider_amount: None,
+            difference: amount,
+            waiting: false,
+            carried: false,
+            group: None,
+            detail: None,
+        };
+        match items.side {
+            Side::Provider => {
+                Break { entry: Some(row), provider_amount: Some(amount), detail: self.judge.wrong_fee(row), ..stated }
+            }
+            Side::Merchant => Break { record: Some(row), merchant_amount: Some(amount), difference: -amount, ..stated },
+        }
     }
 }

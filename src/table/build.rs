@@ -70,7 +70,7 @@ pub fn amounts(values: impl IntoIterator<Item = Option<Amount>>) -> ArrayRef {
     Arc::new(array.with_data_type(DataType::Decimal128(money::PRECISION, 8)))
 }
 
-/// A column of rates of exchange, in units of `10^-12`.
+/// A column of rates, in units of `10^-12`.
 #[must_use]
 pub fn rates(values: impl IntoIterator<Item = Option<i128>>) -> ArrayRef {
     let array: Decimal128Array = values.into_iter().collect();

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::money;
 
-/// Digits after the point of a rate of exchange: `DECIMAL(24,12)`.
+/// Digits after the point of a rate: `DECIMAL(24,12)`.
 pub const RATE_SCALE: i8 = 12;
 
 /// What a column holds.
@@ -24,7 +24,7 @@ pub enum Type {
     Word,
     /// An exact amount of the currency beside it: `DECIMAL(24,8)`.
     Amount,
-    /// A rate of exchange: `DECIMAL(24,12)`.
+    /// A rate, of exchange or of what is charged: `DECIMAL(24,12)`.
     Rate,
     /// An instant: microseconds, UTC.
     Instant,

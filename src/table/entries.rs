@@ -49,10 +49,18 @@ pub static ENTRIES: Table = Table {
         optional("wallet", Word, "Wallet the customer paid with: alipay, wechat_pay, apple_pay, google_pay."),
         optional("card_brand", Word, "Brand of the card: visa, mastercard, amex and so on."),
         optional("card_funding", Word, "Funding of the card: credit, debit, prepaid."),
+        optional("card_country", Word, "Country of the bank that issued the card, ISO 3166."),
         required("currency", Word, "Currency that settles, ISO 4217."),
         required("gross", Amount, "What settles before fees.").unit("currency"),
         required("fee", Amount, "Charged on this line; positive when it costs.").unit("currency"),
         required("net", Amount, "What settles: gross less fee.").unit("currency"),
+        optional("fee_rule", Word, "The rule of the provider's contract that prices this line; empty where none does."),
+        optional(
+            "fee_contracted",
+            Amount,
+            "The fee by that rule, tax on it included; empty where none does, or where the rule is rounded by batch.",
+        )
+        .unit("currency"),
         optional("customer_amount", Amount, "What the customer was charged, or given back when negative.")
             .unit("customer_currency"),
         optional("customer_currency", Word, "Currency the customer was charged in, ISO 4217."),

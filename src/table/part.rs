@@ -230,6 +230,21 @@ pub fn amounts_of(array: &ArrayRef) -> Amounts<'_> {
     }
 }
 
+/// A column of amounts, in the smallest type that holds them.
+#[must_use]
+pub fn narrowest(amounts: &[Option<Amount>]) -> ArrayRef {
+    if amounts.iter().all(Option::is_none) {
+        return nothing(amounts.len());
+    }
+    let limit = 10_i128.pow(NARROW_PRECISION.into());
+    if amounts.iter().flatten().any(|amount| amount.0.abs() >= limit) {
+        return super::build::amounts(amounts.iter().copied());
+    }
+    let short = |amount: Amount| i64::try_from(amount.0).expect("it is below 10^18");
+    let array: Decimal64Array = amounts.iter().map(|amount| amount.map(short)).collect();
+    Arc::new(array.with_data_type(DataType::Decimal64(NARROW_PRECISION, 8)))
+}
+
 /// A column of instants, in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub enum Instants<'a> {

@@ -1,9 +1,10 @@
-//! Single tasks on as many rows as memory holds: matching, reconciling, a bill to a table, a join of files.
+//! Single tasks on as many rows as memory holds: matching, reconciling, reading a file, a bill to a table, a join of files.
 //!
 //! ```text
 //! cargo bench --bench large -- match --rows 10000000
 //! cargo bench --bench large -- reconcile --rows 20000000
 //! cargo bench --bench large -- files --rows 10000000 FOLDER      left.parquet and right.parquet, for a join
+//! cargo bench --bench large -- read FILE FORMAT                  one file of a provider, bank or merchant to rows in memory
 //! cargo bench --bench large -- bill FILE FORMAT OUT.parquet      one file of a provider or merchant to one table
 //! cargo bench --bench large -- join FOLDER OUT.parquet           the two files of a folder to one
 //! ```
@@ -14,14 +15,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use clap::{Args, Parser, Subcommand};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use tieout::money::{Amount, Rounding};
+use tieout::error::Result;
+use tieout::money::Amount;
 use tieout::stage::reconcile::keyed::{self, Keys};
-use tieout::stage::reconcile::{RateCard, Reconciled, Rules, Sides, reconcile};
+use tieout::stage::reconcile::{Reconciled, Rules, Sides, reconcile};
 use tieout::table::build::{amounts, instants, same_date, same_word, texts, words};
 use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
@@ -29,6 +31,7 @@ mod bill;
 mod join;
 mod rows;
 
+use bill::Ran;
 use rows::{digits, in_parts, references, shuffled};
 
 #[derive(Parser)]
@@ -52,6 +55,16 @@ enum Measure {
         size: Size,
         /// Where to.
         folder: PathBuf,
+    },
+    /// Reads one file with a shipped format, and keeps its rows in memory.
+    Read {
+        /// The file, as it was served.
+        file: PathBuf,
+        /// The name of its format, as in `stripe/payout_reconciliation`.
+        format: String,
+        /// Threads to use; all cores when not given.
+        #[arg(long, default_value_t = 0)]
+        threads: usize,
     },
     /// Reads one file with a shipped format, and writes its table as the lake does.
     Bill {
@@ -99,10 +112,8 @@ fn main() {
         Measure::Match(size) => match_alone(&size),
         Measure::Reconcile(size) => reconcile_alone(&size),
         Measure::Files { size, folder } => write_files(&size, &folder),
-        Measure::Bill { file, format, out, threads } => {
-            let ran = pool(threads).install(|| bill::run(&file, &format, &out)).unwrap_or_else(|error| panic!("{error}"));
-            told(ran.seconds, ran.rows, ran.bytes);
-        }
+        Measure::Read { file, format, threads } => told_of(&pool(threads).install(|| bill::read(&file, &format))),
+        Measure::Bill { file, format, out, threads } => told_of(&pool(threads).install(|| bill::run(&file, &format, &out))),
         Measure::Join { folder, out, left_in_memory, threads } => {
             let (seconds, rows, bytes) = pool(threads).install(|| join::run(&folder, &out, left_in_memory));
             told(seconds, rows, bytes);
@@ -114,7 +125,12 @@ fn pool(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start")
 }
 
-/// Tells how long it took from `bytes` of input to a file of `rows` rows, and the peak of memory, as JSON.
+fn told_of(file: &Result<Ran>) {
+    let Ran { seconds, bytes, rows } = file.as_ref().unwrap_or_else(|error| panic!("{error}"));
+    told(*seconds, *rows, *bytes);
+}
+
+/// Tells how long it took from `bytes` of input to `rows` rows, and the peak of memory, as JSON.
 fn told(seconds: f64, rows: usize, bytes: u64) {
     #[expect(clippy::cast_precision_loss, reason = "a rate, shown with few digits")]
     let rate = bytes as f64 / seconds / 1e6;
@@ -187,15 +203,7 @@ fn reconcile_alone(size: &Size) {
     let night = NaiveDate::from_ymd_opt(2026, 11, 17).expect("a day of the calendar");
     let provider = in_parts(&items(size.rows, night, true));
     let merchant = in_parts(&items(size.rows, night, false));
-    let card = RateCard {
-        provider: "wechat_pay".to_owned(),
-        account: "1900000109".to_owned(),
-        percent: Amount::parse(b"0.60", 8).expect("a number"),
-        fixed: Amount::ZERO,
-        currency: None,
-        rounding: Rounding::HalfUp,
-    };
-    let rules = Rules { night, rate_cards: vec![card], tolerances: Vec::new() };
+    let rules = Rules { night, tolerances: Vec::new(), same_amount_within: TimeDelta::zero() };
     let carried = BREAKS.empty();
     let work = || reconcile(Sides { provider: &provider, merchant: &merchant }, &carried, &rules).expect("the laws hold");
     let told = |reconciled: &Reconciled| {
@@ -231,6 +239,8 @@ fn items(rows: u64, night: NaiveDate, provider: bool) -> RecordBatch {
         ("occurred_at", instants(things().map(|thing| Some(at(thing))))),
         ("settled_currency", same_word(provider.then_some("CNY"), count)),
         ("gross", only(amounts(things().map(|thing| Some(in_cents(stated(thing))))), provider, &no_amount)),
+        ("fee_rule", same_word(provider.then_some("0.60 %"), count)),
+        ("fee_contracted", only(amounts(things().map(|thing| Some(in_cents(fee(stated(thing)))))), provider, &no_amount)),
         ("fee", only(amounts(things().map(|thing| Some(in_cents(fee(stated(thing)))))), provider, &no_amount)),
         ("first_seen", same_date(night, count)),
         ("expected_by", same_date(night, count)),

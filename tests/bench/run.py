@@ -114,7 +114,10 @@ class Night:
         source = lambda pattern: f"source = {{ files = {json.dumps(str(next(self.data.glob(pattern))))} }}\n"
         text = f'name = "bench"\nlake = {json.dumps(str(self.lake))}\ntimezone = "Asia/Shanghai"\n'
         for name, (form, pattern, fee) in PROVIDERS.items():
-            text += f'[[provider]]\nname = "{name}"\naccount = "bench"\nformat = "{form}"\n{source(f"provider/{pattern}")}'
+            # A bill that names its account is refused for another.
+            said = run(self.program.binary, "formats", "recognise", next(self.data.glob(f"provider/{pattern}"))).out
+            account = (re.findall(r", account (\S+)", said) or ["bench"])[0]
+            text += f'[[provider]]\nname = "{name}"\naccount = "{account}"\nformat = "{form}"\n{source(f"provider/{pattern}")}'
             text += f'settles_in = "1 business day"\nfee = [{fee}]\n'
         for table in ["orders", "attempts", "refunds"]:
             text += f"[merchant.{table}]\n{source(f'merchant/{table}_*.csv')}"

@@ -9,9 +9,9 @@ use std::fmt::Write;
 
 use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
-use chrono::NaiveDate;
-use tieout::money::{Amount, Rounding};
-use tieout::stage::reconcile::{Outcome, RateCard, Reconciled, Rules, Sides, Tolerance, reconcile};
+use chrono::{NaiveDate, TimeDelta};
+use tieout::money::Amount;
+use tieout::stage::reconcile::{Outcome, Reconciled, Rules, Sides, Tolerance, reconcile};
 use tieout::table::build::{self, day_number};
 use tieout::table::part::ids;
 use tieout::table::read;
@@ -21,11 +21,13 @@ use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 pub(super) struct Nights {
     pub(super) open_items: RecordBatch,
     pub(super) breaks: RecordBatch,
+    /// How many microseconds apart items of one amount may meet.
+    pub(super) within: i64,
 }
 
 impl Default for Nights {
     fn default() -> Self {
-        Self { open_items: OPEN_ITEMS.empty(), breaks: BREAKS.empty() }
+        Self { open_items: OPEN_ITEMS.empty(), breaks: BREAKS.empty(), within: 0 }
     }
 }
 
@@ -50,7 +52,8 @@ impl Nights {
     /// Closes a night of sides in parts, which hold what was carried in.
     pub(super) fn close_parts(&mut self, night: u32, provider: &[RecordBatch], merchant: &[RecordBatch]) -> Said {
         let sides = Sides { provider, merchant };
-        let tables = reconcile(sides, &self.breaks, &rules(night)).unwrap_or_else(|error| panic!("{error}"));
+        let rules = Rules { same_amount_within: TimeDelta::microseconds(self.within), ..rules(night) };
+        let tables = reconcile(sides, &self.breaks, &rules).unwrap_or_else(|error| panic!("{error}"));
         self.open_items = tables.open_items.batch();
         self.breaks = tables.breaks.clone();
         Said {
@@ -81,14 +84,16 @@ impl Said {
         for row in 0..matches.num_rows() {
             let word = |name| read::words(matches, name).get(row);
             let record = text(matches, "attempt_id", row).or(text(matches, "refund_id", row)).expect("a match has a record");
+            let cardinality = Some(word("cardinality")).filter(|of| *of != "1:1").map(|of| format!(" {of}"));
             let amount = |name| Amount(read::amounts(matches, name).value(row));
-            let entry = text(matches, "entry_id", row).expect("a match has an entry");
+            let entry = text(matches, "entry_id", row).unwrap_or("-");
             lines.push(format!(
-                "match {} {} {entry} {record} {} {}",
+                "match {} {} {entry} {record} {} {}{}",
                 word("kind"),
                 word("pass"),
                 amount("merchant_amount"),
-                amount("provider_amount")
+                amount("provider_amount"),
+                cardinality.unwrap_or_default()
             ));
         }
         lines.extend((0..self.tables.breaks.num_rows()).map(|row| self.break_line(row)));
@@ -128,18 +133,10 @@ impl Said {
 
 pub(super) fn rules(night: u32) -> Rules {
     let amount = |text: &str| Amount::parse(text.as_bytes(), 8).expect("an amount");
-    let card = |percent, fixed, currency: Option<&str>| RateCard {
-        provider: "stripe".into(),
-        account: "main".into(),
-        percent: amount(percent),
-        fixed: amount(fixed),
-        currency: currency.map(Into::into),
-        rounding: Rounding::HalfUp,
-    };
     Rules {
         night: day(night),
-        rate_cards: vec![card("2.9", "0.30", None), card("0.60", "0", Some("CNY"))],
         tolerances: vec![Tolerance { currency: "USD".into(), absolute: amount("0.01"), percent: amount("0.1") }],
+        same_amount_within: TimeDelta::zero(),
     }
 }
 
@@ -170,11 +167,10 @@ pub(super) fn items(given: &str) -> RecordBatch {
         ("status", words("status", "succeeded")),
         ("occurred_at", build::instants(items.iter().map(|item| Some(i64::from(item.number("at", 0)))))),
         ("settled_currency", build::words(items.iter().map(|item| item.word("settled").or(item.word_or("cur", "CNY"))))),
-        (
-            "gross",
-            build::amounts(items.iter().map(|item| Some(item.word("gross").map_or(item.amount, |_| item.amount("gross"))))),
-        ),
+        ("gross", build::amounts(items.iter().map(|item| Some(item.amount)))),
         ("fee", amounts("fee")),
+        ("fee_rule", build::words(items.iter().map(|item| item.word("contracted").map(|_| "a rule")))),
+        ("fee_contracted", build::amounts(items.iter().map(|item| item.word("contracted").map(|_| item.amount("contracted"))))),
         ("first_seen", dates("seen", 17)),
         ("expected_by", dates("due", 18)),
     ])
@@ -220,7 +216,7 @@ impl<'t> Item<'t> {
         self.word(name).map_or(usual, |value| value.parse().expect("a number"))
     }
 
-    /// Without one stated, the contracted fee of `stripe` would be wrong, so only its cases state fees.
+    /// Nothing where none is stated.
     fn amount(&self, name: &str) -> Amount {
         self.word(name).map_or(Amount::ZERO, |value| Amount::parse(value.as_bytes(), 8).expect("an amount"))
     }

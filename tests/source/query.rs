@@ -1,11 +1,13 @@
 //! Queries of the merchant's database: what real servers answer, and what they refuse.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 
 use tieout::error::Exit;
 use tieout::source::{Answer, DatabaseFile, Databases, PlaceFile, Ready};
 
-use super::{Visit, real, secret};
+use super::{Visit, keys, real, secret};
 
 /// A server to ask, and to prepare.
 struct Server {
@@ -60,6 +62,16 @@ impl Server {
     fn visit(&self, sql: &str) -> Visit {
         Visit::to(&(self.database() + &query(sql)), |folder| secret(folder, "password", &self.password))
     }
+}
+
+/// A file with the certificate of another authority than that of the servers.
+fn another_authority() -> String {
+    keys::path("authority_certificate.pem").display().to_string()
+}
+
+/// The authority of the certificate a server has, which is for `localhost` and for no other name.
+fn authority(variable: &str) -> Option<String> {
+    real(variable, "TLS of a database")
 }
 
 fn query(sql: &str) -> String {
@@ -208,6 +220,82 @@ fn a_database_that_is_not_there_is_tried_again_later() {
     }
 }
 
+/// The certificate of a server is for `localhost`, and given by this authority.
+fn proves_that_it_is_the_one_named(server: &Server, authority: &str, sql: &str, plain: &str, encrypted: &str) {
+    let visit = |host: &str, more: &str| {
+        let url = server.url.replacen("127.0.0.1", host, 1);
+        let database = format!("{} = {{ url = \"{url}\", password = {{ file = \"password\" }}, {more} }}", server.engine);
+        let job = format!("[[database]]\nname = \"shop\"\n{database}\n{}", query(sql));
+        Visit::to(&job, |folder| secret(folder, "password", &server.password))
+    };
+    let trusting = |authority: &str| format!("trusted = [\"{authority}\"]");
+    assert_eq!(text(visit("localhost", &trusting(authority)).fetch().unwrap()), format!("is_encrypted\n{encrypted}\n"));
+    assert_eq!(text(visit("localhost", "tls = \"disable\"").fetch().unwrap()), format!("is_encrypted\n{plain}\n"));
+    let refused = [
+        ("localhost", trusting(&another_authority()), Exit::NotPermitted, "UnknownIssuer"),
+        ("localhost", "tls = \"verify\"".to_owned(), Exit::NotPermitted, "UnknownIssuer"),
+        ("127.0.0.1", trusting(authority), Exit::NotPermitted, "not valid for name"),
+        ("localhost", trusting("absent.pem"), Exit::BadConfiguration, "cannot read the key or certificate"),
+        ("localhost", trusting("password"), Exit::BadConfiguration, "this is no certificate"),
+    ];
+    for (host, more, exit, why) in refused {
+        let (found, shown) = visit(host, &more).refused(&[&server.password]);
+        assert!(found == exit && shown.contains(why) && !shown.contains("tried"), "{host} {more}: {shown}");
+    }
+}
+
+#[test]
+fn a_database_proves_that_it_is_the_one_named() {
+    if let (Some(server), Some(authority)) = (Server::postgres(), authority("TIEOUT_TEST_POSTGRES_AUTHORITY")) {
+        let sql = "SELECT ssl AS is_encrypted FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        proves_that_it_is_the_one_named(&server, &authority, sql, "f", "t");
+    }
+    if let (Some(server), Some(authority)) = (Server::mysql(), authority("TIEOUT_TEST_MYSQL_AUTHORITY")) {
+        let sql = "SELECT variable_value <> '' AS is_encrypted FROM information_schema.session_status \
+                   WHERE variable_name = 'ssl_cipher'";
+        proves_that_it_is_the_one_named(&server, &authority, sql, "0", "1");
+    }
+}
+
+/// A server at another name than those of this machine must speak TLS, or it learns not even who asks.
+#[test]
+fn nothing_is_told_to_a_server_elsewhere_without_encryption() {
+    // A greeting of MySQL without the flag that says it can speak TLS.
+    let greeting = [
+        &[10][..],
+        b"8.0.0\0",
+        &[1, 0, 0, 0],
+        b"12345678\0",
+        &[0x00, 0x82, 45, 2, 0, 0x08, 0x00, 21],
+        &[0; 10],
+        b"123456789012\0",
+        b"mysql_native_password\0",
+    ]
+    .concat();
+    let greeting = [&[u8::try_from(greeting.len()).unwrap(), 0, 0, 0], &greeting[..]].concat();
+    for (engine, before, after) in [("postgres", &b""[..], &b"N"[..]), ("mysql", &greeting, b"")] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // An address of this machine that is not written as one.
+        let url = format!("{engine}://reader@127.1:{}/shop", listener.local_addr().unwrap().port());
+        let (before, after) = (before.to_vec(), after.to_vec());
+        let heard = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&before).unwrap();
+            let mut heard = vec![0; 8];
+            let first = stream.read(&mut heard).unwrap();
+            heard.truncate(first);
+            let _ = stream.write_all(&after);
+            let _ = stream.read_to_end(&mut heard);
+            heard
+        });
+        let server = Server { engine, url, password: "sesame".to_owned() };
+        let (exit, shown) = server.visit("SELECT 1 AS one").refused(&["sesame"]);
+        assert!(exit == Exit::NotPermitted && shown.contains("certificate") && !shown.contains("tried"), "{shown}");
+        let heard = heard.join().unwrap();
+        assert!(!heard.windows(6).any(|part| part == b"reader") && heard.len() <= 8, "{engine}: {heard:?}");
+    }
+}
+
 #[test]
 fn mistakes_are_found_when_the_job_is_opened() {
     let databases = [
@@ -218,6 +306,10 @@ fn mistakes_are_found_when_the_job_is_opened() {
         ("name = \"shop\"\npostgres.url = \"mysql://reader@db/shop\"", "not the address"),
         ("name = \"shop\"\nmysql.url = \"mysql://db/shop\"", "not the address"),
         ("name = \"shop\"\nmysql.url = \"mysql://reader@db\"", "not the address"),
+        (
+            "name = \"shop\"\nmysql = { url = \"mysql://reader@db/shop\", tls = \"disable\", trusted = [\"a.pem\"] }",
+            "not be looked at",
+        ),
     ];
     for (database, wrong) in databases {
         let file: DatabaseFile = toml::from_str(database).unwrap();

@@ -46,10 +46,9 @@ pub(super) struct Source<'s> {
 impl<'p> Target<'p> {
     /// A column without rows.
     pub(super) fn new(plan: &'p TargetPlan) -> Self {
-        let is_net = plan.is_nothing() && plan.column.name == "net";
         Self {
             varies: is_required(plan) && plan.is_nothing() || plan.same_word().is_none() && !plan.is_nothing(),
-            is_net,
+            is_net: is_computed(plan),
             building: Building::new(plan.column.kind, 0),
             remembered: plan.fills.iter().map(|_| Remembered::default()).collect(),
             plan,
@@ -133,9 +132,14 @@ impl<'p> Target<'p> {
     }
 }
 
-/// Whether every row has a value; net may be left to be computed.
+/// Whether every row has a value from its line.
 fn is_required(plan: &TargetPlan) -> bool {
-    !plan.column.nullable && plan.column.name != "net"
+    !plan.column.nullable && !is_computed(plan)
+}
+
+/// Whether it is net, and no rule gives it: it is gross without fee.
+fn is_computed(plan: &TargetPlan) -> bool {
+    plan.is_nothing() && plan.column.name == "net"
 }
 
 fn texts(rule: &TextFill, column: &mut Texts, from: Source, rows: &[u32], required: bool, refusals: &mut Refusals) {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::rows::Row;
 use crate::job::{Job, Lag};
-use crate::money::Rounding;
 use crate::report::grid::{counted, line};
-use crate::stage::reconcile::{PassRule, RateCard, Tolerance, pass_rules};
+use crate::stage::fees::FeeRule;
+use crate::stage::reconcile::{PassRule, Rule, Tolerance, pass_rules};
 
 /// What of a job and of the passes applies to a story.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ struct Contract {
     provider: String,
     account: String,
     settles_in: Lag,
-    rate_cards: Vec<RateCard>,
+    fees: Vec<FeeRule>,
 }
 
 impl Rules {
@@ -49,7 +49,7 @@ impl Rules {
                     provider: provider.name.clone(),
                     account: provider.account.clone(),
                     settles_in: provider.settles_in,
-                    rate_cards: provider.rate_cards.clone(),
+                    fees: provider.fees.clone(),
                 })
                 .collect(),
             tolerances: job
@@ -65,15 +65,23 @@ impl Rules {
         let mut text = String::new();
         for contract in &self.providers {
             let settles = format!("{} {} settles in {}", contract.provider, contract.account, lag(contract.settles_in));
-            if contract.rate_cards.is_empty() {
+            if contract.fees.is_empty() {
                 line(&mut text, format!("  {settles}; its fees are not checked"));
             }
-            for card in &contract.rate_cards {
-                line(&mut text, format!("  {settles}; fee {}", fee(card)));
+            for rule in &contract.fees {
+                let says = rule.describe();
+                // A rule that was given no name is called by its price.
+                let name = if says.starts_with(&rule.name) { String::new() } else { format!("{}: ", rule.name) };
+                line(&mut text, format!("  {settles}; fee {name}{says}"));
             }
         }
         for pass in &self.passes {
             let only = if pass.without_provider { ", for records that name no provider" } else { "" };
+            let only = match pass.rule {
+                Rule::Key => only.to_owned(),
+                Rule::PaymentAndAmount => format!("{only} and one amount, each the other's only candidate"),
+                Rule::AmountAndTime => format!("{only}, close in time, each the other's only candidate"),
+            };
             line(&mut text, format!("  pass {}: {}s with the same {}{only}", pass.name, pass.kind, pass.keys.join(", ")));
         }
         if self.tolerances.is_empty() {
@@ -97,12 +105,15 @@ impl Rules {
             |pass| json!({ "kind": pass.kind, "pass": pass.name, "keys": pass.keys, "without_provider": pass.without_provider }),
         );
         let providers = self.providers.iter().map(|contract| {
-            let fees = contract.rate_cards.iter().map(|card| {
+            let fees = contract.fees.iter().map(|rule| {
+                let currencies: Vec<&String> = rule.selects[0].iter().flatten().collect();
                 json!({
-                    "percent": card.percent.to_string(),
-                    "fixed": card.fixed.to_string(),
-                    "currency": card.currency,
-                    "rounding": card.rounding,
+                    "percent": rule.payment.percent.to_string(),
+                    "fixed": rule.payment.fixed.to_string(),
+                    "currency": if let [only] = currencies[..] { Some(only) } else { None },
+                    "rounding": rule.rounding,
+                    "rule": rule.name,
+                    "says": rule.describe(),
                 })
             });
             json!({
@@ -130,15 +141,4 @@ impl Rules {
 fn lag(lag: Lag) -> String {
     let (one, many) = if lag.business { ("business day", "business days") } else { ("day", "days") };
     counted(lag.days.into(), one, many)
-}
-
-fn fee(card: &RateCard) -> String {
-    let rounding = match card.rounding {
-        Rounding::HalfUp => "rounded half up",
-        Rounding::HalfEven => "rounded half to even",
-        Rounding::Up => "rounded up",
-        Rounding::Down => "rounded down",
-    };
-    let currency = card.currency.as_ref().map_or(String::new(), |currency| format!(" for {currency}"));
-    format!("{} % + {}{currency}, {rounding}", card.percent, card.fixed)
 }

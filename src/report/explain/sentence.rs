@@ -115,7 +115,11 @@ fn entry(row: &Row) -> String {
     };
     let named: Vec<&str> = [row.get("kind"), row.get("provider_reference")].into_iter().filter(|word| !word.is_empty()).collect();
     let (provider, fee, net) = (row.get("provider"), row.get("fee"), row.get("net"));
-    format!("{provider} states {}: {stated}, fee {fee}, net {net}", named.join(" "))
+    let contract = match row.get("fee_contracted") {
+        contracted if contracted.is_empty() || contracted == fee => String::new(),
+        contracted => format!(" where {contracted} is contracted"),
+    };
+    format!("{provider} states {}: {stated}, fee {fee}{contract}, net {net}", named.join(" "))
 }
 
 fn agreed(row: &Row) -> String {
@@ -131,15 +135,24 @@ fn agreed(row: &Row) -> String {
         "1" => "1 day after the record".to_owned(),
         days => format!("{days} days after the record"),
     };
-    let entry = row.get("entry_id");
-    format!("matched {record} and {entry} by pass {}: {amounts}, {days}", row.get("pass"))
+    // A link of a group with more records than entries has none.
+    let items: Vec<&str> = [&record, row.get("entry_id")].into_iter().filter(|id| !id.is_empty()).collect();
+    let group = match row.get("cardinality") {
+        "1:1" => String::new(),
+        entries_to_records => format!(", in parts of which {entries_to_records} belong together"),
+    };
+    format!("matched {} by pass {}{group}: {amounts}, {days}", items.join(" and "), row.get("pass"))
 }
 
-/// Its type and the items it is about.
+/// Its type and the items it is about, or the batch.
 pub(super) fn name_of_break(row: &Row) -> String {
     let items = ["attempt_id", "refund_id", "entry_id"].map(|name| row.get(name));
     let items: Vec<&str> = items.into_iter().filter(|id| !id.is_empty()).collect();
-    format!("{} of {}", row.get("break_type"), items.join(" and "))
+    match (&items[..], row.get("provider_reference")) {
+        ([], "") => row.get("break_type").to_owned(),
+        ([], batch) => format!("{} of batch {batch}", row.get("break_type")),
+        _ => format!("{} of {}", row.get("break_type"), items.join(" and ")),
+    }
 }
 
 /// The detail of a break that has nothing else to say.

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path as Key;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
@@ -23,12 +23,14 @@ pub(super) struct Bucket {
     name: String,
     /// Where it is, as the job says it: all of the address before the key.
     address: String,
+    /// Where its store is, if it is not the provider's own.
+    endpoint: Option<String>,
 }
 
 /// Whose store it is.
 #[derive(Debug)]
 enum Kind {
-    S3 { region: Option<String>, endpoint: Option<String>, keys: Option<(Secret, Secret)>, token: Option<Secret> },
+    S3 { region: Option<String>, keys: Option<(Secret, Secret)>, token: Option<Secret> },
     Google { key: Option<Secret> },
     Azure { account: Option<String>, key: Option<Secret> },
 }
@@ -51,11 +53,12 @@ impl Bucket {
             &mut file.account_key,
         ];
         secrets.into_iter().flatten().for_each(|secret| secret.resolve(folder));
-        let of_s3 =
-            [file.region.is_some(), file.endpoint.is_some(), file.access_key_id.is_some(), file.secret_access_key.is_some()];
+        let of_s3 = [file.region.is_some(), file.access_key_id.is_some(), file.secret_access_key.is_some()];
         let of_s3 = of_s3.contains(&true) || file.session_token.is_some();
         let of_azure = file.account.is_some() || file.account_key.is_some();
         let of_google = file.service_account_key.is_some();
+        file.endpoint.as_deref().map(checked).transpose()?;
+        let mut endpoint = file.endpoint;
         let (kind, name, foreign) = match scheme {
             "s3" => {
                 let keys = match (file.access_key_id, file.secret_access_key) {
@@ -63,18 +66,26 @@ impl Bucket {
                     (None, None) if file.session_token.is_none() => None,
                     _ => return Err(Error::configuration("`access_key_id` and `secret_access_key` belong together")),
                 };
-                file.endpoint.as_deref().map(checked).transpose()?;
-                let kind = Kind::S3 { region: file.region, endpoint: file.endpoint, keys, token: file.session_token };
+                let kind = Kind::S3 { region: file.region, keys, token: file.session_token };
                 (kind, authority.to_owned(), of_azure || of_google)
             }
             "gs" => (Kind::Google { key: file.service_account_key }, authority.to_owned(), of_s3 || of_azure),
             "az" => {
+                if file.account_key.is_some() && file.account.is_none() {
+                    return Err(Error::configuration("`account_key` is of no `account`").next("say whose key it is"));
+                }
                 let kind = Kind::Azure { account: file.account, key: file.account_key };
                 (kind, authority.to_owned(), of_s3 || of_google)
             }
             "abfss" => {
                 let Some((container, host)) = authority.split_once('@') else { return Err(wrong("the container is missing")) };
-                let account = host.split('.').next().unwrap_or_default().to_owned();
+                if endpoint.is_some() {
+                    return Err(wrong("this address says where its store is").column("endpoint").next("leave it out"));
+                }
+                let (account, cloud) = host.split_once('.').unwrap_or((host, "dfs.core.windows.net"));
+                // Each cloud of Azure has both hosts: it is blobs that are asked for.
+                endpoint = Some(format!("https://{account}.{}", cloud.replacen("dfs.", "blob.", 1)));
+                let account = account.to_owned();
                 let kind = Kind::Azure { account: Some(account), key: file.account_key };
                 (kind, container.to_owned(), of_s3 || of_google || file.account.is_some())
             }
@@ -83,7 +94,7 @@ impl Bucket {
         if foreign {
             return Err(wrong("some keys of this source belong to another kind of store").next("leave out what is not for it"));
         }
-        Ok((Self { kind, name, address: format!("{scheme}://{authority}") }, key.to_owned()))
+        Ok((Self { kind, name, address: format!("{scheme}://{authority}"), endpoint }, key.to_owned()))
     }
 
     /// An address in it, for people.
@@ -93,10 +104,7 @@ impl Bucket {
 
     /// What conversations with it are counted under.
     pub(super) fn host(&self) -> String {
-        match &self.kind {
-            Kind::S3 { endpoint: Some(endpoint), .. } => endpoint.clone(),
-            _ => self.address.clone(),
-        }
+        self.endpoint.as_ref().unwrap_or(&self.address).clone()
     }
 
     /// A key as stores take it.
@@ -125,8 +133,15 @@ impl Bucket {
         let failed = |error: object_store::Error| {
             Error::configuration(format!("cannot use this store: {}", plain(&error.to_string()))).file(&self.address)
         };
+        // A library may quote what does not read as a key.
+        let no_key =
+            |expected: &str| Error::configuration("the key is not one of this store").file(&self.address).expected(expected);
+        let allowing = |endpoint: Option<String>| -> Result<ClientOptions> {
+            let is_plain = endpoint.as_deref().map(checked).transpose()?.unwrap_or(false);
+            Ok(patient.clone().with_allow_http(is_plain))
+        };
         Ok(match &self.kind {
-            Kind::S3 { region, endpoint, keys, token } => {
+            Kind::S3 { region, keys, token } => {
                 let mut builder = match keys {
                     // Nothing of the environment is mixed with them.
                     Some((id, key)) => {
@@ -141,23 +156,30 @@ impl Bucket {
                 if let Some(region) = region {
                     builder = builder.with_region(region);
                 }
-                if let Some(endpoint) = endpoint {
+                if let Some(endpoint) = &self.endpoint {
                     // The one an endpoint of the environment would go before.
                     builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, endpoint);
                 }
                 let endpoint = builder.get_config_value(&AmazonS3ConfigKey::S3Endpoint);
                 let endpoint = endpoint.or_else(|| builder.get_config_value(&AmazonS3ConfigKey::Endpoint));
-                let is_plain = endpoint.as_deref().map(checked).transpose()?.unwrap_or(false);
-                let builder = builder.with_client_options(patient.with_allow_http(is_plain)).with_retry(once);
+                let builder = builder.with_client_options(allowing(endpoint)?).with_retry(once);
                 Box::new(builder.with_bucket_name(&self.name).build().map_err(failed)?)
             }
             Kind::Google { key } => {
-                let builder = match key {
+                let mut builder = match key {
                     Some(key) => GoogleCloudStorageBuilder::new().with_service_account_key(key.read()?.reveal()),
                     None => GoogleCloudStorageBuilder::from_env(),
                 };
-                let builder = builder.with_client_options(patient).with_retry(once);
-                Box::new(builder.with_bucket_name(&self.name).build().map_err(failed)?)
+                if let Some(endpoint) = &self.endpoint {
+                    builder = builder.with_base_url(endpoint.trim_end_matches('/'));
+                }
+                let endpoint = builder.get_config_value(&GoogleConfigKey::BaseUrl);
+                let builder = builder.with_client_options(allowing(endpoint)?).with_retry(once);
+                let built = builder.with_bucket_name(&self.name).build();
+                Box::new(built.map_err(|error| match key {
+                    Some(_) => no_key("the JSON file of a service account"),
+                    None => failed(error),
+                })?)
             }
             Kind::Azure { account, key } => {
                 let mut builder = match key {
@@ -167,8 +189,16 @@ impl Bucket {
                 if let Some(account) = account {
                     builder = builder.with_account(account);
                 }
-                let builder = builder.with_client_options(patient).with_retry(once);
-                Box::new(builder.with_container_name(&self.name).build().map_err(failed)?)
+                if let Some(endpoint) = &self.endpoint {
+                    builder = builder.with_endpoint(endpoint.clone());
+                }
+                let endpoint = builder.get_config_value(&AzureConfigKey::Endpoint);
+                let builder = builder.with_client_options(allowing(endpoint)?).with_retry(once);
+                let built = builder.with_container_name(&self.name).build();
+                Box::new(built.map_err(|error| match key {
+                    Some(_) => no_key("the key of a storage account, in base64"),
+                    None => failed(error),
+                })?)
             }
         })
     }

@@ -41,6 +41,10 @@ pub(super) async fn serve(mut opening: Opening) {
 
 async fn open(opening: &Opening) -> Result<Conn, Failure> {
     let (server, manners) = (&opening.server, &opening.manners);
+    let trusted = server.trusted()?;
+    let tls = SslOpts::default()
+        .with_disable_built_in_roots(!trusted.is_empty())
+        .with_root_certs(trusted.into_iter().map(|text| text.into_bytes().into()).collect());
     let options = OptsBuilder::default()
         .ip_or_hostname(&server.host)
         .tcp_port(server.port)
@@ -49,7 +53,7 @@ async fn open(opening: &Opening) -> Result<Conn, Failure> {
         .db_name(Some(&server.database))
         .prefer_socket(false)
         .tcp_keepalive(Some(manners.silence))
-        .ssl_opts(server.encrypted.then(SslOpts::default));
+        .ssl_opts(server.encrypted.then_some(tls));
     let failed = |error: mysql_async::Error| failure(&error, server);
     let mut connection = Conn::new(options).await.map_err(failed)?;
     for statement in beginning(manners) {
@@ -161,10 +165,13 @@ fn failure(error: &mysql_async::Error, server: &Server) -> Failure {
         let text = plain(&error.to_string());
         let error_of =
             |exit, next: &str| Error::new(exit, format!("cannot reach the database: {text}")).file(server.shown()).next(next);
+        // Only its words tell a certificate from a cable.
         let is_tls = matches!(error, mysql_async::Error::Io(IoError::Tls(_)))
-            || matches!(error, mysql_async::Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer));
+            || matches!(error, mysql_async::Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer))
+            || text.contains("invalid peer certificate");
         return if is_tls {
-            error_of(Exit::NotPermitted, "let the database have a certificate for its name from a public authority").into()
+            let next = "let the database have a certificate for its name from a public authority, or name its own as `trusted`";
+            error_of(Exit::NotPermitted, next).into()
         } else {
             Failure::soon(error_of(Exit::TryAgain, "check that the database runs and can be reached from here"))
         };

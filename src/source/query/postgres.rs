@@ -4,6 +4,9 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::{DbError, ErrorPosition};
 use tokio_postgres::{Client, Config, NoTls};
@@ -47,11 +50,7 @@ async fn open(opening: &Opening) -> Result<Client, Failure> {
     }
     let failed = |error: tokio_postgres::Error| failure(&error, server, None);
     let client = if server.encrypted {
-        let (tls, _) = MakeRustlsConnect::with_native_certs().map_err(|_| {
-            Error::configuration("this machine trusts no certificate authority")
-                .file(server.shown())
-                .next("install the ca-certificates of the system, or name a file as SSL_CERT_FILE")
-        })?;
+        let tls = encryption(server)?;
         let (client, connection) = config.ssl_mode(SslMode::Require).connect(tls).await.map_err(failed)?;
         tokio::spawn(connection);
         client
@@ -62,6 +61,24 @@ async fn open(opening: &Opening) -> Result<Client, Failure> {
     };
     client.batch_execute(&beginning(manners)).await.map_err(failed)?;
     Ok(client)
+}
+
+/// TLS with a server that one of the trusted vouches for: those of the job, or else of the machine.
+fn encryption(server: &Server) -> Result<MakeRustlsConnect, Error> {
+    let trusted = server.trusted()?;
+    if trusted.is_empty() {
+        let (tls, _) = MakeRustlsConnect::with_native_certs().map_err(|_| {
+            Error::configuration("this machine trusts no certificate authority")
+                .file(server.shown())
+                .next("install the ca-certificates of the system, or name a file in `trusted`")
+        })?;
+        return Ok(tls);
+    }
+    let mut roots = RootCertStore::empty();
+    for text in &trusted {
+        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(text.as_bytes()).flatten());
+    }
+    Ok(MakeRustlsConnect::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// Printed alike whatever the server and the user are set to, and the same at every query.
@@ -119,8 +136,7 @@ fn failure(error: &tokio_postgres::Error, server: &Server, sql: Option<&str>) ->
         Error::new(exit, format!("cannot reach the database: {}", plain(&text))).file(server.shown()).next(next)
     };
     if text.starts_with("error performing TLS") {
-        let next =
-            "let the database have a certificate for its name that this machine trusts, or name its authority in SSL_CERT_FILE";
+        let next = "let the database have a certificate for its name that this machine trusts, or name its own as `trusted`";
         return error_of(Exit::NotPermitted, next).into();
     }
     if text.starts_with("invalid configuration") || text.starts_with("authentication error") {

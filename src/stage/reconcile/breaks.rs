@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 
 use super::Night;
-use super::items::Items;
+use super::items::{Items, Side};
 use super::judge::Break;
 use super::roll::{State, bucket, severity};
 use crate::money::Amount;
@@ -51,9 +51,20 @@ pub(super) fn found(night: &Night) -> RecordBatch {
 
 /// The same every night the break is known: its type and the items it is about.
 fn identity(night: &Night, found: &Break) -> Identity {
-    let entry = found.entry.map_or(Id::Text(""), |row| night.provider.id(row));
-    let (kind, record) = found.record.map_or(("", Id::Text("")), |row| (night.merchant.kind_word(row), night.merchant.id(row)));
-    entry.with_text(|entry| record.with_text(|record| Identity::of(&["break", found.kind.as_str(), entry, kind, record])))
+    let (entry, record) = (found.entry, found.record);
+    let kind = record.map_or("", |row| night.merchant.kind_word(row));
+    if found.group.is_none() {
+        let entry = entry.map_or(Id::Text(""), |row| night.provider.id(row));
+        let record = record.map_or(Id::Text(""), |row| night.merchant.id(row));
+        return entry
+            .with_text(|entry| record.with_text(|record| Identity::of(&["break", found.kind.as_str(), entry, kind, record])));
+    }
+    let ids = |items: &Items, side| -> Vec<String> {
+        night.rows_of(found, side).into_iter().map(|row| items.id(row).with_text(str::to_owned)).collect()
+    };
+    let (entries, records) = (ids(night.provider, Side::Provider), ids(night.merchant, Side::Merchant));
+    let parts = ["break", found.kind.as_str()].into_iter().chain(entries.iter().map(String::as_str));
+    Identity::of(&parts.chain([kind]).chain(records.iter().map(String::as_str)).collect::<Vec<_>>())
 }
 
 /// What a person may lose: the difference, or where both sides state one amount, that amount.

@@ -1,7 +1,9 @@
-//! Who pairs with whom among the entries and records of one key. Equal candidates are never guessed between.
+//! Who pairs with whom among the entries and records of one key, or belongs together. Equal candidates are never
+//! guessed between.
 
 use super::items::{Items, Thing};
 use super::outcome::BreakType;
+use crate::money::Amount;
 use crate::table::part::Id;
 
 /// Most identifiers one `detail` names.
@@ -12,11 +14,20 @@ const NAMED: usize = 20;
 pub(super) struct Claims {
     /// Entry and record: of one key if they are of a group, or else with one hash.
     pub(super) pairs: Vec<(u32, u32)>,
+    pub(super) groups: Vec<Group>,
     pub(super) entries_aside: Vec<(u32, Aside)>,
     pub(super) records_aside: Vec<(u32, Aside)>,
 }
 
-/// Why a row of a group ends without a pair.
+/// One payment or refund that one side or both state in parts, each once: an order that was captured in two, say.
+/// Rows are ordered by identifier.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) entries: Vec<u32>,
+    pub(super) records: Vec<u32>,
+}
+
+/// Why a row of a key ends without a pair.
 #[derive(Clone)]
 pub(super) enum Aside {
     Superseded,
@@ -24,7 +35,7 @@ pub(super) enum Aside {
     Break(BreakType, String),
 }
 
-/// Decides one group: `entries` and `records` have one key.
+/// Decides one key, which `entries` and `records` have.
 pub(super) fn resolve(provider: &Items, merchant: &Items, entries: &[u32], records: &[u32], claims: &mut Claims) {
     if let (&[entry], &[record]) = (entries, records) {
         claims.pairs.push((entry, record));
@@ -34,24 +45,27 @@ pub(super) fn resolve(provider: &Items, merchant: &Items, entries: &[u32], recor
     let (records, superseded) = standing(merchant, by_id(merchant, records));
     claims.records_aside.extend(superseded.into_iter().map(|row| (row, Aside::Superseded)));
 
-    let pairs = pair(provider, merchant, &entries, &records);
-    if pairs.is_empty() {
+    let Settled { pairs, group } = settle(provider, merchant, &entries, &records);
+    let grouped = |rows: fn(&Group) -> &Vec<u32>| group.iter().flat_map(rows).copied();
+    let taken_entries: Vec<u32> = pairs.iter().map(|pair| pair.0).chain(grouped(|group| &group.entries)).collect();
+    let taken_records: Vec<u32> = pairs.iter().map(|pair| pair.1).chain(grouped(|group| &group.records)).collect();
+    if taken_entries.is_empty() {
         let names = named(entries.iter().map(|&row| provider.id(row)).chain(records.iter().map(|&row| merchant.id(row))));
         let aside = |row: u32| (row, Aside::Break(BreakType::Ambiguous, format!("equally good candidates: {names}")));
         claims.entries_aside.extend(entries.into_iter().map(aside));
         claims.records_aside.extend(records.into_iter().map(aside));
         return;
     }
-    let rest = |items: &Items, rows: &[u32], mut paired: Vec<u32>, kind| {
-        let names = named(paired.iter().map(|&row| items.id(row)));
-        paired.sort_unstable();
-        let left = rows.iter().filter(|row| paired.binary_search(row).is_err());
+    let rest = |items: &Items, rows: &[u32], mut taken: Vec<u32>, kind| {
+        let names = named(taken.iter().map(|&row| items.id(row)));
+        taken.sort_unstable();
+        let left = rows.iter().filter(|row| taken.binary_search(row).is_err());
         left.map(|&row| (row, Aside::Break(kind, format!("counted instead: {names}")))).collect::<Vec<_>>()
     };
-    let (paired_entries, paired_records): (Vec<u32>, Vec<u32>) = pairs.iter().copied().unzip();
-    claims.entries_aside.extend(rest(provider, &entries, paired_entries, BreakType::DuplicateInProvider));
-    claims.records_aside.extend(rest(merchant, &records, paired_records, BreakType::DuplicateInMerchant));
+    claims.entries_aside.extend(rest(provider, &entries, taken_entries, BreakType::DuplicateInProvider));
+    claims.records_aside.extend(rest(merchant, &records, taken_records, BreakType::DuplicateInMerchant));
     claims.pairs.extend(pairs);
+    claims.groups.extend(group);
 }
 
 /// The records that stand for a payment, and those they supersede: a reference is used again by every retry, so
@@ -67,27 +81,97 @@ fn standing(merchant: &Items, records: Vec<u32>) -> (Vec<u32>, Vec<u32>) {
     (vec![last], others)
 }
 
-/// The pairs of a group, or none where it is ambiguous. Rows are ordered by id.
-fn pair(provider: &Items, merchant: &Items, entries: &[u32], records: &[u32]) -> Vec<(u32, u32)> {
-    if all_copies(merchant, records) {
-        return choose(provider, entries, merchant.thing(records[0])).map(|entry| (entry, records[0])).into_iter().collect();
+/// What of one key belongs together; nothing where it is ambiguous.
+#[derive(Default)]
+struct Settled {
+    pairs: Vec<(u32, u32)>,
+    group: Option<Group>,
+}
+
+/// Rows are ordered by id.
+fn settle(provider: &Items, merchant: &Items, entries: &[u32], records: &[u32]) -> Settled {
+    let one_record = all_copies(merchant, records);
+    if one_record || all_copies(provider, entries) {
+        let pair = if one_record {
+            choose(provider, entries, merchant.thing(records[0])).map(|entry| (entry, records[0]))
+        } else {
+            choose(merchant, records, provider.thing(entries[0])).map(|record| (entries[0], record))
+        };
+        let agrees = pair.is_some_and(|(entry, record)| money(provider.thing(entry)) == money(merchant.thing(record)));
+        let group = if agrees { None } else { in_parts(provider, merchant, entries, records) };
+        let pairs = if group.is_some() { Vec::new() } else { pair.into_iter().collect() };
+        return Settled { pairs, group };
     }
-    if all_copies(provider, entries) {
-        return choose(merchant, records, provider.thing(entries[0])).map(|record| (entries[0], record)).into_iter().collect();
+    // Several payments under one key on both sides: those that agree one to one, by reference or else by amount; what
+    // is left on both sides may be one payment in parts.
+    let mut pairs = one_to_one(provider, merchant, entries, records, |thing| thing.reference.map(|reference| (reference, 0)));
+    if pairs.is_empty() {
+        pairs = one_to_one(provider, merchant, entries, records, |thing| Some((thing.currency, thing.amount.0)));
     }
-    // Several payments under one key on both sides: those that agree one to one, by reference or else by amount.
-    let by_reference = one_to_one(provider, merchant, entries, records, |thing| thing.reference.map(|reference| (reference, 0)));
-    if !by_reference.is_empty() {
-        return by_reference;
+    let of_entries = left(provider, entries, pairs.iter().map(|pair| pair.0));
+    let of_records = left(merchant, records, pairs.iter().map(|pair| pair.1));
+    Settled { group: in_parts(provider, merchant, &of_entries, &of_records), pairs }
+}
+
+fn money<'a>(thing: Thing<'a>) -> (&'a str, Amount) {
+    (thing.currency, thing.amount)
+}
+
+/// The rows that are neither among those taken nor copies of one.
+fn left(items: &Items, rows: &[u32], taken: impl Iterator<Item = u32>) -> Vec<u32> {
+    let taken: Vec<Thing> = taken.map(|row| items.thing(row)).collect();
+    rows.iter().copied().filter(|&row| !taken.contains(&items.thing(row))).collect()
+}
+
+/// The rows as one payment in parts: if they are several things whose sums are equal, in one currency. Of copies the
+/// first is of the group. Parts of one record that are less than all of it may be joined by others: they are a group
+/// that does not close yet.
+fn in_parts(provider: &Items, merchant: &Items, entries: &[u32], records: &[u32]) -> Option<Group> {
+    let group = Group { entries: things(provider, entries), records: things(merchant, records) };
+    let (&entry, &record) = (group.entries.first()?, group.records.first()?);
+    let currency = provider.currency(entry);
+    let sums = group.sums(provider, merchant);
+    let (positive, negative) = (provider.amount(entry) > Amount::ZERO, provider.amount(entry) < Amount::ZERO);
+    let is_part = |items: &Items, &row: &u32| {
+        let amount = items.amount(row);
+        items.currency(row) == currency && ((positive && amount > Amount::ZERO) || (negative && amount < Amount::ZERO))
+    };
+    let are_parts = group.entries.len() + group.records.len() > 2
+        && group.entries.iter().all(|row| is_part(provider, row))
+        && group.records.iter().all(|row| is_part(merchant, row) && merchant.claims_money(*row));
+    let closes = sums.0 == sums.1;
+    let is_less = group.records.len() == 1 && sums.0.abs() < merchant.amount(record).abs();
+    (are_parts && (closes || is_less)).then_some(group)
+}
+
+impl Group {
+    /// The sums of both sides, which are of one currency.
+    pub(super) fn sums(&self, provider: &Items, merchant: &Items) -> (Amount, Amount) {
+        let sum = |items: &Items, rows: &[u32]| rows.iter().fold(Amount::ZERO, |sum, &row| sum + items.amount(row));
+        (sum(provider, &self.entries), sum(merchant, &self.records))
     }
-    one_to_one(provider, merchant, entries, records, |thing| Some((thing.currency, thing.amount.0)))
+
+    /// What its rows are called.
+    pub(super) fn named(&self, provider: &Items, merchant: &Items) -> String {
+        let entries = named(self.entries.iter().map(|&row| provider.id(row)));
+        format!("{entries} for {}", named(self.records.iter().map(|&row| merchant.id(row))))
+    }
+}
+
+/// The first row of each thing, ordered by id.
+fn things(items: &Items, rows: &[u32]) -> Vec<u32> {
+    let mut firsts: Vec<u32> = rows.to_vec();
+    // Stable: of copies the smallest id stays first.
+    firsts.sort_by_key(|&row| items.thing(row));
+    firsts.dedup_by_key(|row| items.thing(*row));
+    by_id(items, &firsts)
 }
 
 /// The one of `candidates` that is meant by its counterpart: by provider reference, then by amount. Among copies
 /// of one thing it is the first; none if different things are left.
 fn choose(items: &Items, candidates: &[u32], counterpart: Thing) -> Option<u32> {
     let same_reference = |thing: Thing| thing.reference.is_some() && thing.reference == counterpart.reference;
-    let same_amount = |thing: Thing| (thing.currency, thing.amount) == (counterpart.currency, counterpart.amount);
+    let same_amount = |thing: Thing| money(thing) == money(counterpart);
     let left = narrowed(items, candidates.to_vec(), same_reference);
     let left = narrowed(items, left, same_amount);
     all_copies(items, &left).then(|| left[0])

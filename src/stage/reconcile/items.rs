@@ -1,8 +1,7 @@
 //! One side of the comparison: its items, read by name of row.
 
-use std::collections::BTreeSet;
-
 use arrow::array::{Array, Date32Array, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 use rayon::prelude::*;
 
 use super::keyed::Rows;
@@ -34,14 +33,16 @@ pub(super) struct Part<'a> {
     order_id: Texts<'a>,
     merchant_reference: Texts<'a>,
     provider_reference: Texts<'a>,
+    merchant_refund_reference: Texts<'a>,
     currency: Numbered<'a>,
     amount: Amounts<'a>,
     status: Words<'a>,
     statuses: Vec<Status>,
     occurred_at: Instants<'a>,
-    settled_currency: Numbered<'a>,
-    gross: Amounts<'a>,
+    settled_currency: Words<'a>,
     fee: Amounts<'a>,
+    fee_rule: Words<'a>,
+    fee_contracted: Amounts<'a>,
     first_seen: &'a Date32Array,
     expected_by: &'a Date32Array,
 }
@@ -102,6 +103,19 @@ impl Status {
             _ => Self::Other,
         }
     }
+
+    fn claims_money(self, kind: Kind) -> bool {
+        match self {
+            Self::Succeeded => true,
+            Self::Pending => kind == Kind::Refund,
+            Self::Other => false,
+        }
+    }
+}
+
+/// Whether an item of this kind and status claims that money moves.
+pub(super) fn claims_money(kind: Kind, status: &str) -> bool {
+    Status::parse(status).claims_money(kind)
 }
 
 /// What makes two items of one side copies of each other, and lets an item agree with one of the other side.
@@ -112,13 +126,15 @@ pub(super) struct Thing<'a> {
     pub(super) amount: Amount,
 }
 
-/// What a provider charged for a payment.
+/// What a provider charged for a line, and its contract says.
 #[derive(Clone, Copy)]
-pub(super) struct Charge {
-    /// Provider, account and settled currency, as numbers of the vocabulary.
-    pub(super) contract: [u32; 3],
-    pub(super) gross: Amount,
-    pub(super) fee: Amount,
+pub(super) struct Charge<'a> {
+    pub(super) charged: Amount,
+    pub(super) contracted: Amount,
+    /// The rule of the contract.
+    pub(super) rule: &'a str,
+    /// The currency of both.
+    pub(super) currency: &'a str,
 }
 
 impl<'a> Items<'a> {
@@ -142,11 +158,6 @@ impl<'a> Items<'a> {
     /// The items of the kinds for which `is` is true, by part.
     pub(super) fn of_kind(&self, is: impl Fn(Kind) -> bool + Sync) -> Vec<Rows> {
         self.parts.par_iter().map(|part| part.of_kind(&is)).collect()
-    }
-
-    /// Every currency that settles an item, or could.
-    pub(super) fn settled_currencies(&self) -> BTreeSet<&'a str> {
-        self.parts.iter().flat_map(|part| part.settled_currency.words.values).flatten().collect()
     }
 
     #[inline]
@@ -199,6 +210,11 @@ impl<'a> Items<'a> {
         part.provider_reference.stated(row)
     }
 
+    pub(super) fn merchant_refund_reference(&self, row: u32) -> Option<&'a str> {
+        let (part, row) = self.at(row);
+        part.merchant_refund_reference.stated(row)
+    }
+
     pub(super) fn currency(&self, row: u32) -> &'a str {
         let (part, row) = self.at(row);
         part.currency.words.get(row)
@@ -235,11 +251,7 @@ impl<'a> Items<'a> {
     #[inline]
     pub(super) fn claims_money(&self, row: u32) -> bool {
         let (part, row) = self.at(row);
-        match part.status(row) {
-            Status::Succeeded => true,
-            Status::Pending => part.kind(row) == Kind::Refund,
-            Status::Other => false,
-        }
+        part.claims_money(row)
     }
 
     /// Microseconds since 1970-01-01 UTC.
@@ -248,14 +260,12 @@ impl<'a> Items<'a> {
         part.occurred_at.get(row).expect("occurred_at is never empty")
     }
 
-    pub(super) fn charge(&self, row: u32) -> Option<Charge> {
+    /// What was charged for an entry, where its contract says something.
+    pub(super) fn charge(&self, row: u32) -> Option<Charge<'a>> {
         let (part, row) = self.at(row);
-        part.charge(row)
-    }
-
-    pub(super) fn settled_currency(&self, row: u32) -> Option<&'a str> {
-        let (part, row) = self.at(row);
-        part.settled_currency.words.optional(row)
+        let [charged, contracted] = [part.fee, part.fee_contracted].map(|amounts| amounts.get(row));
+        let (rule, currency) = (part.fee_rule.get(row), part.settled_currency.get(row));
+        Some(Charge { charged: charged?, contracted: contracted?, rule, currency })
     }
 
     /// Day number of the night that read the item.
@@ -286,14 +296,16 @@ impl<'a> Part<'a> {
             order_id: part::texts(batch, "order_id"),
             merchant_reference: part::texts(batch, "merchant_reference"),
             provider_reference: part::texts(batch, "provider_reference"),
+            merchant_refund_reference: part::texts(batch, "merchant_refund_reference"),
             currency: numbered("currency"),
             amount: part::amounts(batch, "amount"),
             statuses: status.values.iter().map(|word| Status::parse(word.unwrap_or_default())).collect(),
             status,
             occurred_at: part::instants(batch, "occurred_at"),
-            settled_currency: numbered("settled_currency"),
-            gross: part::amounts(batch, "gross"),
+            settled_currency: read::words(batch, "settled_currency"),
             fee: part::amounts(batch, "fee"),
+            fee_rule: read::words(batch, "fee_rule"),
+            fee_contracted: part::amounts(batch, "fee_contracted"),
             first_seen: part::dates(batch, "first_seen"),
             expected_by: part::dates(batch, "expected_by"),
         }
@@ -337,14 +349,13 @@ impl<'a> Part<'a> {
         self.kinds[code].expect("checked when the side was read")
     }
 
-    /// What the provider charged for a payment, where it says so.
-    #[inline]
-    pub(super) fn charge(&self, row: usize) -> Option<Charge> {
-        if self.kind(row) != Kind::Payment {
-            return None;
+    /// Which rows state another fee than was contracted.
+    pub(super) fn wrong_fees(&self) -> BooleanBuffer {
+        if let Amounts::Nothing = self.fee_contracted {
+            return BooleanBuffer::new_unset(self.rows);
         }
-        let contract = [self.provider.number(row)?, self.account.number(row)?, self.settled_currency.number(row)?];
-        Some(Charge { contract, gross: self.gross.get(row)?, fee: self.fee.get(row)? })
+        let differs = |row| self.fee_contracted.get(row).is_some_and(|contracted| self.fee.get(row) != Some(contracted));
+        BooleanBuffer::collect_bool(self.rows, differs)
     }
 
     /// Adds the amounts of all rows.
@@ -367,6 +378,16 @@ impl<'a> Part<'a> {
                 }
             }
         }
+    }
+
+    #[inline]
+    fn claims_money(&self, row: usize) -> bool {
+        self.status(row).claims_money(self.kind(row))
+    }
+
+    /// The rows among `rows` that claim money.
+    pub(super) fn claiming_money(&self, rows: &Rows) -> Rows {
+        rows.filter(|row| self.claims_money(row))
     }
 
     #[inline]

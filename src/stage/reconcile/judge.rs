@@ -3,11 +3,12 @@
 use arrow::buffer::BooleanBuffer;
 use rayon::prelude::*;
 
-use super::contracts::Contracts;
-use super::items::{Items, Kind};
+use super::candidates::Group;
+use super::items::{Charge, Items, Kind, Part};
 use super::outcome::BreakType;
 use super::{Rules, Tolerance};
 use crate::money::{self, Amount};
+use crate::table::build::day_number;
 use crate::table::part::place;
 
 /// Something a person must look at: a pair that disagrees, or a row without a pair.
@@ -22,6 +23,10 @@ pub(super) struct Break<'a> {
     pub(super) difference: Amount,
     /// Whether the counterpart may still come.
     pub(super) waiting: bool,
+    /// Whether its rows enter the next night, where they may meet another.
+    pub(super) carried: bool,
+    /// Which group it is about, of which `entry` and `record` are the first rows; none if they are all.
+    pub(super) group: Option<usize>,
     pub(super) detail: Option<String>,
 }
 
@@ -42,16 +47,15 @@ const BATCH: usize = 256;
 pub(super) struct Judge<'a> {
     pub(super) provider: &'a Items<'a>,
     pub(super) merchant: &'a Items<'a>,
-    contracts: &'a Contracts<'a>,
     pub(super) rules: &'a Rules,
     /// Whether the fee of an entry is not the contract's, by part and row.
     wrong_fees: Vec<BooleanBuffer>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(provider: &'a Items<'a>, merchant: &'a Items<'a>, contracts: &'a Contracts<'a>, rules: &'a Rules) -> Self {
-        let wrong_fees = provider.parts.par_iter().map(|part| contracts.wrong_fees(part)).collect();
-        Self { provider, merchant, contracts, rules, wrong_fees }
+    pub(super) fn new(provider: &'a Items<'a>, merchant: &'a Items<'a>, rules: &'a Rules) -> Self {
+        let wrong_fees = provider.parts.par_iter().map(Part::wrong_fees).collect();
+        Self { provider, merchant, rules, wrong_fees }
     }
 
     /// The verdict on each pair of entry and record, in order.
@@ -79,21 +83,66 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// What an entry was charged that is not what was contracted, in words: for one that meets no record.
+    pub(super) fn wrong_fee(&self, entry: u32) -> Option<String> {
+        let charge = self.provider.charge(entry).filter(|_| self.has_wrong_fee(entry))?;
+        Some(format!("also {}: {}", BreakType::FeeMismatch.as_str(), both_fees(&charge)))
+    }
+
     fn has_wrong_fee(&self, entry: u32) -> bool {
         let (part, row) = place(entry);
         self.wrong_fees[part].value(row)
     }
 
     fn verdict(&self, entry: u32, record: u32) -> Verdict<'a> {
-        let Self { provider, merchant, contracts, rules, .. } = *self;
+        let Self { provider, merchant, rules, .. } = *self;
         let same_currency = provider.currency_number(entry) == merchant.currency_number(record);
         let pair = Pair { provider, merchant, entry, record, same_currency };
-        let findings = [pair.status(), pair.currency(), pair.amount(&rules.tolerances), pair.fee(contracts)];
+        let day = day_number(rules.night);
+        let findings = [pair.status(), pair.currency(), pair.amount(&rules.tolerances, day), pair.fee()];
         let mut findings = findings.into_iter().flatten();
         let Some(first) = findings.next() else { return Verdict::WithinTolerance };
         let others = findings.map(|other| format!("also {}: {}", other.kind.as_str(), other.detail.unwrap_or_default()));
         let details: Vec<String> = first.detail.clone().into_iter().chain(others).collect();
         Verdict::Break(Break { detail: Some(details.join("; ")), ..first })
+    }
+
+    /// What is wrong with a group, if anything: one break for all of it.
+    pub(super) fn group(&self, group: &Group) -> Option<Break<'a>> {
+        let Self { provider, merchant, rules, .. } = *self;
+        let of = |entry| Pair { provider, merchant, entry, record: group.records[0], same_currency: true };
+        let (stated, recorded) = group.sums(provider, merchant);
+        if stated != recorded {
+            let pair = of(group.entries[0]);
+            let kind = pair.of_payment(BreakType::AmountMismatch, BreakType::RefundAmountMismatch);
+            let currency = provider.currency(group.entries[0]);
+            let (ours, theirs) = (recorded.in_currency(currency), stated.in_currency(currency));
+            let detail =
+                format!("merchant {ours} {currency}, provider {theirs} {currency} in parts: {}", group.named(provider, merchant));
+            return Some(Break {
+                merchant_amount: Some(recorded),
+                provider_amount: Some(stated),
+                difference: stated - recorded,
+                carried: merchant.is_waiting(group.records[0], day_number(rules.night)),
+                ..pair.found(kind, detail)
+            });
+        }
+        // Fees of one currency, that of the first, are added up; all are in the detail.
+        let wrong = group.entries.iter().filter(|&&entry| self.has_wrong_fee(entry));
+        let wrong: Vec<Break> = wrong.filter_map(|&entry| of(entry).fee()).collect();
+        let currency = wrong.first()?.currency;
+        let sum = |amount: fn(&Break) -> Option<Amount>| {
+            wrong.iter().filter(|fee| fee.currency == currency).filter_map(amount).fold(Amount::ZERO, |sum, amount| sum + amount)
+        };
+        let details: Vec<&str> = wrong.iter().filter_map(|fee| fee.detail.as_deref()).collect();
+        let detail = format!("{}; in parts: {}", details.join("; "), group.named(provider, merchant));
+        Some(Break {
+            currency,
+            merchant_amount: Some(sum(|fee| fee.merchant_amount)),
+            provider_amount: Some(sum(|fee| fee.provider_amount)),
+            difference: sum(|fee| Some(fee.difference)),
+            ..of(group.entries[0]).found(BreakType::FeeMismatch, detail)
+        })
     }
 }
 
@@ -123,7 +172,7 @@ impl<'a> Pair<'a> {
         Some(self.found(BreakType::CurrencyMismatch, self.both_amounts()))
     }
 
-    fn amount(&self, tolerances: &[Tolerance]) -> Option<Break<'a>> {
+    fn amount(&self, tolerances: &[Tolerance], day: i32) -> Option<Break<'a>> {
         if !self.same_currency {
             return None;
         }
@@ -133,32 +182,26 @@ impl<'a> Pair<'a> {
             return None;
         }
         let kind = self.of_payment(BreakType::AmountMismatch, BreakType::RefundAmountMismatch);
-        Some(Break { difference, ..self.found(kind, self.both_amounts()) })
+        // A part of what the merchant states: the others may come as long as it waits.
+        let (entry, record) = (self.provider_amount(), self.merchant_amount());
+        let same_sign = (entry > Amount::ZERO) == (record > Amount::ZERO) && entry != Amount::ZERO;
+        let carried = same_sign && entry.abs() < record.abs() && self.merchant.is_waiting(self.record, day);
+        Some(Break { difference, carried, ..self.found(kind, self.both_amounts()) })
     }
 
-    /// A payment's fee against the contract, where there is one.
-    fn fee(&self, contracts: &Contracts) -> Option<Break<'a>> {
+    /// The fee against the contract, where it says one.
+    fn fee(&self) -> Option<Break<'a>> {
         let charge = self.provider.charge(self.entry)?;
-        let (card, contracted) = contracts.contracted(charge)?;
-        if charge.fee == contracted {
+        let Charge { charged, contracted, currency, .. } = charge;
+        if charged == contracted {
             return None;
         }
-        let currency = self.provider.settled_currency(self.entry)?;
-        let (gross, charged) = (charge.gross, charge.fee);
-        let detail = format!(
-            "contracted {} % of {} plus {} = {}, charged {} {currency}",
-            card.percent,
-            gross.in_currency(currency),
-            card.fixed.in_currency(currency),
-            contracted.in_currency(currency),
-            charged.in_currency(currency),
-        );
         Some(Break {
             currency,
             merchant_amount: Some(contracted),
             provider_amount: Some(charged),
             difference: contracted - charged,
-            ..self.found(BreakType::FeeMismatch, detail)
+            ..self.found(BreakType::FeeMismatch, both_fees(&charge))
         })
     }
 
@@ -173,6 +216,8 @@ impl<'a> Pair<'a> {
             provider_amount: self.same_currency.then(|| self.provider_amount()),
             difference: Amount::ZERO,
             waiting: false,
+            carried: false,
+            group: None,
             detail: Some(detail),
         }
     }
@@ -194,6 +239,12 @@ impl<'a> Pair<'a> {
     fn merchant_amount(&self) -> Amount {
         self.merchant.amount(self.record)
     }
+}
+
+fn both_fees(charge: &Charge) -> String {
+    let Charge { rule, currency, .. } = charge;
+    let [contracted, charged] = [charge.contracted, charge.charged].map(|amount| amount.in_currency(currency));
+    format!("contracted {contracted} by {rule}, charged {charged} {currency}")
 }
 
 /// The largest difference that is no break: the larger of the absolute and the relative tolerance.

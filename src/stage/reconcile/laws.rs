@@ -7,13 +7,13 @@ use arrow::array::{Array, RecordBatch};
 use super::items::{Items, Side};
 use super::keyed::{self, Keys};
 use super::order::Order;
-use super::outcome::{BreakType, Outcome};
+use super::outcome::Outcome;
 use super::rollforward::{Described, Key, Sum};
 use super::vocabulary::Vocabulary;
 use super::{Compared, Night};
 use crate::error::{Error, Result};
 use crate::money::Amount;
-use crate::table::part::{amounts_of, place, row_id};
+use crate::table::part::{NO_ROW, amounts_of, place, row_id};
 use crate::table::read;
 use crate::table::sheet::{Pick, Sheet};
 
@@ -54,18 +54,10 @@ fn conserved(items: &Items, night: &Night, tables: &Compared, vocabulary: &Vocab
         let gone = outcomes.iter().enumerate().filter(|(_, outcome)| matches!(outcome, None | Some(Outcome::Excluded(_))));
         gone.for_each(|(row, _)| ended.add(items, row_id(part, row)));
     }
-    matched(night.merchant, &tables.matches, items.side, &mut ended);
+    matched(night, &tables.matches, items.side, &mut ended);
     carried(&tables.open_items, items.side, vocabulary, &mut ended);
-    for found in &night.breaks {
-        let row = match items.side {
-            Side::Provider => found.entry,
-            Side::Merchant => found.record,
-        };
-        let alone = found.entry.is_none() || found.record.is_none();
-        let is_open_item = alone && BreakType::is_missing(found.kind.as_str());
-        if let Some(row) = row.filter(|_| !is_open_item) {
-            ended.add(items, row);
-        }
+    for found in night.breaks.iter().filter(|found| !found.carried) {
+        night.rows_of(found, items.side).into_iter().for_each(|row| ended.add(items, row));
     }
     if came_in == ended {
         return Ok(());
@@ -77,9 +69,25 @@ fn conserved(items: &Items, night: &Night, tables: &Compared, vocabulary: &Vocab
 
 /// Adds what the table `matches` says of a side: of the merchant the amounts, of the provider the amounts and the
 /// differences. Both are there in the order of the records, whose rows the table names.
-fn matched(merchant: &Items, matches: &Sheet, side: Side, ended: &mut Tally) {
-    let Pick::Rows(records) = &matches.column("merchant_amount").rows else { unreachable!("it is picked from records") };
-    records.iter().for_each(|&record| ended.add(merchant, record));
+fn matched(night: &Night, matches: &Sheet, side: Side, ended: &mut Tally) {
+    let rows = |name: &str| match &matches.column(name).rows {
+        Pick::Rows(rows) => rows,
+        Pick::All => unreachable!("it is picked from items"),
+    };
+    let (records, entries, amounts) = (rows("order_id"), rows("entry_id"), rows("merchant_amount"));
+    let own = night.merchant.parts.len();
+    let mut before = NO_ROW;
+    for ((&record, &entry), &amount) in records.iter().zip(entries.iter()).zip(amounts.iter()) {
+        let (part, row) = place(amount);
+        // A link of a group may have the amount of its entry.
+        let amount = if part < own { night.merchant.amount(amount) } else { night.provider.amount(row_id(part - own, row)) };
+        let is_counted = match side {
+            Side::Merchant => record != before,
+            Side::Provider => entry != NO_ROW,
+        };
+        before = record;
+        ended.add_sum(night.merchant.currency_number(record), Sum { count: i64::from(is_counted), amount });
+    }
     if side == Side::Merchant {
         return;
     }
@@ -89,7 +97,7 @@ fn matched(merchant: &Items, matches: &Sheet, side: Side, ended: &mut Tally) {
         for (row, &record) in (0..part.len()).zip(records.by_ref()) {
             let amount = differences.get(row).expect("a difference is never empty");
             if amount != Amount::ZERO {
-                ended.add_sum(merchant.currency_number(record), Sum { count: 0, amount });
+                ended.add_sum(night.merchant.currency_number(record), Sum { count: 0, amount });
             }
         }
     }

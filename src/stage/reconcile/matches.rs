@@ -1,5 +1,7 @@
 //! The table `matches`: columns picked from both sides, last of all.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
@@ -11,7 +13,8 @@ use arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, UInt16Type};
 use rayon::prelude::*;
 
 use super::Night;
-use super::items::{Items, Kind};
+use super::candidates::Group;
+use super::items::{Items, Kind, Side};
 use super::order::Order;
 use super::outcome::Outcome;
 use super::passes::PASSES;
@@ -23,41 +26,15 @@ use crate::table::read::column;
 use crate::table::reconciliation::MATCHES;
 use crate::table::sheet::{Pick, Picked, Sheet};
 
-/// The pairs that agree: payments in the order of their attempts, then refunds in theirs.
+/// What agrees: payments in the order of their attempts, then refunds in theirs.
 pub(super) fn sheet(night: &Night, order: &Order) -> Sheet {
-    let (mut records, refunds) = rayon::join(|| matched(night, order, Kind::Payment), || matched(night, order, Kind::Refund));
-    let payments = records.len();
-    records.extend_from_slice(&refunds);
-    let rows = records.len();
-    let entries = records.iter().map(|&record| night.met(record).0).collect();
-    let pairs = Pairs { night, records: Arc::new(records), entries: Arc::new(entries) };
-    let kinds = constant("payment", payments).chain(constant("refund", rows - payments)).collect();
-    Sheet::new(
-        &MATCHES,
-        rows,
-        [
-            ("match_id", pairs.made(|rows| pairs.identities(rows))),
-            ("business_date", pairs.made(|rows| build::same_date(night.rules.night, rows.len()))),
-            ("kind", all(kinds)),
-            ("pass", pairs.made(|rows| pairs.passes(rows))),
-            ("cardinality", all(constant("1:1", rows).collect())),
-            ("entry_id", pairs.of_entry("id")),
-            ("order_id", pairs.of_record("order_id")),
-            ("attempt_id", pairs.of_records("id", 0..payments)),
-            ("refund_id", pairs.of_records("id", payments..rows)),
-            ("provider", pairs.of_entry("provider")),
-            ("account", pairs.of_entry("account")),
-            ("merchant_reference", pairs.record_or_entry("merchant_reference", Items::merchant_reference)),
-            ("provider_reference", pairs.entry_or_record("provider_reference", Items::provider_reference)),
-            ("currency", pairs.of_entry("currency")),
-            ("merchant_amount", pairs.of_record("amount")),
-            ("provider_amount", pairs.of_entry("amount")),
-            ("difference", pairs.made(|rows| pairs.differences(rows))),
-            ("fee", Picked::rows(fees(night.provider), &pairs.entries)),
-            ("occurred_at", pairs.of_entry("occurred_at")),
-            ("settled_after_days", pairs.made(|rows| pairs.days(rows))),
-        ],
-    )
+    let groups = of_groups(night);
+    let (payments, refunds) = rayon::join(|| matched(night, order, Kind::Payment), || matched(night, order, Kind::Refund));
+    let mut links = Links::new(night, groups, payments.len() + refunds.len());
+    links.add(&payments);
+    let payments = links.records.len();
+    links.add(&refunds);
+    links.sheet(payments)
 }
 
 /// The records of a kind that agree with their entries, in the order of their identifiers.
@@ -69,16 +46,97 @@ fn matched(night: &Night, order: &Order, kind: Kind) -> Vec<u32> {
     })
 }
 
-/// The pairs of the table, in order.
-struct Pairs<'n> {
-    night: &'n Night<'n>,
-    records: Arc<Vec<u32>>,
-    entries: Arc<Vec<u32>>,
+/// The groups that agree, by record: the entries the record is linked with, each with its group.
+fn of_groups<'n>(night: &'n Night<'n>) -> BTreeMap<u32, Vec<(u32, &'n Group)>> {
+    let mut linked: BTreeMap<u32, Vec<(u32, &Group)>> = BTreeMap::new();
+    for group in &night.groups {
+        let (part, row) = place(group.records[0]);
+        if night.records.ended[part][row] != Some(Outcome::Match) {
+            continue;
+        }
+        // Each entry once: where there are more of them the last record has several, where there are less the last
+        // records have none.
+        let links = group.entries.len().max(group.records.len());
+        for at in 0..links {
+            let record = group.records[at.min(group.records.len() - 1)];
+            let entry = group.entries.get(at).copied().unwrap_or(NO_ROW);
+            linked.entry(record).or_default().push((entry, group));
+        }
+    }
+    linked
 }
 
-impl<'n> Pairs<'n> {
+/// The rows of the table, in order.
+struct Links<'n> {
+    night: &'n Night<'n>,
+    groups: BTreeMap<u32, Vec<(u32, &'n Group)>>,
+    records: Arc<Vec<u32>>,
+    /// [`NO_ROW`] where a group has more records than entries.
+    entries: Arc<Vec<u32>>,
+    /// The entry, or else one of the same group.
+    stated: Arc<Vec<u32>>,
+}
+
+impl<'n> Links<'n> {
+    fn new(night: &'n Night<'n>, groups: BTreeMap<u32, Vec<(u32, &'n Group)>>, rows: usize) -> Self {
+        let room = || Arc::new(Vec::with_capacity(rows));
+        Self { night, groups, records: room(), entries: room(), stated: room() }
+    }
+
+    /// Adds the links of these records.
+    fn add(&mut self, records: &[u32]) {
+        let Self { night, groups, records: all, entries, stated } = self;
+        let [all, entries, stated] = [all, entries, stated].map(|rows| Arc::get_mut(rows).expect("nobody else reads yet"));
+        for &record in records {
+            match groups.get(&record) {
+                None => {
+                    let entry = night.met(record).0;
+                    all.push(record);
+                    entries.push(entry);
+                    stated.push(entry);
+                }
+                Some(links) => {
+                    for &(entry, group) in links {
+                        all.push(record);
+                        entries.push(entry);
+                        stated.push(if entry == NO_ROW { group.entries[0] } else { entry });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The table; the first so many of its rows are payments.
+    fn sheet(&self, payments: usize) -> Sheet {
+        let rows = self.records.len();
+        let kinds = constant("payment", payments).chain(constant("refund", rows - payments)).collect();
+        let columns = [
+            ("match_id", self.made(|rows| self.identities(rows))),
+            ("business_date", self.made(|rows| build::same_date(self.night.rules.night, rows.len()))),
+            ("kind", all(kinds)),
+            ("pass", self.made(|rows| self.passes(rows))),
+            ("cardinality", self.cardinalities()),
+            ("entry_id", Picked::rows(columns(self.night.provider, "id").collect(), &self.entries)),
+            ("order_id", self.of_record("order_id")),
+            ("attempt_id", self.of_records("id", 0..payments)),
+            ("refund_id", self.of_records("id", payments..rows)),
+            ("provider", self.of_entry("provider")),
+            ("account", self.of_entry("account")),
+            ("merchant_reference", self.record_or_entry("merchant_reference", Items::merchant_reference)),
+            ("provider_reference", self.entry_or_record("provider_reference", Items::provider_reference)),
+            ("currency", self.of_entry("currency")),
+            ("merchant_amount", self.amounts(Side::Merchant)),
+            ("provider_amount", self.amounts(Side::Provider)),
+            ("difference", self.made(|rows| self.differences(rows))),
+            ("fee", self.fees()),
+            ("occurred_at", self.of_entry("occurred_at")),
+            ("settled_after_days", self.made(|rows| self.days(rows))),
+        ];
+        Sheet::new(&MATCHES, rows, columns)
+    }
+
     fn of_entry(&self, name: &str) -> Picked {
-        Picked::rows(columns(self.night.provider, name).collect(), &self.entries)
+        Picked::rows(columns(self.night.provider, name).collect(), &self.stated)
     }
 
     fn of_record(&self, name: &str) -> Picked {
@@ -96,12 +154,12 @@ impl<'n> Pairs<'n> {
     }
 
     fn record_or_entry(&self, name: &str, text: Text<'n>) -> Picked {
-        let sides = [(self.night.merchant, &self.records), (self.night.provider, &self.entries)];
+        let sides = [(self.night.merchant, &self.records), (self.night.provider, &self.stated)];
         first_stated(name, text, sides)
     }
 
     fn entry_or_record(&self, name: &str, text: Text<'n>) -> Picked {
-        let sides = [(self.night.provider, &self.entries), (self.night.merchant, &self.records)];
+        let sides = [(self.night.provider, &self.stated), (self.night.merchant, &self.records)];
         first_stated(name, text, sides)
     }
 
@@ -112,6 +170,59 @@ impl<'n> Pairs<'n> {
         all(starts.map(|start| make(start..rows.min(start + PART_ROWS))).collect())
     }
 
+    /// What of a side is linked: of a group the part that is, so that both sides have the sum of all its links. Those are
+    /// the amounts of its entries, or of its records where there are more of them.
+    fn amounts(&self, side: Side) -> Picked {
+        let of = |side| match side {
+            Side::Merchant => (self.night.merchant, &self.records),
+            Side::Provider => (self.night.provider, &self.entries),
+        };
+        let other_side = if side == Side::Merchant { Side::Provider } else { Side::Merchant };
+        let ((own, rows), (other, others)) = (of(side), of(other_side));
+        let own_parts = columns(own, "amount");
+        if self.groups.is_empty() {
+            return Picked::rows(own_parts.collect(), rows);
+        }
+        let parts: Vec<ArrayRef> = own_parts.chain(columns(other, "amount")).collect();
+        let picked = self.records.iter().zip(rows.iter().zip(others.iter())).map(|(record, (&row, &other))| {
+            let by_entries = |links: &Vec<(u32, &Group)>| links[0].1.entries.len() >= links[0].1.records.len();
+            match self.groups.get(record) {
+                Some(links) if by_entries(links) != (side == Side::Provider) => {
+                    let (part, row) = place(other);
+                    row_id(own.parts.len() + part, row)
+                }
+                _ => row,
+            }
+        });
+        Picked::rows(parts, &Arc::new(picked.collect()))
+    }
+
+    /// Charged on the entry; nothing where a link has none.
+    fn fees(&self) -> Picked {
+        let mut parts = fees(self.night.provider);
+        if !self.entries.contains(&NO_ROW) {
+            return Picked::rows(parts, &self.entries);
+        }
+        let nothing = row_id(parts.len(), 0);
+        parts.push(no_amounts(1));
+        let rows = self.entries.iter().map(|&entry| if entry == NO_ROW { nothing } else { entry });
+        Picked::rows(parts, &Arc::new(rows.collect()))
+    }
+
+    /// Entries to records.
+    fn cardinalities(&self) -> Picked {
+        let rows = self.records.len();
+        if self.groups.is_empty() {
+            return all(constant("1:1", rows).collect());
+        }
+        let words = self.records.iter().map(|record| match self.groups.get(record) {
+            None => Cow::Borrowed("1:1"),
+            Some(links) => Cow::Owned(format!("{}:{}", links[0].1.entries.len(), links[0].1.records.len())),
+        });
+        let words: Vec<Cow<str>> = words.collect();
+        all(words.chunks(PART_ROWS).map(|part| build::words(part.iter().map(|word| Some(word.as_ref())))).collect())
+    }
+
     /// The entry and the record of each of these pairs.
     fn of(&self, rows: Range<usize>) -> impl ExactSizeIterator<Item = (u32, u32)> {
         self.entries[rows.clone()].iter().copied().zip(self.records[rows].iter().copied())
@@ -120,10 +231,23 @@ impl<'n> Pairs<'n> {
     fn identities(&self, rows: Range<usize>) -> ArrayRef {
         let Night { provider, merchant, .. } = self.night;
         // All entries are asked for before the first is used: they lie anywhere in memory.
-        let entries: Vec<Id> = self.entries[rows.clone()].iter().map(|&entry| provider.id(entry)).collect();
+        let entries: Vec<Id> = self.stated[rows.clone()].iter().map(|&entry| provider.id(entry)).collect();
         identities(entries.into_iter().zip(&self.records[rows]).map(|(entry, &record)| {
-            let (kind, record) = (merchant.kind_word(record), merchant.id(record));
-            entry.with_text(|entry| record.with_text(|record| Identity::of(&["match", entry, kind, record]))).number()
+            let kind = merchant.kind_word(record);
+            let identity = match self.groups.get(&record) {
+                None => {
+                    let record = merchant.id(record);
+                    entry.with_text(|entry| record.with_text(|record| Identity::of(&["match", entry, kind, record])))
+                }
+                Some(links) => {
+                    let Group { entries, records } = links[0].1;
+                    let of_entries = entries.iter().map(|&row| provider.id(row).to_string());
+                    let of_records = records.iter().map(|&row| merchant.id(row).to_string());
+                    let ids: Vec<String> = of_entries.chain([kind.to_owned()]).chain(of_records).collect();
+                    Identity::of(&["match"].into_iter().chain(ids.iter().map(String::as_str)).collect::<Vec<_>>())
+                }
+            };
+            identity.number()
         }))
     }
 

@@ -1,6 +1,6 @@
 //! The table `breaks` of the close: what this night found, and what the nights before left, each break once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Decimal128Array, RecordBatch, StringArray};
@@ -75,9 +75,9 @@ pub(super) enum Source {
     Restated((usize, usize), usize),
 }
 
-/// Joins the breaks comparisons `found` this night with those `carried` in: one found again goes on, a missing one
-/// whose item is gone is cleared, all others stay open until a person resolves them. `came_in` are items shaped as
-/// `open_items`, with all that the night before left.
+/// Joins the breaks comparisons `found` this night with those `carried` in: one found again goes on; one whose items
+/// were carried in too and ended otherwise is cleared; all others stay open until a person resolves them. `came_in` are
+/// items shaped as `open_items`, with all that the night before left.
 pub fn roll<'n>(
     found: &[RecordBatch],
     carried: &'n RecordBatch,
@@ -101,14 +101,15 @@ pub fn roll<'n>(
         }
     }
     let waits_for = WaitsFor::of(carried);
-    let mut gone = BTreeSet::new();
+    let came_in = CameIn::of(came_in, before.values().filter_map(|(row, _)| waits_for.item(*row)), night);
     for (id, (row, state)) in before {
-        let item = waits_for.item(row);
-        gone.extend(item);
-        let state = if item.is_some() { State::Cleared } else { state };
-        rows.push(Row { id, state, source: Source::Carried(row) });
+        let is_cleared = waits_for.item(row).is_some_and(|item| came_in.0.get(&item) == Some(&true));
+        if !is_cleared && let Some((side, id)) = waits_for.missing(row) {
+            return Err(Error::law(format!("{side} item {id} is missing among the items carried in"))
+                .expected("every open item of the night before"));
+        }
+        rows.push(Row { id, state: if is_cleared { State::Cleared } else { state }, source: Source::Carried(row) });
     }
-    all_came_in(came_in, gone, night)?;
 
     rows.par_sort_unstable_by_key(|row| row.id);
     if let Some(twice) = rows.windows(2).find(|pair| pair[0].id == pair[1].id) {
@@ -180,38 +181,55 @@ impl<'n> WaitsFor<'n> {
         Self { kinds: read::words(carried, "break_type"), items }
     }
 
-    /// The one item of a missing break. A pair may be judged missing too, but waits for nothing.
+    /// An item of a break which, while it is carried, may still meet another: the one that is missing its counterpart,
+    /// or the entry that is less than its record.
     fn item(&self, row: usize) -> Option<(&'static str, Id<'n>)> {
+        let kind = self.kinds.get(row);
+        let is_part = [BreakType::AmountMismatch, BreakType::RefundAmountMismatch].iter().any(|part| part.as_str() == kind);
+        if is_part { self.stated(row).next() } else { self.missing(row) }
+    }
+
+    /// The one item of a missing break. A pair may be judged missing too, but waits for nothing.
+    fn missing(&self, row: usize) -> Option<(&'static str, Id<'n>)> {
         if !BreakType::is_missing(self.kinds.get(row)) {
             return None;
         }
-        let stated = self.items.iter().filter(|(_, ids)| ids.is_valid(row));
-        let mut items = stated.map(|&(side, ids)| (side.as_str(), Id::Text(ids.value(row))));
+        let mut items = self.stated(row);
         items.next().filter(|_| items.next().is_none())
+    }
+
+    fn stated(&self, row: usize) -> impl Iterator<Item = (&'static str, Id<'n>)> {
+        let stated = self.items.iter().filter(move |(_, ids)| ids.is_valid(row));
+        stated.map(move |&(side, ids)| (side.as_str(), Id::Text(ids.value(row))))
     }
 }
 
-/// A break is cleared because its item met something tonight, so the item must have come in.
-fn all_came_in<'n>(
-    items: impl IntoIterator<Item = &'n RecordBatch>,
-    mut gone: BTreeSet<(&'static str, Id<'n>)>,
-    night: NaiveDate,
-) -> Result<()> {
-    let tonight = day_number(night);
-    for part in items {
-        if gone.is_empty() {
-            break;
+/// Items that carried breaks are about, and whether the night before left them to this one.
+struct CameIn<'n>(BTreeMap<(&'static str, Id<'n>), bool>);
+
+impl<'n> CameIn<'n> {
+    fn of(
+        items: impl IntoIterator<Item = &'n RecordBatch>,
+        asked: impl Iterator<Item = (&'static str, Id<'n>)>,
+        night: NaiveDate,
+    ) -> Self {
+        let mut known: BTreeMap<(&str, Id), bool> = asked.map(|item| (item, false)).collect();
+        let mut open = known.len();
+        let tonight = day_number(night);
+        for part in items {
+            if open == 0 {
+                break;
+            }
+            let (sides, ids, first_seen) = (read::words(part, "side"), part::ids(part, "id"), part::dates(part, "first_seen"));
+            for row in (0..part.num_rows()).filter(|&row| first_seen.value(row) < tonight) {
+                let side = [Side::Provider, Side::Merchant].map(Side::as_str).into_iter().find(|side| *side == sides.get(row));
+                if let Some(came_in) = known.get_mut(&(side.unwrap_or_default(), ids.get(row))) {
+                    open -= usize::from(!*came_in);
+                    *came_in = true;
+                }
+            }
         }
-        let (sides, ids, first_seen) = (read::words(part, "side"), part::ids(part, "id"), part::dates(part, "first_seen"));
-        for row in (0..part.num_rows()).filter(|&row| first_seen.value(row) < tonight) {
-            let side = [Side::Provider, Side::Merchant].map(Side::as_str).into_iter().find(|side| *side == sides.get(row));
-            gone.remove(&(side.unwrap_or_default(), ids.get(row)));
-        }
-    }
-    match gone.first() {
-        None => Ok(()),
-        Some((side, id)) => Err(Error::law(format!("{side} item {id} is missing among the items carried in"))
-            .expected("every open item of the night before")),
+        Self(known)
     }
 }
 

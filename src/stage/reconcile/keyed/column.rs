@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::keys::Hashed;
 use crate::table::identity::Identity;
-use crate::table::part::{Id, identity, place};
+use crate::table::part::{Amounts, Id, amounts_of, identity, place};
 use crate::table::read::{Words, column, words_of};
 
 /// A key column of one part.
@@ -16,6 +16,7 @@ pub(super) enum Column<'a> {
     Texts(&'a StringArray),
     Words(Words<'a>),
     Identities(&'a FixedSizeBinaryArray),
+    Amounts(Amounts<'a>),
     Nothing,
 }
 
@@ -44,6 +45,7 @@ impl<'a> Column<'a> {
             DataType::Null => Self::Nothing,
             DataType::Utf8 => Self::Texts(array.as_string::<i32>()),
             DataType::FixedSizeBinary(_) => Self::Identities(array.as_fixed_size_binary()),
+            DataType::Decimal64(..) | DataType::Decimal128(..) => Self::Amounts(amounts_of(array)),
             _ => Self::Words(words_of(array)),
         }
     }
@@ -54,6 +56,10 @@ impl<'a> Column<'a> {
             Self::Texts(texts) => texts.is_valid(row).then(|| texts.value(row)),
             Self::Words(words) => words.optional(row),
             Self::Identities(numbers) => return numbers.is_valid(row).then(|| Id::Number(identity(numbers.value(row)))),
+            // A number stands for an amount as well as for an identity: its bits are its own.
+            Self::Amounts(amounts) => {
+                return amounts.get(row).map(|amount| Id::Number(Identity::from_number(amount.0.cast_unsigned())));
+            }
             Self::Nothing => None,
         };
         text.filter(|text| !text.is_empty()).map(Id::Text)
@@ -95,6 +101,9 @@ impl<'a> Column<'a> {
             }
             Self::Identities(numbers) => {
                 retain(hashed, |row, seed| numbers.is_valid(row).then(|| xxh3_64_with_seed(numbers.value(row), seed)))
+            }
+            Self::Amounts(amounts) => {
+                retain(hashed, |row, seed| amounts.get(row).map(|amount| xxh3_64_with_seed(&amount.0.to_be_bytes(), seed)))
             }
             Self::Texts(texts) if identities => retain(hashed, |row, seed| {
                 let text = texts.is_valid(row).then(|| texts.value(row)).and_then(stated)?;

@@ -70,7 +70,7 @@ impl Rows {
 }
 
 impl<'a> Keys<'a> {
-    /// The columns `names` of `parts`: text, words or identities. A row with an empty key column takes no part.
+    /// The columns `names` of `parts`: text, words, identities or amounts. A row with an empty key column takes no part.
     ///
     /// # Panics
     /// If a part has more rows than [`PART_ROWS`], or there are more rows than can be named.
