@@ -26,7 +26,7 @@ use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{Charged, breaks_of_batches, charge};
 use crate::stage::items::{self, Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
-use crate::stage::normalize::normalize;
+use crate::stage::normalize::{Delivered, normalize};
 use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::table::alike::joined;
@@ -57,10 +57,9 @@ pub(super) fn stages(
     let (job, night) = (closing.job, closing.options.date);
     (closing.progress)("normalizing");
     let mut delivered = deliveries.delivered(job);
-    let of_entries = apart.repeated(&delivered.providers)?;
-    let of_attempts = apart.repeated(&delivered.attempts)?;
-    let of_refunds = apart.repeated(&delivered.refunds)?;
-    let none = apart.repeated(&[])?;
+    let repeated = |files: &[Delivered]| apart.repeated(files);
+    let [of_entries, of_attempts] = [repeated(&delivered.providers)?, repeated(&delivered.attempts)?];
+    let [of_refunds, none] = [repeated(&delivered.refunds)?, repeated(&[])?];
 
     (closing.progress)("reconciling");
     let by_provider = job.expected(night)?;
