@@ -318,7 +318,6 @@ fn several_candidates() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases reads as one")]
 fn one_payment_in_parts() {
     check(&[
         Case {

@@ -128,11 +128,11 @@ impl Narrow {
             [Some(terms.fixed), terms.minimum, terms.maximum].map(|amount| amount.map(|amount| Exact::from(amount).0));
         let fixed = fixed.unwrap_or_default();
         let divisor = FINE * i128::from(unit);
-        let shares = |by: i128| {
+        let are_multiples = |by: i128| {
             [terms.percent.0, fixed, minimum.unwrap_or(0), maximum.unwrap_or(0), divisor].iter().all(|of| of % by == 0)
         };
         let mut shared = 1;
-        while shares(shared * 10) {
+        while are_multiples(shared * 10) {
             shared *= 10;
         }
         let short = |number: i128| i64::try_from(number / shared).ok();

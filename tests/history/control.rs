@@ -258,7 +258,7 @@ fn the_chain_shows_whatever_is_done_to_the_trail() {
     assert!(text.lines().last().unwrap().contains(&head));
 
     let lines: Vec<&str> = text.lines().collect();
-    let joined = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let joined = |lines: &[&str]| lines.iter().flat_map(|line| [*line, "\n"]).collect::<String>();
     let without = |at: usize| joined(&[&lines[..at], &lines[at + 1..]].concat());
     let swapped = |at: usize| {
         let mut lines = lines.clone();

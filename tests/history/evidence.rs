@@ -126,7 +126,7 @@ fn no_cell_is_a_formula_or_a_card_number() {
     for (name, bytes) in &pack {
         let text = String::from_utf8(bytes.clone()).unwrap();
         assert!(!text.contains("4111111111111111"), "{name}");
-        if !name.ends_with(".csv") {
+        if !name.contains(".csv") {
             continue;
         }
         for row in csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]).records().map(Result::unwrap) {

@@ -26,8 +26,9 @@ impl Groups {
     /// Tells apart the rows that say another word in a column, or none.
     pub(super) fn by_words(&mut self, part: &RecordBatch, name: &str) {
         let column = words(part, name);
-        if !column.values.is_empty() && !(column.values.len() == 1 && column.is_full()) {
-            let none = column.values.len();
+        let none = column.values.len();
+        let is_one_word = none == 1 && column.is_full();
+        if none > 0 && !is_one_word {
             self.split(none + 1, |row| column.code(row).unwrap_or(none));
         }
     }

@@ -103,12 +103,12 @@ pub enum Round {
 impl FeeRule {
     /// Whether the words a line has in the columns of [`SELECTED_BY`] are those it selects.
     pub(super) fn fits(&self, words: &[Option<&str>; SELECTED_BY.len()]) -> bool {
-        let has_one = |(selected, word): (&Option<BTreeSet<String>>, &Option<&str>)| match (selected, word) {
+        let has_one = |(selected, word): (&Option<BTreeSet<String>>, Option<&str>)| match (selected, word) {
             (None, _) => true,
-            (Some(words), Some(word)) => words.contains(*word),
+            (Some(words), Some(word)) => words.contains(word),
             (Some(_), None) => false,
         };
-        self.selects.iter().zip(words).all(has_one)
+        self.selects.iter().zip(words.iter().copied()).all(has_one)
     }
 
     /// Whether every line that fits this rule fits the other.

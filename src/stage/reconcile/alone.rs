@@ -80,7 +80,9 @@ fn only_candidates(entries: &[u32], records: &[u32], fits: impl Fn(u32, u32) -> 
     let mut only_of_entry = Vec::new();
     for &entry in entries {
         let fitting: Vec<usize> = (0..records.len()).filter(|&at| fits(entry, records[at])).collect();
-        fitting.iter().for_each(|&at| of_record[at] += 1);
+        for &at in &fitting {
+            of_record[at] += 1;
+        }
         if let [only] = fitting[..] {
             only_of_entry.push((entry, only));
         }

@@ -113,7 +113,7 @@ fn settle(provider: &Items, merchant: &Items, entries: &[u32], records: &[u32]) 
     Settled { group: in_parts(provider, merchant, &of_entries, &of_records), pairs }
 }
 
-fn money<'a>(thing: Thing<'a>) -> (&'a str, Amount) {
+fn money(thing: Thing<'_>) -> (&str, Amount) {
     (thing.currency, thing.amount)
 }
 
