@@ -96,7 +96,7 @@ SHAPES = {
     "checkout/payouts": Shape("day.csv", WHOLE),
     "braintree/transaction_level_fees": Shape("day.csv", WHOLE),
     "generic/entries": Shape("every_kind.csv", WHOLE),
-    "bank/camt053": Shape("batch_and_summary.xml", slice(16, -10), LINES),
+    "bank/camt053": Shape("batch_and_summary.xml", slice(16, -9), LINES),
     "bank/mt940": Shape("german_codes.latin1.sta", slice(5, -8), LINES, r"(?<=EUR)\d+,\d+"),
     "bank/bai2": Shape("one_account.txt", slice(3, -3), LINES, r"(?<=,015,)\d+|(?<=^49,)\d+|(?<=^9[89],)\d+"),
     "merchant/orders": Shape("text.csv", slice(1, 6)),
