@@ -146,7 +146,7 @@ impl Target {
             ],
             Self::Orders => &["business_date", "file_id", "line"],
             Self::Attempts | Self::Refunds => &["business_date", "outcome", "outcome_reason", "file_id", "line"],
-            Self::BankLines => &["bank_line_id", "business_date", "bank", "file_id", "line"],
+            Self::BankLines => &["bank_line_id", "business_date", "bank", "outcome", "outcome_reason", "file_id", "line"],
         }
     }
 }

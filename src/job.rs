@@ -20,6 +20,7 @@ use crate::error::{Error, Exit, Result};
 use crate::format::{Format, Target, schema};
 use crate::source::{Asked, Databases, Place};
 use crate::stage::fees::FeeRule;
+use crate::stage::payouts::Unexplained;
 use crate::stage::reconcile::Tolerance;
 
 /// A job, ready to run.
@@ -114,6 +115,8 @@ pub struct Provider {
     pub expected_by: Option<ExpectedBy>,
     /// What it charges by contract.
     pub fees: Vec<FeeRule>,
+    /// The bank it pays into, by its name in the job; any, where the job does not say.
+    pub paid_into: Option<String>,
     /// Whether the night stops without its files.
     pub required: bool,
 }
@@ -129,6 +132,8 @@ pub struct Bank {
     pub format: Format,
     /// Where they come from.
     pub place: Box<dyn Place>,
+    /// Which of its lines are asked about when no payout explains them.
+    pub unexplained: Unexplained,
     /// Whether the night stops without its files.
     pub required: bool,
 }
@@ -252,6 +257,13 @@ impl Job {
     #[must_use]
     pub fn fees(&self) -> Vec<FeeRule> {
         self.providers.iter().flat_map(|provider| provider.fees.clone()).collect()
+    }
+
+    /// The night by which both sides should know what a provider does on a day; of no provider in particular, the latest.
+    pub fn settled_by(&self, provider: Option<&str>, day: NaiveDate) -> Result<NaiveDate> {
+        let asked = self.providers.iter().filter(|known| provider.is_none_or(|name| name == known.name));
+        let nights = asked.map(|provider| provider.settles_in.after(day, &provider.calendar)).collect::<Result<Vec<_>>>()?;
+        Ok(nights.into_iter().max().unwrap_or(day))
     }
 
     /// The providers' names with the night by which what is first seen on `night` should have met its counterpart.

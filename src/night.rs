@@ -27,12 +27,15 @@ use crate::source::Switchboard;
 use crate::stage::analyze::{self, Analysis};
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{Contracts, Volumes};
+use crate::stage::payouts::{self, Settled, TiedOut};
 use crate::stage::reconcile::Rules;
 use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
 use crate::table::column::Table;
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::fees::FEES;
+use crate::table::payouts::{OPEN_BANK_LINES, PAYOUTS};
 use crate::table::reconciliation::{BREAKS, OPEN_ITEMS};
+use crate::table::rows::Rows;
 use crate::table::sheet::Sheet;
 
 use apart::Apart;
@@ -45,7 +48,7 @@ pub use memory::Memory;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a night takes from the one before it.
-const CARRIED: [&Table; 3] = [&BREAKS, &FEES, &OPEN_ITEMS];
+const CARRIED: [&Table; 5] = [&BREAKS, &FEES, &OPEN_ITEMS, &OPEN_BANK_LINES, &PAYOUTS];
 
 /// How a night is closed.
 #[derive(Clone, Copy, Debug)]
@@ -260,6 +263,23 @@ impl Closing<'_> {
             _ => Volumes::default(),
         };
         Ok(Contracts::open(rules, self.job.timezone, volumes))
+    }
+
+    /// The payouts of the night and its lines of the banks, with those the night before left.
+    fn tie_out(&self, settled: Settled, bank_lines: &Rows) -> Result<TiedOut> {
+        let job = self.job;
+        let paid_into = job.providers.iter().filter_map(|provider| {
+            let bank = provider.paid_into.as_deref()?;
+            Some(([provider.name.as_str(), provider.account.as_str()], bank))
+        });
+        let rules = payouts::Rules {
+            night: self.night,
+            banks: job.banks.iter().map(|bank| (bank.name.as_str(), bank.unexplained)).collect(),
+            paid_into: paid_into.collect(),
+            settles: &|provider, day| job.settled_by(provider, day),
+        };
+        let (payouts, lines) = (self.carried(&PAYOUTS)?, self.carried(&OPEN_BANK_LINES)?);
+        payouts::tie_out(settled, bank_lines, payouts::Carried { payouts: &payouts, bank_lines: &lines }, &rules)
     }
 
     /// What the comparison goes by.

@@ -6,6 +6,7 @@ pub mod failures;
 pub mod fees;
 pub mod items;
 pub mod normalize;
+pub mod payouts;
 pub mod reconcile;
 pub mod records;
 pub mod restated;

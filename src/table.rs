@@ -11,6 +11,7 @@ pub mod fees;
 pub mod frame;
 pub mod identity;
 pub mod part;
+pub mod payouts;
 pub mod read;
 pub mod reconciliation;
 pub mod records;
@@ -20,7 +21,7 @@ pub mod sheet;
 use column::Table;
 
 /// Every published table, in the order of the flow.
-pub static TABLES: [&Table; 17] = [
+pub static TABLES: [&Table; 19] = [
     &entries::ENTRIES,
     &records::ORDERS,
     &records::ATTEMPTS,
@@ -31,6 +32,8 @@ pub static TABLES: [&Table; 17] = [
     &reconciliation::OPEN_ITEMS,
     &reconciliation::ROLLFORWARD,
     &fees::FEES,
+    &payouts::PAYOUTS,
+    &payouts::OPEN_BANK_LINES,
     &delivery::REJECTS,
     &analysis::FUNNEL,
     &analysis::SUCCESS_RATES,

@@ -18,6 +18,7 @@ mod history;
 mod lake;
 mod laws;
 mod nights;
+mod payouts;
 mod readme;
 mod recognise;
 mod reconcile;

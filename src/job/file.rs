@@ -7,6 +7,7 @@ use super::due::Publishes;
 use super::fees::{FeeFile, Regions};
 use crate::format::schema::Zone;
 use crate::source::{DatabaseFile, PlaceFile};
+use crate::stage::payouts::Unexplained;
 
 /// A job: whose files close a merchant's nights, and where they come from. Paths are relative to the job file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -79,6 +80,8 @@ pub(super) struct ProviderFile {
     /// On which days files are published: the days until one is expected are counted in these.
     #[serde(default)]
     pub(super) publishes: Publishes,
+    /// The bank it pays into, by the name of a `[[bank]]`; any of them when not given.
+    pub(super) paid_into: Option<String>,
     /// What it charges by contract. Without any, its fees are not checked.
     #[serde(default)]
     pub(super) fee: Vec<FeeFile>,
@@ -101,6 +104,10 @@ pub(super) struct BankFile {
     pub(super) format: String,
     /// Where its files come from.
     pub(super) source: PlaceFile,
+    /// Which of its lines are asked about when no payout explains them: `all`, `credits`, or `none` of an account with
+    /// other business.
+    #[serde(default)]
+    pub(super) unexplained: Unexplained,
     /// Whether the night stops without its files.
     #[serde(default = "yes")]
     pub(super) required: bool,

@@ -68,6 +68,7 @@ impl Resolver {
         let banks = file.bank.into_iter().map(|bank| self.bank(bank, &known)).collect::<Result<Vec<_>>>()?;
         once(providers.iter().map(|provider| [&provider.name, &provider.account, &provider.format.name]), "provider")?;
         once(banks.iter().map(|bank| [&bank.name, &bank.account, &bank.format.name]), "bank")?;
+        paid_into_a_bank(&providers, &banks)?;
         let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &known);
         let orders = records(file.merchant.orders, Target::Orders, "merchant/orders")?;
         let attempts = file.merchant.attempts.map(|file| records(file, Target::Attempts, "merchant/attempts")).transpose()?;
@@ -152,6 +153,7 @@ impl Resolver {
             format,
             settles_in,
             expected_by,
+            paid_into: file.paid_into,
             required: file.required,
         })
     }
@@ -163,7 +165,7 @@ impl Resolver {
                 .next("name one that does, such as bank/camt053"));
         }
         let place = file.source.open(&self.folder, &known.databases)?;
-        Ok(Bank { name: file.name, account: file.account, format, place, required: file.required })
+        Ok(Bank { name: file.name, account: file.account, format, place, unexplained: file.unexplained, required: file.required })
     }
 
     fn records(&self, file: RecordsFile, target: Target, default: &str, known: &Known) -> Result<Records> {
@@ -205,6 +207,20 @@ fn once<'n>(named: impl Iterator<Item = [&'n String; 3]>, table: &str) -> Result
         }
     }
     Ok(())
+}
+
+/// A provider pays into a bank of the job.
+fn paid_into_a_bank(providers: &[Provider], banks: &[Bank]) -> Result<()> {
+    let is_known = |name: &String| banks.iter().any(|bank| bank.name == *name);
+    let Some(unknown) = providers.iter().filter_map(|provider| provider.paid_into.as_ref()).find(|name| !is_known(name)) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = banks.iter().map(|bank| bank.name.as_str()).collect();
+    Err(Error::configuration("no bank of the job has this name")
+        .column("paid_into")
+        .expected(if known.is_empty() { "a [[bank]]".to_owned() } else { known.join(", ") })
+        .found(unknown)
+        .next("name a bank as its [[bank]] does, or add it"))
 }
 
 /// `path` as seen from `folder`: `../lake` from `jobs` is `lake`, unless `jobs` is a symbolic link to elsewhere.

@@ -27,6 +27,7 @@ use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{Charged, breaks_of_batches, charge};
 use crate::stage::items::{self, Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::{Repeated, normalize};
+use crate::stage::payouts::Settled;
 use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
@@ -36,6 +37,7 @@ use crate::table::column::Table;
 use crate::table::entries::ENTRIES;
 use crate::table::fees::FEES;
 use crate::table::part::texts;
+use crate::table::payouts::{OPEN_BANK_LINES, PAYOUTS};
 use crate::table::read::column;
 use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS, ROLLFORWARD};
 use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
@@ -68,7 +70,7 @@ pub(super) fn stages(
     let mut summary = Summary::default();
     summary.add_restated(&restated);
     let contracts = closing.contracts()?;
-    let mut charged = Charged::default();
+    let (mut charged, mut settled) = (Charged::default(), Settled::default());
     for share in apart.shares() {
         for files in [&mut delivered.providers, &mut delivered.orders, &mut delivered.attempts, &mut delivered.refunds] {
             apart.load(files, share)?;
@@ -80,6 +82,7 @@ pub(super) fn stages(
         };
         let mut entries = normalize(&mut delivered.providers, &of_entries, night);
         charged = charged.and(charge(&mut entries, &contracts));
+        settled = settled.and(Settled::of(&entries, job.timezone));
         let items = Items {
             entries,
             attempts,
@@ -98,7 +101,11 @@ pub(super) fn stages(
     restated.conserved(comparison.again)?;
     let bank_lines = bank_lines(&mut delivered.banks, night);
     summary.add_bank_lines(job, &bank_lines);
-    stage(bank_lines.sheet(&BANK_LINES, []));
+    let tied_out = closing.tie_out(settled, &bank_lines)?;
+    summary.add("payouts", tied_out.payouts.num_rows());
+    stage(bank_lines.sheet(&BANK_LINES, tied_out.bank_outcomes));
+    stage(Sheet::of(&PAYOUTS, &tied_out.payouts));
+    stage(Sheet::of(&OPEN_BANK_LINES, &tied_out.open_bank_lines));
     let files = Ledger::of(delivered);
     summary.add_files(&files);
     ledger::conserved(&files, &summary, job.attempts.is_some())?;
@@ -115,7 +122,7 @@ pub(super) fn stages(
         }
     }
     let mut compared = comparison.end()?;
-    compared.found.push(breaks_of_batches(&fees));
+    compared.found.extend([breaks_of_batches(&fees), tied_out.found]);
     let came_in = closing.carried_columns(&OPEN_ITEMS, &["side", "id", "first_seen"])?;
     let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], night)?;
     summary.add("matches", compared.matches);

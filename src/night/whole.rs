@@ -12,12 +12,14 @@ use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{breaks_of_batches, charge};
 use crate::stage::items::{Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::{Repeated, normalize};
+use crate::stage::payouts::Settled;
 use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
 use crate::table::bank::BANK_LINES;
 use crate::table::entries::ENTRIES;
 use crate::table::fees::FEES;
+use crate::table::payouts::{OPEN_BANK_LINES, PAYOUTS};
 use crate::table::reconciliation::{BREAKS, OPEN_ITEMS, ROLLFORWARD};
 use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
 use crate::table::sheet::Sheet;
@@ -56,8 +58,10 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     ledger::conserved(&files, &summary, job.attempts.is_some())?;
     let fees = charged.table(&contracts, night)?;
     summary.add_fees(&fees)?;
+    let tied_out = closing.tie_out(Settled::of(&entries, job.timezone), &bank_lines)?;
+    summary.add("payouts", tied_out.payouts.num_rows());
     stage(orders.sheet(&ORDERS, []));
-    stage(bank_lines.sheet(&BANK_LINES, []));
+    stage(bank_lines.sheet(&BANK_LINES, tied_out.bank_outcomes));
 
     (closing.progress)("reconciling");
     let carried_items = closing.carried(&OPEN_ITEMS)?;
@@ -73,7 +77,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     restated.conserved(provider.again + merchant.again)?;
     let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
     let compared = compare(sides, 0..ROUNDS.len(), &closing.rules())?;
-    let found = [compared.found, breaks_of_batches(&fees)];
+    let found = [compared.found, breaks_of_batches(&fees), tied_out.found];
     let rolled = roll(&found, &closing.carried(&BREAKS)?, [&carried_items], night)?;
     let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
     let mut of_attempts = outcomes_of_rows(&merchant.own, &compared.merchant_outcomes);
@@ -90,6 +94,8 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
         compared.open_items,
         Sheet::of(&ROLLFORWARD, &rolled.rollforward),
         Sheet::of(&FEES, &fees),
+        Sheet::of(&PAYOUTS, &tied_out.payouts),
+        Sheet::of(&OPEN_BANK_LINES, &tied_out.open_bank_lines),
     ] {
         stage(sheet);
     }

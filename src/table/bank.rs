@@ -33,6 +33,16 @@ pub static BANK_LINES: Table = Table {
         optional("instructed_currency", Word, "Currency the payer ordered in, ISO 4217."),
         optional("exchange_rate", Rate, "Rate between the two currencies, as the bank states it."),
         optional("text", Text, "What the payer wrote, or else the bank; what may be a card number is masked."),
+        required(
+            "outcome",
+            Word,
+            "Where the line ended tonight: payout (it is one, or several), break, waiting for a payout, or excluded.",
+        ),
+        optional(
+            "outcome_reason",
+            Word,
+            "How it met its payout, the break type, or why it was excluded: not_booked, nothing, or unwatched.",
+        ),
         required("file_id", Word, "The file it was read from."),
         required("line", Count, "Its line in that file, counted from one."),
     ],

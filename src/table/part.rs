@@ -291,6 +291,20 @@ pub fn same_word(word: &str, rows: usize) -> ArrayRef {
     Arc::new(DictionaryArray::<UInt16Type>::try_new(codes, values).expect("every code is the one word's"))
 }
 
+/// A column of few words, in the order of the rows of a part.
+#[must_use]
+pub fn few_words(words: &[Option<&str>]) -> ArrayRef {
+    let mut values: Vec<&str> = words.iter().flatten().copied().collect();
+    values.sort_unstable();
+    values.dedup();
+    let code = |word: &str| u16::try_from(values.binary_search(&word).expect("it is one of them")).expect("few words");
+    let codes: UInt16Array = words.iter().map(|word| word.map(code)).collect();
+    if codes.null_count() == words.len() {
+        return nothing(words.len());
+    }
+    Arc::new(DictionaryArray::<UInt16Type>::new(codes, Arc::new(StringArray::from(values.clone()))))
+}
+
 /// A column that no row of a part fills.
 #[must_use]
 pub fn nothing(rows: usize) -> ArrayRef {

@@ -118,11 +118,17 @@ pub enum BreakType {
     Chargeback,
     /// Money of a chargeback came back.
     ChargebackReversed,
+    /// A payout is not what its lines add up to.
+    PayoutResidual,
+    /// A payout is not in the bank, or is another amount there.
+    PayoutNotInBank,
+    /// No payout explains a line of the bank.
+    BankUnexplained,
 }
 
 impl BreakType {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::MissingInProvider,
         Self::MissingInMerchant,
         Self::AmountMismatch,
@@ -137,6 +143,9 @@ impl BreakType {
         Self::RefundAmountMismatch,
         Self::Chargeback,
         Self::ChargebackReversed,
+        Self::PayoutResidual,
+        Self::PayoutNotInBank,
+        Self::BankUnexplained,
     ];
 
     /// The word in columns `break_type` and `outcome_reason`.
@@ -157,6 +166,9 @@ impl BreakType {
             Self::RefundAmountMismatch => "refund_amount_mismatch",
             Self::Chargeback => "chargeback",
             Self::ChargebackReversed => "chargeback_reversed",
+            Self::PayoutResidual => "payout_residual",
+            Self::PayoutNotInBank => "payout_not_in_bank",
+            Self::BankUnexplained => "bank_unexplained",
         }
     }
 
@@ -178,7 +190,16 @@ impl BreakType {
             Self::RefundAmountMismatch => "Compare what was asked for with what was given back, and settle the difference.",
             Self::Chargeback => "Answer the dispute before its deadline, or accept it.",
             Self::ChargebackReversed => "Close the dispute: the money came back.",
+            Self::PayoutResidual => "Ask the provider what the rest of the payout is; no line of its report says.",
+            Self::PayoutNotInBank => "Ask the provider for the trace of this payout, and the bank whether it came.",
+            Self::BankUnexplained => "Find out who paid this, and book it or send it back.",
         }
+    }
+
+    /// Whether a break of type `word` is of a payout or a line of the bank, and so told anew each night: one that is
+    /// not found again has cleared.
+    pub(super) fn is_told_anew(word: &str) -> bool {
+        [Self::PayoutResidual, Self::PayoutNotInBank, Self::BankUnexplained].iter().any(|kind| kind.as_str() == word)
     }
 
     /// Whether a break of type `word` waits for a counterpart that may still come.

@@ -76,7 +76,7 @@ pub(super) enum Source {
 }
 
 /// Joins the breaks comparisons `found` this night with those `carried` in: one found again goes on; one whose items
-/// were carried in too and ended otherwise is cleared; all others stay open until a person resolves them. `came_in` are
+/// were carried in too and ended otherwise is cleared, and so is one of a payout or the bank; all others stay open until a person resolves them. `came_in` are
 /// items shaped as `open_items`, with all that the night before left.
 pub fn roll<'n>(
     found: &[RecordBatch],
@@ -103,7 +103,8 @@ pub fn roll<'n>(
     let waits_for = WaitsFor::of(carried);
     let came_in = CameIn::of(came_in, before.values().filter_map(|(row, _)| waits_for.item(*row)), night);
     for (id, (row, state)) in before {
-        let is_cleared = waits_for.item(row).is_some_and(|item| came_in.0.get(&item) == Some(&true));
+        let is_cleared =
+            waits_for.is_told_anew(row) || waits_for.item(row).is_some_and(|item| came_in.0.get(&item) == Some(&true));
         if !is_cleared && let Some((side, id)) = waits_for.missing(row) {
             return Err(Error::law(format!("{side} item {id} is missing among the items carried in"))
                 .expected("every open item of the night before"));
@@ -179,6 +180,13 @@ impl<'n> WaitsFor<'n> {
         let items =
             [column(Side::Provider, "entry_id"), column(Side::Merchant, "attempt_id"), column(Side::Merchant, "refund_id")];
         Self { kinds: read::words(carried, "break_type"), items }
+    }
+
+    /// Whether a break is about no item, but about a payout or a line of the bank: its night says all that is left of it.
+    fn is_told_anew(&self, row: usize) -> bool {
+        let kind = self.kinds.get(row);
+        let is_ambiguous = kind == BreakType::Ambiguous.as_str() && self.stated(row).next().is_none();
+        is_ambiguous || BreakType::is_told_anew(kind)
     }
 
     /// An item of a break which, while it is carried, may still meet another: the one that is missing its counterpart,

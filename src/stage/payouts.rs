@@ -1,0 +1,108 @@
+//! What providers pay out, tied to the lines it is made of and to the lines of the bank.
+//!
+//! ```text
+//! entries ──▶ Settled: batches, payouts stated ─┐  payouts: lines → expected, stated → residual
+//! payouts left unfinished ──────────────────────┼─▶   │ reference, then amount and date, then a sum
+//! bank_lines, and those left open ──────────────┘     ▼
+//!                                                  in the bank, waiting, or a break ──▶ next night
+//! ```
+//!
+//! Every break is told anew each night from what is unfinished: one that is not found again has cleared.
+
+mod breaks;
+mod line;
+mod meet;
+mod payout;
+mod settled;
+mod subset;
+
+use std::collections::BTreeMap;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::table::build::day_number;
+use crate::table::rows::Rows;
+use line::Line;
+use meet::Meeting;
+pub use settled::Settled;
+
+/// What payouts are tied out by.
+pub struct Rules<'a> {
+    /// The business date that is closed.
+    pub night: NaiveDate,
+    /// The banks of the job, by name: of lines that no payout explains, which are asked about. Without a bank no payout
+    /// is looked for in one.
+    pub banks: BTreeMap<&'a str, Unexplained>,
+    /// The bank that an account of a provider, by name, pays into; any, where the job does not say.
+    pub paid_into: BTreeMap<[&'a str; 2], &'a str>,
+    /// By which night what a provider does on a day should be in the bank; of no provider in particular, the latest.
+    pub settles: &'a dyn Fn(Option<&str>, NaiveDate) -> Result<NaiveDate>,
+}
+
+/// Which lines of a bank are asked about when no payout explains them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(title = "Unexplained")]
+pub enum Unexplained {
+    /// All that are booked.
+    #[default]
+    All,
+    /// Money that came in.
+    Credits,
+    /// None: the account has other business.
+    None,
+}
+
+/// What tying out says.
+#[derive(Debug)]
+pub struct TiedOut {
+    /// Table `payouts`.
+    pub payouts: RecordBatch,
+    /// Table `open_bank_lines`.
+    pub open_bank_lines: RecordBatch,
+    /// The columns `outcome` and `outcome_reason` of tonight's `bank_lines`, by part.
+    pub bank_outcomes: [(&'static str, Vec<ArrayRef>); 2],
+    /// Rows of the table `breaks`.
+    pub found: RecordBatch,
+}
+
+/// What the night before left unfinished: its tables `payouts` and `open_bank_lines`.
+#[derive(Clone, Copy, Debug)]
+pub struct Carried<'a> {
+    /// Its table `payouts`.
+    pub payouts: &'a RecordBatch,
+    /// Its table `open_bank_lines`.
+    pub bank_lines: &'a RecordBatch,
+}
+
+/// Ties out the payouts of a night.
+pub fn tie_out(settled: Settled, bank_lines: &Rows, carried: Carried, rules: &Rules) -> Result<TiedOut> {
+    let mut payouts = payout::known(settled, carried.payouts, rules)?;
+    let lines = line::known(bank_lines, carried.bank_lines, rules)?;
+    let meeting = Meeting::of(&payouts, &lines, rules);
+    each_line_once(&meeting, &lines)?;
+    for (number, payout) in payouts.iter_mut().enumerate() {
+        payout.settle(meeting.of_payout(number), &lines, !rules.banks.is_empty(), day_number(rules.night));
+    }
+    Ok(TiedOut {
+        payouts: payout::table(&payouts, rules.night),
+        open_bank_lines: line::table(&lines, &meeting, rules),
+        bank_outcomes: line::outcomes(bank_lines, &lines, &meeting, rules),
+        found: breaks::found(&payouts, &lines, &meeting, rules),
+    })
+}
+
+/// Law 3: a line of a bank is in one group, and a payout too.
+fn each_line_once(meeting: &Meeting, lines: &[Line]) -> Result<()> {
+    let mut seen = vec![false; lines.len()];
+    for &line in meeting.groups.iter().flat_map(|group| &group.lines) {
+        if std::mem::replace(&mut seen[line], true) {
+            return Err(Error::law(format!("bank line {} is two payouts", lines[line].id)));
+        }
+    }
+    Ok(())
+}
