@@ -9,8 +9,9 @@
 //!   │ format    one pass a file   │                  │
 //!   └────┬───────────────────┬────┘                  │
 //!        ▼                   ▼                       │
-//!     entries     orders, attempts, refunds     open items, breaks, fees
+//!     entries     orders, attempts, refunds     open items, breaks, fees, payouts
 //!        │ stage/fees: by contract ──▶ fees          │
+//!        │ stage/payouts ◀── bank_lines ──▶ payouts  │
 //!        └─────────┬─────────┘                       │
 //!            stage/reconcile  ◄──────────────────────┘
 //!                  │ matches, breaks, open_items, rollforward

@@ -459,6 +459,32 @@ fn a_job_says_which_bank_is_paid_into_and_what_is_asked_about() {
     assert!(said.contains("no bank of the job has this name") && said.contains("house") && said.contains("third"), "{said}");
 }
 
+#[test]
+fn explain_goes_from_the_order_to_the_bank() {
+    let counter = counter();
+    let lines =
+        "payment 100.00 3.00 batch_reference=PO-000001 merchant_reference=SO-1; payment 7.00 0.00 batch_reference=PO-000001;
+         payout -110.00 0.00 batch_reference=PO-000001; payout -1.00 0.00 batch_reference=PO-000002";
+    counter.night(17, lines, "payout -5.00 0.00 batch_reference=PO-000001", "");
+    counter.night(18, "", "", "11000 18 PO-000001 stripe transfer");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tieout"))
+        .args(["explain", "job.toml", "SO-1"])
+        .current_dir(counter.folder.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    for said in [
+        "p states payment p2026-11-17-0000: 100.00 USD, fee 3.00, net 97.00",
+        "p pays 110.00 USD as payout PO-000001, whose 2 lines add up to 104.00, residual 6.00: expected in the bank by 2026-11-18",
+        "p pays 110.00 USD as payout PO-000001, whose 2 lines add up to 104.00, residual 6.00: 110.00 of it in house on 2026-11-18, by pass amount_and_date",
+        "house booked 110.00 USD on 2026-11-18: stripe transfer",
+    ] {
+        assert!(told.contains(said), "{said}\nis not in\n{told}");
+    }
+    // Not the line beside it in the batch, nor the payout of the other provider.
+    assert!(!told.contains("7.00 USD") && !told.contains(" 5.00 USD") && !told.contains("PO-000002"), "{told}");
+}
+
 /// Random payouts, lines and statements over five nights: laws by the close itself; here that order, copies of what is
 /// carried and the cut into shares change no byte, that each bank line is used once, and that payouts add up.
 fn random_night(counter: &Counter, day: u32, chance: &mut Chance, reversed: bool) -> NaiveDate {

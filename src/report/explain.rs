@@ -120,16 +120,22 @@ impl Story {
         by_id.into_values().collect()
     }
 
+    /// Whether the night before said the same of a break or a payout, which are told every night they are known.
     fn had_state_before(&self, row: &Row) -> bool {
-        let is_before = |other: &&Row| other.is_of(&BREAKS) && other.night < row.night;
-        let before = self.found.rows.iter().rfind(|other| is_before(other) && other.get("break_id") == row.get("break_id"));
-        before.is_some_and(|before| before.get("state") == row.get("state"))
+        let (id, said): (&str, &[&str]) = match row.table.name {
+            "breaks" => ("break_id", &["state"]),
+            "payouts" => ("payout_id", &["state", "lines", "stated", "residual"]),
+            _ => return false,
+        };
+        let is_before = |other: &&Row| other.is_of(row.table) && other.night < row.night;
+        let before = self.found.rows.iter().rfind(|other| is_before(other) && other.get(id) == row.get(id));
+        before.is_some_and(|before| said.iter().all(|column| before.get(column) == row.get(column)))
     }
 
-    /// What was read that night in the order it happened, then what the close said of it: a break only where its state
-    /// is another than the night before.
+    /// What was read that night in the order it happened, then what the close said of it: a break or a payout only where
+    /// that is something else than the night before.
     fn tell_night(&self, text: &mut String, night: NaiveDate) {
-        let is_news = |row: &&Row| !row.is_of(&BREAKS) || !self.had_state_before(row);
+        let is_news = |row: &&Row| !self.had_state_before(row);
         let rows = self.found.rows.iter().filter(|row| row.night == night && !row.is_of(&OPEN_ITEMS)).filter(is_news);
         let mut sentences: Vec<Sentence> = rows.map(Sentence::of).collect();
         if sentences.is_empty() {

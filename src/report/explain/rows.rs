@@ -11,10 +11,12 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::table::bank::BANK_LINES;
 use crate::table::build::date_of;
 use crate::table::column::{Table, Type};
 use crate::table::delivery::FILES;
 use crate::table::entries::ENTRIES;
+use crate::table::payouts::PAYOUTS;
 use crate::table::read;
 use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS};
 use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
@@ -30,6 +32,8 @@ enum Naming {
     ProviderReference,
     Match,
     Break,
+    Payout,
+    BankLine,
 }
 
 /// A table that is searched: by which columns, and which of the others are told.
@@ -40,7 +44,7 @@ struct Searched {
 }
 
 /// In the order of a night: records, entries, and what became of them.
-static SEARCHED: [Searched; 7] = [
+static SEARCHED: [Searched; 9] = [
     Searched {
         table: &ORDERS,
         names: &[("order_id", Naming::Order)],
@@ -105,6 +109,7 @@ static SEARCHED: [Searched; 7] = [
             "customer_currency",
             "merchant_discount",
             "provider_discount",
+            "batch_reference",
             "occurred_at",
             "provider_status",
             "outcome",
@@ -173,6 +178,32 @@ static SEARCHED: [Searched; 7] = [
         ],
         told: &["side", "kind", "provider", "currency", "amount", "status", "occurred_at", "first_seen", "expected_by"],
     },
+    Searched {
+        table: &PAYOUTS,
+        names: &[("payout_id", Naming::Payout), ("reference", Naming::Payout)],
+        told: &[
+            "provider",
+            "account",
+            "currency",
+            "state",
+            "lines",
+            "expected",
+            "stated",
+            "residual",
+            "pass",
+            "bank",
+            "bank_line_ids",
+            "bank_reference",
+            "bank_amount",
+            "booked_on",
+            "expected_by",
+        ],
+    },
+    Searched {
+        table: &BANK_LINES,
+        names: &[("bank_line_id", Naming::BankLine)],
+        told: &["bank", "currency", "amount", "booked_on", "text", "outcome", "outcome_reason", "file_id", "line"],
+    },
 ];
 
 /// One published row, as text: amounts with the decimals of their currency, instants in the job's time zone.
@@ -237,17 +268,46 @@ pub(super) fn search(lake: &Lake, nights: &[NaiveDate], id: &str, zone: Tz) -> R
         // Of a night that only carries it.
         known_as.push("id");
     }
-    let mut rows = Vec::new();
-    for &night in nights {
-        let files = file_names(lake, night)?;
-        for searched in &SEARCHED {
-            for mut row in searched.rows(lake, night, &linked, zone)? {
-                row.file = files.get(row.get("file_id")).cloned();
-                rows.push(row);
+    let files = nights.iter().map(|&night| file_names(lake, night)).collect::<Result<Vec<_>>>()?;
+    let mut rows: Vec<Row> = Vec::new();
+    for searched in &SEARCHED {
+        // From the entries to their payouts, and on to the bank; not back, to whatever else is paid out with them.
+        let (naming, named) = match searched.table.name {
+            "payouts" => (Naming::Payout, names_in(&rows, &ENTRIES, "batch_reference")),
+            "bank_lines" => (Naming::BankLine, names_in(&rows, &PAYOUTS, "bank_line_ids")),
+            _ => (Naming::Item, Vec::new()),
+        };
+        linked.entry(naming).or_default().extend(named);
+        let paid_out: HashSet<[String; 4]> = rows.iter().map(|row| batch_of(row, "batch_reference")).collect();
+        for (&night, files) in nights.iter().zip(&files) {
+            let mut found = searched.rows(lake, night, &linked, zone)?;
+            if searched.table.name == "payouts" && !known_as.contains(&"reference") && !known_as.contains(&"payout_id") {
+                // Batches of two accounts, or in two currencies, may be called the same.
+                found.retain(|row| paid_out.contains(&batch_of(row, "reference")));
             }
+            rows.extend(found.into_iter().map(|mut row| {
+                row.file = files.get(row.get("file_id")).cloned();
+                row
+            }));
         }
     }
+    let place = |row: &Row| SEARCHED.iter().position(|searched| searched.table.name == row.table.name);
+    rows.sort_by_key(|row| (row.night, place(row)));
     Ok(Found { rows, known_as })
+}
+
+/// Whose batch in which currency a row is of, and what it is called.
+fn batch_of(row: &Row, reference: &str) -> [String; 4] {
+    ["provider", "account", "currency", reference].map(|column| row.get(column).to_owned())
+}
+
+/// The names in a column of the rows of a table; several with a space between them.
+fn names_in(rows: &[Row], table: &Table, column: &str) -> Vec<String> {
+    let of_table = rows.iter().filter(|row| row.is_of(table));
+    match column {
+        "bank_line_ids" => of_table.flat_map(|row| row.get(column).split_whitespace().map(ToOwned::to_owned)).collect(),
+        _ => of_table.map(|row| row.get(column).to_owned()).filter(|name| !name.is_empty()).collect(),
+    }
 }
 
 impl Searched {
@@ -367,7 +427,7 @@ pub(super) fn unknown(lake: &Lake, nights: &[NaiveDate], id: &str) -> Error {
         [first, .., last] => format!("{} nights, {first} to {last}", nights.len()),
     };
     let error = Error::data(format!("nothing published is called `{id}`"))
-        .expected("an order_id, attempt_id, refund_id, entry_id, match_id, break_id, or a reference")
+        .expected("an order_id, attempt_id, refund_id, entry_id, match_id, break_id, payout_id, or a reference")
         .found(format!("no such name in {looked}"));
     match nearest(lake, nights, id).as_deref() {
         Ok([]) | Err(_) => error.next("copy a name from the tables `breaks` or `orders` of the lake"),

@@ -23,6 +23,8 @@ impl<'a> Sentence<'a> {
             "refunds" => Self::at(row, &["requested_at"], refund(row)),
             "entries" => Self::at(row, &["occurred_at"], entry(row)),
             "matches" => Self::at(row, &[], agreed(row)),
+            "payouts" => Self::at(row, &[], payout(row)),
+            "bank_lines" => Self::at(row, &[], bank_line(row)),
             "breaks" => Self::at(row, &[], format!("break {}: {}", name_of_break(row), row.get("state"))),
             other => unreachable!("no story tells rows of {other}"),
         };
@@ -36,6 +38,8 @@ impl<'a> Sentence<'a> {
                 .names(&["entry_id"])
                 .place(),
             "matches" => told.names(&["match_id"]),
+            "payouts" => told.names(&["payout_id"]),
+            "bank_lines" => told.names(&["bank_line_id"]).place(),
             _ => told,
         }
     }
@@ -122,6 +126,37 @@ fn entry(row: &Row) -> String {
     format!("{provider} states {}: {stated}, fee {fee}{contract}, net {net}", named.join(" "))
 }
 
+/// From its lines to the bank.
+fn payout(row: &Row) -> String {
+    let stated = match row.get("stated") {
+        "" => "states no payout of batch".to_owned(),
+        stated => format!("pays {stated} {} as payout", row.get("currency")),
+    };
+    let lines = match (row.get("lines"), row.get("residual")) {
+        ("0", _) => "of which no lines are stated".to_owned(),
+        ("1", "") => format!("whose one line is {}", row.get("expected")),
+        ("1", residual) => format!("whose one line is {}, residual {residual}", row.get("expected")),
+        (lines, "") => format!("whose {lines} lines add up to {}", row.get("expected")),
+        (lines, residual) => format!("whose {lines} lines add up to {}, residual {residual}", row.get("expected")),
+    };
+    let bank = match (row.get("bank"), row.get("state")) {
+        ("", "waiting") => format!("expected in the bank by {}", row.get("expected_by")),
+        ("", state) => state.replace('_', " "),
+        (bank, _) => {
+            format!("{} of it in {bank} on {}, by pass {}", row.get("bank_amount"), row.get("booked_on"), row.get("pass"))
+        }
+    };
+    format!("{} {stated} {}, {lines}: {bank}", row.get("provider"), row.get("reference"))
+}
+
+fn bank_line(row: &Row) -> String {
+    let text = match row.get("text") {
+        "" => String::new(),
+        text => format!(": {text}"),
+    };
+    format!("{} booked {} on {}{text}", row.get("bank"), money(row, "amount"), row.get("booked_on"))
+}
+
 fn agreed(row: &Row) -> String {
     let (merchant, provider) = (row.get("merchant_amount"), row.get("provider_amount"));
     let amounts = if merchant == provider {
@@ -150,7 +185,10 @@ pub(super) fn name_of_break(row: &Row) -> String {
     let items: Vec<&str> = items.into_iter().filter(|id| !id.is_empty()).collect();
     match (&items[..], row.get("provider_reference")) {
         ([], "") => row.get("break_type").to_owned(),
-        ([], batch) => format!("{} of batch {batch}", row.get("break_type")),
+        ([], name) => match row.get("break_type") {
+            kind @ "fee_mismatch" => format!("{kind} of batch {name}"),
+            kind => format!("{kind} of {name}"),
+        },
         _ => format!("{} of {}", row.get("break_type"), items.join(" and ")),
     }
 }
@@ -168,6 +206,8 @@ pub(super) fn amounts_of_break(row: &Row) -> String {
     };
     let (ours, theirs) = match row.get("break_type") {
         "fee_mismatch" => ("contracted", "charged"),
+        "payout_residual" => ("lines", "payout"),
+        "payout_not_in_bank" | "bank_unexplained" => ("due", "bank"),
         _ => ("merchant", "provider"),
     };
     let mut text = format!(
