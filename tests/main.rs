@@ -27,4 +27,5 @@ mod schema;
 mod shares;
 mod source;
 mod tidy;
+mod tolerance;
 mod written;

@@ -71,24 +71,24 @@ source = { files = "orders.csv" }
 "#;
 
 /// A merchant with providers `p` and `q` and a bank, whose orders do not matter.
-struct Counter {
+pub(crate) struct Counter {
     folder: TempDir,
 }
 
 impl Counter {
-    fn new(job: &str) -> Self {
+    pub(crate) fn new(job: &str) -> Self {
         let counter = Self { folder: tempfile::tempdir().unwrap() };
         counter.write("job.toml", job);
         counter.write("orders.csv", "order_id,created_at,amount,currency,status\n");
         counter
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     /// What a provider states on a night: `kind gross fee column=value …`, lines between semicolons, in USD at noon.
-    fn states(&self, provider: &str, night: NaiveDate, lines: &str) {
+    pub(crate) fn states(&self, provider: &str, night: NaiveDate, lines: &str) {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(COLUMNS).unwrap();
         for (number, line) in lines.split(';').map(str::trim).filter(|line| !line.is_empty()).enumerate() {
@@ -138,7 +138,7 @@ impl Counter {
         self.close(night, Memory::Unlimited)
     }
 
-    fn close(&self, date: NaiveDate, memory: Memory) -> Closed {
+    pub(crate) fn close(&self, date: NaiveDate, memory: Memory) -> Closed {
         let job = Job::load(&self.folder.path().join("job.toml")).unwrap_or_else(|error| panic!("{error}"));
         let closed = close(&job, Options { memory, ..Options::of(date) }, &board(), &|_| {});
         closed.unwrap_or_else(|errors| panic!("{}", messages(&errors)))
@@ -149,7 +149,7 @@ impl Counter {
     }
 
     /// Columns of the rows of a table, a row a line, sorted; amounts without zeros behind their cents, nothing as `-`.
-    fn told(&self, table: &'static Table, day: u32, columns: &[&str]) -> Vec<String> {
+    pub(crate) fn told(&self, table: &'static Table, day: u32, columns: &[&str]) -> Vec<String> {
         let cell = |text: &str| match text {
             "" => "-".to_owned(),
             text if text.contains('.') => {

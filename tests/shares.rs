@@ -53,6 +53,7 @@ source = { files = "../refunds_{date:%Y%m%d}*.csv" }
 [[tolerance]]
 currency = "EUR"
 absolute = "0.01"
+cap = "0.02"
 "#;
 
 const ATTEMPTS: &str = "[merchant.attempts]\nsource = { files = \"../attempts_{date:%Y%m%d}*.csv\" }\n";

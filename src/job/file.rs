@@ -157,6 +157,10 @@ pub(super) struct ToleranceFile {
     #[serde(default = "zero")]
     #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
     pub(super) percent: String,
+    /// How much may be let go in a night, all differences within tolerance together, as a decimal in quotes. More is a
+    /// break.
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    pub(super) cap: Option<String>,
 }
 
 fn zero() -> String {

@@ -77,6 +77,7 @@ impl Resolver {
             Ok(Tolerance {
                 absolute: amount(&tolerance.absolute, "tolerance.absolute")?,
                 percent: amount(&tolerance.percent, "tolerance.percent")?,
+                cap: tolerance.cap.map(|cap| amount(&cap, "tolerance.cap")).transpose()?,
                 currency: tolerance.currency,
             })
         });

@@ -15,6 +15,7 @@ use crate::job::Job;
 use crate::lake::{Ask, Input, Night};
 use crate::mask;
 use crate::money::Amount;
+use crate::stage::reconcile::Tolerated;
 use crate::stage::restated::Stated;
 use crate::table::bank::BANK_LINES;
 use crate::table::build::{count, counts, dates, day_number, flags, instants, optional_counts, same_date, texts, words};
@@ -128,6 +129,8 @@ pub(super) struct Summary {
     rejects: u64,
     /// Items carried in that are stated again.
     restated: usize,
+    /// What was let go within tolerance.
+    tolerated: Tolerated,
 }
 
 impl Summary {
@@ -153,6 +156,11 @@ impl Summary {
     /// Adds what was carried in and is stated again; most nights are told without it.
     pub(super) fn add_restated(&mut self, restated: &Stated) {
         self.restated += restated.count();
+    }
+
+    /// Adds what was let go within tolerance; most nights are told without it.
+    pub(super) fn add_tolerated(&mut self, tolerated: &Tolerated) {
+        self.tolerated = tolerated.clone();
     }
 
     /// Adds the table `fees`, and law 1 over it: of every provider and currency it holds all entries, their gross and
@@ -216,6 +224,13 @@ impl Summary {
         totals.insert("rejects".to_owned(), json!(self.rejects));
         if self.restated > 0 {
             totals.insert("restated".to_owned(), json!(self.restated));
+        }
+        if !self.tolerated.0.is_empty() {
+            let tolerated = self.tolerated.0.iter().map(|(currency, of)| {
+                let [amount, difference] = [of.amount, of.difference].map(|amount| amount.in_currency(currency));
+                json!({ "currency": currency, "matches": of.matches, "amount": amount, "difference": difference })
+            });
+            totals.insert("tolerated".to_owned(), Value::Array(tolerated.collect()));
         }
         let mut breaks = Map::new();
         for ((state, kind), count) in &self.breaks {

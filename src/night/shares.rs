@@ -28,7 +28,7 @@ use crate::stage::fees::{Charged, breaks_of_batches, charge};
 use crate::stage::items::{self, Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::payouts::Settled;
-use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, compare, roll};
+use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, Tolerated, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
 use crate::table::alike::joined;
@@ -122,7 +122,9 @@ pub(super) fn stages(
         }
     }
     let mut compared = comparison.end()?;
-    compared.found.extend([breaks_of_batches(&fees), tied_out.found]);
+    let over_the_cap = compared.tolerated.breaks(&closing.rules());
+    summary.add_tolerated(&compared.tolerated);
+    compared.found.extend([over_the_cap, breaks_of_batches(&fees), tied_out.found]);
     let came_in = closing.carried_columns(&OPEN_ITEMS, &["side", "id", "first_seen"])?;
     let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], night)?;
     summary.add("matches", compared.matches);
@@ -249,6 +251,7 @@ struct Comparison<'a> {
 struct Compared {
     /// Rows of the table `breaks`.
     found: Vec<RecordBatch>,
+    tolerated: Tolerated,
     matches: usize,
     open_items: usize,
 }
@@ -330,6 +333,7 @@ impl<'a> Comparison<'a> {
         self.compared.matches += sheets[3].rows;
         self.compared.open_items += sheets[4].rows;
         self.compared.found.push(compared.found);
+        self.compared.tolerated = std::mem::take(&mut self.compared.tolerated).and(compared.tolerated);
         let apart = self.apart;
         sheets.par_iter().with_max_len(1).try_for_each(|sheet| write_run(apart, round, share, sheet))
     }

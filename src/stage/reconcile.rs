@@ -25,6 +25,7 @@ mod passes;
 mod progress;
 mod roll;
 mod rollforward;
+mod tolerated;
 mod vocabulary;
 
 use std::ops::Range;
@@ -48,6 +49,7 @@ pub use passes::{Onward, PassRule, ROUNDS, Round, Rule, Together, pass_rules};
 use passes::{PASSES, Pass};
 use progress::Progress;
 pub use roll::{Rolled, roll};
+pub use tolerated::{OfCurrency, Tolerated};
 use vocabulary::Vocabulary;
 
 /// The two sides: parts shaped as `open_items`, each side with what was carried in and the night's own items.
@@ -81,6 +83,8 @@ pub struct Tolerance {
     pub absolute: Amount,
     /// Of the merchant's amount: `0.1` is 0.1 %. Rounded down to the minor unit.
     pub percent: Amount,
+    /// How much may be let go in a night, differences without sign; any sum where the job does not say.
+    pub cap: Option<Amount>,
 }
 
 /// What the comparison of a night says.
@@ -109,6 +113,8 @@ pub struct Compared {
     pub open_items: Sheet,
     /// Rows of the table `breaks`: what was found, in no particular order.
     pub found: RecordBatch,
+    /// What was let go.
+    pub tolerated: Tolerated,
     /// Where each row of the provider's side ended, by part; none where it goes on to a later round.
     pub provider_outcomes: Vec<Vec<Option<Outcome>>>,
     /// Where each row of the merchant's side ended, by part; none where it goes on to a later round.
@@ -119,7 +125,8 @@ pub struct Compared {
 pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> Result<Reconciled> {
     let compared = compare(sides, 0..ROUNDS.len(), rules)?;
     let came_in = sides.provider.iter().chain(sides.merchant);
-    let rolled = roll(std::slice::from_ref(&compared.found), carried_breaks, came_in, rules.night)?;
+    let found = [compared.found, compared.tolerated.breaks(rules)];
+    let rolled = roll(&found, carried_breaks, came_in, rules.night)?;
     let ended = |outcomes: Vec<Vec<Option<Outcome>>>| -> Vec<Vec<Outcome>> {
         outcomes.into_iter().map(|part| part.into_iter().map(|outcome| outcome.expect("no round is left")).collect()).collect()
     };
@@ -151,8 +158,10 @@ pub fn compare(sides: Sides, rounds: Range<usize>, rules: &Rules) -> Result<Comp
     night.leave_entries(rounds.end)?;
     night.leave_records(rounds.end)?;
 
+    let matches = matches::sheet(&night, &order);
     let compared = Compared {
-        matches: matches::sheet(&night, &order),
+        tolerated: Tolerated::of(&night, &matches),
+        matches,
         open_items: open_items::sheet(&night),
         found: breaks::found(&night),
         provider_outcomes: night.entries.outcomes(rounds.end)?,

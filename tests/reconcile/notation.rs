@@ -135,7 +135,7 @@ pub(super) fn rules(night: u32) -> Rules {
     let amount = |text: &str| Amount::parse(text.as_bytes(), 8).expect("an amount");
     Rules {
         night: day(night),
-        tolerances: vec![Tolerance { currency: "USD".into(), absolute: amount("0.01"), percent: amount("0.1") }],
+        tolerances: vec![Tolerance { currency: "USD".into(), absolute: amount("0.01"), percent: amount("0.1"), cap: None }],
         same_amount_within: TimeDelta::zero(),
     }
 }
