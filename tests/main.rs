@@ -21,6 +21,7 @@ mod nights;
 mod readme;
 mod recognise;
 mod reconcile;
+mod resolutions;
 mod sample;
 mod schema;
 mod shares;

@@ -185,7 +185,7 @@ pub fn kept_job(lake: &Lake, manifest: &Manifest) -> Result<Job> {
             .next("run the night again: from then on it can be closed again from the lake alone"));
     }
     let kept = texts.iter().map(|text| {
-        let kind = [TextKind::Job, TextKind::Format, TextKind::Calendar].into_iter().find(|kind| kind.word() == text.kind);
+        let kind = TextKind::ALL.into_iter().find(|kind| kind.word() == text.kind);
         let kind = kind.ok_or_else(|| Error::data("a manifest names no such text").found(&text.kind))?;
         Ok(job::Text { kind, name: text.name.clone(), shipped: text.shipped, text: lake.text(&text.sha256)? })
     });

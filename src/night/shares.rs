@@ -117,10 +117,10 @@ pub(super) fn stages(
     let mut compared = comparison.end()?;
     compared.found.push(breaks_of_batches(&fees));
     let came_in = closing.carried_columns(&OPEN_ITEMS, &["side", "id", "first_seen"])?;
-    let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], night)?;
+    let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], &closing.rules())?;
     summary.add("matches", compared.matches);
     summary.add("open_items", compared.open_items);
-    summary.add_breaks(&rolled.breaks);
+    summary.add_breaks(&rolled);
     stage(Sheet::of(&BREAKS, &rolled.breaks));
     stage(Sheet::of(&ROLLFORWARD, &rolled.rollforward));
     stage(Sheet::of(&FEES, &fees));

@@ -23,8 +23,10 @@ mod order;
 mod outcome;
 mod passes;
 mod progress;
+mod resolve;
 mod roll;
 mod rollforward;
+mod severity;
 mod vocabulary;
 
 use std::ops::Range;
@@ -47,7 +49,9 @@ pub use outcome::{BreakType, Exclusion, Outcome};
 pub use passes::{Onward, PassRule, ROUNDS, Round, Rule, Together, pass_rules};
 use passes::{PASSES, Pass};
 use progress::Progress;
+pub use resolve::{Action, Resolution, Said, Says};
 pub use roll::{Rolled, roll};
+pub use severity::{Limits, Severity};
 use vocabulary::Vocabulary;
 
 /// The two sides: parts shaped as `open_items`, each side with what was carried in and the night's own items.
@@ -70,6 +74,10 @@ pub struct Rules {
     pub tolerances: Vec<Tolerance>,
     /// How far apart two items may have happened that meet by nothing but their amount; none do where it is zero.
     pub same_amount_within: TimeDelta,
+    /// How much a break matters.
+    pub severity: Severity,
+    /// What people decided about breaks, as far as it holds for this night.
+    pub resolutions: Vec<Resolution>,
 }
 
 /// The difference between the two amounts of a pair that is no break: the larger of the two limits.
@@ -88,7 +96,7 @@ pub struct Tolerance {
 pub struct Reconciled {
     /// Table `matches`: pairs that agree.
     pub matches: Sheet,
-    /// Table `breaks`: waiting, open and cleared tonight.
+    /// Table `breaks`: waiting, open, cleared tonight and resolved.
     pub breaks: RecordBatch,
     /// Table `open_items`: what enters the next night.
     pub open_items: Sheet,
@@ -119,7 +127,7 @@ pub struct Compared {
 pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> Result<Reconciled> {
     let compared = compare(sides, 0..ROUNDS.len(), rules)?;
     let came_in = sides.provider.iter().chain(sides.merchant);
-    let rolled = roll(std::slice::from_ref(&compared.found), carried_breaks, came_in, rules.night)?;
+    let rolled = roll(std::slice::from_ref(&compared.found), carried_breaks, came_in, rules)?;
     let ended = |outcomes: Vec<Vec<Option<Outcome>>>| -> Vec<Vec<Outcome>> {
         outcomes.into_iter().map(|part| part.into_iter().map(|outcome| outcome.expect("no round is left")).collect()).collect()
     };
