@@ -110,17 +110,21 @@ fn each_action_resolves_its_break_over_three_nights() {
     assert!(first.manifest.night.totals.get("void_resolutions").is_none());
 }
 
-/// An attempt of the first night whose break waits for the provider, and the break.
-fn waiting_attempt(shop: &Shop) -> Row {
-    let of_attempt = |row: &Row| row["break_type"] == "missing_in_provider" && row["provider"] == "wechat_pay";
-    live(shop, 17).into_iter().find(of_attempt).unwrap()
+/// The break of an attempt of the first night whose counterpart never comes.
+fn lasting(shop: &Shop) -> Row {
+    let twin = shop.twin();
+    for night in three_nights() {
+        twin.close(night);
+    }
+    let of_attempt = |row: &Row| row["break_type"] == "missing_in_provider" && row["first_seen"] == "2026-11-17";
+    live(&twin, 19).into_iter().find(of_attempt).unwrap()
 }
 
 #[test]
 fn a_break_that_says_something_else_is_open_and_says_why() {
     let shop = with_resolutions(Shop::of_sample_data());
     shop.close(november(17));
-    let of_attempt = waiting_attempt(&shop);
+    let of_attempt = lasting(&shop);
     let (id, attempt) = (&of_attempt["break_id"], &of_attempt["attempt_id"]);
     decide(&shop, 17, id, Action::WriteOff, "too little to ask for").unwrap();
     assert_eq!(shop.close(november(17)).manifest.generation, 2);
@@ -129,7 +133,12 @@ fn a_break_that_says_something_else_is_open_and_says_why() {
     // The merchant states the attempt again, with another amount.
     let [seventeenth, eighteenth] =
         ["20261117", "20261118"].map(|date| shop.data().join(format!("merchant/attempts_{date}.csv")));
-    let line = fs::read_to_string(seventeenth).unwrap().lines().find(|line| line.starts_with(attempt)).unwrap().to_owned();
+    let line = fs::read_to_string(seventeenth)
+        .unwrap()
+        .lines()
+        .find(|line| line.starts_with(&format!("{attempt},")))
+        .unwrap()
+        .to_owned();
     let cells: Vec<&str> = line.split(',').collect();
     let restated = line.replace(&format!(",{},", cells[cells.len() - 2]), ",7.77,");
     fs::write(&eighteenth, fs::read_to_string(&eighteenth).unwrap() + &restated + "\n").unwrap();
@@ -169,11 +178,11 @@ fn a_late_counterpart_meets_the_item_of_a_resolved_break() {
     assert_rolls(&shop, &[17, 18, 19]);
 }
 
-/// A shop of generated nights, the first closed and a third of its breaks resolved.
+/// A shop of generated nights, the first closed and half of its breaks resolved.
 fn decided_shop(seed: u64) -> Shop {
-    let shop = with_resolutions(Shop::generated(seed, 3, 300));
+    let shop = with_resolutions(Shop::generated(seed, 3, 600));
     shop.close(november(17));
-    for (row, action) in live(&shop, 17).iter().step_by(3).zip(Action::ALL.into_iter().cycle()) {
+    for (row, action) in live(&shop, 17).iter().step_by(2).zip(Action::ALL.into_iter().cycle()) {
         decide(&shop, 17, &row["break_id"], action, "known to us").unwrap();
     }
     shop
@@ -183,13 +192,14 @@ fn decided_shop(seed: u64) -> Shop {
 fn shares_resolve_what_the_whole_does() {
     let shop = decided_shop(23);
     let twin = shop.twin();
+    twin.close_in_shares(november(17), 3);
     fs::copy(file_of(&shop), file_of(&twin)).unwrap();
     for night in three_nights() {
         let (whole, apart) = (shop.close(night), twin.close_in_shares(night, 4));
-        assert_eq!(whole.manifest.outputs, apart.manifest.outputs, "{night}");
+        assert!(whole.manifest.outputs == apart.manifest.outputs, "{night}");
         assert_eq!(whole.manifest.night.totals, apart.manifest.night.totals, "{night}");
     }
-    assert!(resolved_in_all(&twin, 17) > 10);
+    assert!(resolved_in_all(&twin, 17) > 5);
     assert!(files(&shop.lake_folder().join("data")) == files(&twin.lake_folder().join("data")));
     assert_rolls(&shop, &[17, 18, 19]);
 }
@@ -207,7 +217,8 @@ fn a_night_comes_out_by_its_resolutions_after_they_are_gone() {
     fs::remove_file(file_of(&shop)).unwrap();
     fs::remove_file(shop.job_file()).unwrap();
     let comes_out = |lake: &Lake, manifest: &Manifest, memory: Memory| {
-        let again = Reperformance::new(lake, memory, &|_| {}).unwrap().whole(manifest).unwrap_or_else(|error| panic!("{error}"));
+        let mut nights = Reperformance::new(lake, memory, &|_| {}).unwrap();
+        let again = nights.whole(manifest).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(again.manifest, *manifest);
         assert!(again.lake.holds_all(manifest, &TABLES).unwrap());
     };
@@ -328,7 +339,7 @@ fn what_cannot_be_resolved_is_said() {
     refused(&asked(id, "2026-11-17", "--action accept --by Ann"), 64, &["--reason <TEXT>"]);
     refused(&asked(id, "2026-11-17", "--action accept --reason= --by Ann"), 64, &["it says nothing"]);
     let card = asked(id, "2026-11-17", "--action accept --reason card:4111111111111111 --by Ann");
-    refused(&card, 78, &["it holds what may be a card number", "************1111"]);
+    refused(&card, 64, &["it holds what may be a card number", "************1111"]);
     assert!(!card.stderr.contains("4111111111111111") && !place.path(FILE).exists());
 
     assert_eq!(asked(id, "2026-11-17", decide).code, 0);
@@ -399,6 +410,7 @@ fn a_file_that_is_wrong_says_where_and_what_to_do() {
         (wrong("chargeback", "charge_back"), 7, "not a type of break\n  expected: missing_in_provider, "),
         (wrong("-12.00", "-12,00"), 9, "found: -12,00\n  next: write it as the table breaks has it"),
         (wrong("\"-12.00\"", "\"-12.00\"\nprovider_amount = \"x\""), 10, "column provider_amount: "),
+        (wrong("\"known\"", "4111111111111111"), 4, "found: ************1111\n  next: "),
         (wrong("[[resolution]]", "[[resolution]"), 1, "next: see the section Resolutions"),
         (
             twice,
@@ -411,8 +423,20 @@ fn a_file_that_is_wrong_says_where_and_what_to_do() {
         assert_eq!(ran.code, 78, "{text}{}", ran.whole());
         assert!(ran.stderr.contains(&format!("jobs/resolutions.toml, line {line}")), "{line}: {}", ran.whole());
         assert!(ran.stderr.contains(told), "{told}: {}", ran.whole());
-        assert!(ran.stderr.contains("\n  next: ") && !ran.stderr.contains("4111 1111"), "{}", ran.whole());
+        assert!(
+            ran.stderr.contains("\n  next: ") && !ran.stderr.replace(' ', "").contains("4111111111111111"),
+            "{}",
+            ran.whole()
+        );
     }
+    place.write(FILE, [0xff, 0xfe]);
+    let ran = place.run(&format!("run {JOB} --date 2026-11-17"));
+    assert!(ran.code == 78 && ran.stderr.contains("resolutions.toml: cannot read the resolutions: "), "{}", ran.whole());
+    // The example of the page is right.
+    let page = fs::read_to_string(crate::nights::package().join("jobs/README.md")).unwrap();
+    let example = page.split("```").find(|block| block.starts_with("\n[[resolution]]")).unwrap();
+    place.write(FILE, example);
+    assert_eq!(place.run(&format!("check {JOB}")).code, 0);
     // The same twice is once, and what a break says at another time is another matter.
     place.write(FILE, format!("{RIGHT}\n{RIGHT}\n{}", RIGHT.replace("-12.00", "-13.00").replace("accept", "write_off")));
     assert_eq!(place.run(&format!("check {JOB}")).code, 0);

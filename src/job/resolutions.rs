@@ -75,7 +75,9 @@ impl Resolutions {
     pub(super) fn parse(path: PathBuf, text: &str) -> Result<Self> {
         let read = Reader { text };
         let file: ResolutionsFile = toml::from_str(text).map_err(|error| {
-            let error = toml_error(&error, text);
+            let mut error = toml_error(&error, text);
+            // It may quote what must not be shown.
+            (error.what, error.found) = (mask::card_numbers(&error.what), error.found.as_deref().map(mask::card_numbers));
             if error.next.is_some() { error } else { error.next("see the section Resolutions of jobs/README.md") }
         })?;
         let mut all: Vec<(u64, Resolution)> = Vec::with_capacity(file.resolution.len());
@@ -129,6 +131,9 @@ impl Resolutions {
 
 /// Writes what is at `path` and the resolution after it to the file `staged`, and moves that to `path`.
 fn append(mut file: File, staged: &Path, path: &Path, resolution: &Resolution) -> Result<Appended> {
+    // What cannot be read back is wrong as it was typed, and not in the file.
+    let typed = |error: Error| Error { exit: Exit::Usage, line: None, ..error };
+    Resolutions::parse(PathBuf::new(), &text_of(resolution)).map_err(typed)?;
     let before = text_at(path)?;
     let known = Resolutions::parse(path.to_path_buf(), &before)?;
     let same_decision =

@@ -1,5 +1,5 @@
 //! A published night closed again, from what the lake keeps of it and nothing else: its files out of the archive, its
-//! job, formats and calendars, what its sources answered, and what the night before left.
+//! job, formats, calendars and resolutions, what its sources answered, and what the night before left.
 //!
 //! That night may have gone from `data/`, been published anew, or both. Then it is closed again too, and the one before
 //! it, back to one that is still there, or to the first. All of it happens in scratch lakes, which nobody sees.
