@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use history::{Author, Backfill, Diff, Evidence, Reopening, Signoff, SignsAs, Verify};
+pub use history::{Author, Backfill, Diff, Evidence, Reopening, Resolve, ResolvesBy, Signoff, SignsAs, Verify};
 
 /// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
 #[derive(Debug, Parser)]
@@ -56,6 +56,8 @@ pub enum Command {
     Verify(Verify),
     /// Show what a new generation of a night changed, row by row.
     Diff(Diff),
+    /// Append a resolution to the job's file of them: what is done about one break, and why.
+    Resolve(Resolve),
     /// Sign a night, as who prepared it or as who reviewed it.
     Signoff(Signoff),
     /// Write a file for others, out of published nights.

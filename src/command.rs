@@ -9,6 +9,7 @@ mod export;
 mod fetch;
 mod formats;
 mod plan;
+mod resolve;
 mod run;
 mod sample;
 mod schema;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
         Command::Explain(arguments) => alone(explain::explain(&arguments)),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Diff(arguments) => alone(diff::diff(&arguments)),
+        Command::Resolve(arguments) => alone(resolve::resolve(&arguments)),
         Command::Signoff(arguments) => alone(signoff::signoff(&arguments)),
         Command::Export(arguments) => alone(export::export(&arguments)),
         Command::Schema(arguments) => alone(schema::schema(&arguments)),

@@ -5,6 +5,7 @@
 pub mod due;
 mod fees;
 mod file;
+pub mod resolutions;
 mod resolve;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 
 pub use due::{Due, ExpectedBy, Lag};
+use resolutions::Resolutions;
 use resolve::Resolver;
 
 use crate::calendar::Calendar;
@@ -21,7 +23,7 @@ use crate::format::{Format, Target, schema};
 use crate::source::{Asked, Databases, Place};
 use crate::stage::fees::FeeRule;
 use crate::stage::payouts::Unexplained;
-use crate::stage::reconcile::Tolerance;
+use crate::stage::reconcile::{Resolution, Severity, Tolerance};
 
 /// A job, ready to run.
 #[derive(Debug)]
@@ -50,7 +52,11 @@ pub struct Job {
     pub same_amount_within: TimeDelta,
     /// How old an order without success must be before it counts as abandoned.
     pub abandoned_after: TimeDelta,
-    /// The texts of the job, its formats and calendars: what a night depends on besides its files.
+    /// How much a break matters.
+    pub severity: Severity,
+    /// What people decided about breaks, where the job names a file of it.
+    pub resolutions: Option<Resolutions>,
+    /// The texts of the job, its formats and calendars: what every night depends on besides its files and resolutions.
     pub texts: Vec<Text>,
 }
 
@@ -76,9 +82,14 @@ pub enum TextKind {
     Format,
     /// A calendar.
     Calendar,
+    /// What people decided about breaks, as far as it holds for a night.
+    Resolutions,
 }
 
 impl TextKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Job, Self::Format, Self::Calendar, Self::Resolutions];
+
     /// The word for it in a manifest.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -86,6 +97,7 @@ impl TextKind {
             Self::Job => "job",
             Self::Format => "format",
             Self::Calendar => "calendar",
+            Self::Resolutions => "resolutions",
         }
     }
 }
@@ -251,6 +263,24 @@ impl Job {
             .expected(source.place.name(&self.asked(source, date)))
             .found("nothing")
             .next(next)
+    }
+
+    /// The texts a night depends on. One on which no resolution holds is the same whatever is decided later.
+    #[must_use]
+    pub fn texts_of(&self, night: NaiveDate) -> Vec<Text> {
+        let resolutions = self.resolutions.as_ref().and_then(|resolutions| resolutions.text_until(night)).map(|text| Text {
+            kind: TextKind::Resolutions,
+            name: TextKind::Resolutions.word().to_owned(),
+            shipped: false,
+            text,
+        });
+        self.texts.iter().cloned().chain(resolutions).collect()
+    }
+
+    /// What people decided about breaks, as far as it holds for a night.
+    #[must_use]
+    pub fn resolutions_until(&self, night: NaiveDate) -> Vec<Resolution> {
+        self.resolutions.as_ref().map(|resolutions| resolutions.until(night)).unwrap_or_default()
     }
 
     /// The rules of all contracts.

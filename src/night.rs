@@ -9,6 +9,7 @@ mod deliveries;
 mod ledger;
 mod memory;
 pub mod reperform;
+pub mod resolve;
 mod scatter;
 mod shares;
 mod whole;
@@ -184,7 +185,7 @@ fn may_publish(lake: &Lake, options: Options) -> Result<Vec<Manifest>> {
         .next("where they have to be reopened, say why: --reopen --reason \"…\""))
 }
 
-/// Keeps the texts of a job, so that the night can be closed again without it.
+/// Keeps the texts a night of a job depends on, so that it can be closed again without the job.
 fn keep_texts(lake: &Lake, lock: &NightLock, job: &Job) -> Result<Vec<Text>> {
     let kept = |text: &job::Text| {
         Ok(Text {
@@ -194,7 +195,7 @@ fn keep_texts(lake: &Lake, lock: &NightLock, job: &Job) -> Result<Vec<Text>> {
             sha256: lake.keep_text(lock, &text.text)?,
         })
     };
-    job.texts.iter().map(kept).collect()
+    job.texts_of(lock.night()).iter().map(kept).collect()
 }
 
 /// What a night is closed with.
@@ -284,7 +285,13 @@ impl Closing<'_> {
 
     /// What the comparison goes by.
     fn rules(&self) -> Rules {
-        Rules { night: self.night, tolerances: self.job.tolerances.clone(), same_amount_within: self.job.same_amount_within }
+        Rules {
+            night: self.night,
+            tolerances: self.job.tolerances.clone(),
+            same_amount_within: self.job.same_amount_within,
+            severity: self.job.severity.clone(),
+            resolutions: self.job.resolutions_until(self.night),
+        }
     }
 
     /// What the analysis goes by.
@@ -334,7 +341,7 @@ fn inputs_hash(job: &Job, date: NaiveDate, version: &str, deliveries: &Deliverie
     part(version);
     part(&date.to_string());
     part(before.map_or("", |before| before.manifest_sha256.as_str()));
-    job.texts.iter().for_each(|text| part(&text.text));
+    job.texts_of(date).iter().for_each(|text| part(&text.text));
     let mut files: Vec<[&str; 3]> = deliveries.files.iter().map(Delivery::hashed).collect();
     files.sort_unstable();
     files.iter().flatten().for_each(|text| part(text));

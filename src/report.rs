@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod explain;
 mod grid;
 pub mod json;
+pub mod resolve;
 pub mod signoff;
 mod spreadsheet;
 pub mod status;

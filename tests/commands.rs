@@ -417,6 +417,7 @@ fn help_of_every_command() {
         "backfill",
         "verify",
         "diff",
+        "resolve",
         "signoff",
         "export",
         "export claims",

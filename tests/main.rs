@@ -22,6 +22,7 @@ mod payouts;
 mod readme;
 mod recognise;
 mod reconcile;
+mod resolutions;
 mod sample;
 mod schema;
 mod shares;

@@ -3,6 +3,7 @@
 mod laws;
 mod notation;
 mod parts;
+mod resolutions;
 
 use arrow::array::RecordBatch;
 use notation::{Nights, Said, items, rules, side_of};
@@ -422,7 +423,7 @@ fn parts_may_come_on_later_nights() {
          amount_mismatch cleared wechat e1 a1 difference -50.00 CNY low, 1 days, on 2026-11-18: merchant 100.00 CNY, provider 50.00 CNY
          amount_mismatch open wechat e1 a1 difference -20.00 CNY low: merchant 100.00 CNY, provider 80.00 CNY in parts: e1, e2 for a1",
     );
-    let mut too_late = Nights { open_items: nights.open_items.clone(), breaks: nights.breaks.clone(), within: 0 };
+    let mut too_late = nights.clone();
     let said = nights.close(19, "P e3 20 ref=A pref=z seen=19 due=20");
     assert_lines(
         &said,

@@ -14,7 +14,7 @@ const USES: &[(&str, &[&str])] = &[
     ("cli", &[]),
     ("report", &["error", "format", "job", "lake", "mask", "money", "night", "stage", "table"]),
     ("night", &["error", "format", "job", "lake", "mask", "money", "source", "stage", "table"]),
-    ("job", &["calendar", "error", "format", "money", "source", "stage"]),
+    ("job", &["calendar", "error", "format", "mask", "money", "source", "stage", "table"]),
     ("calendar", &["error"]),
     ("sample", &["error", "money"]),
     ("source", &["error", "format", "lake", "mask"]),
@@ -37,8 +37,9 @@ const TOUCHES_FILES: &[&str] = &[
     "command/formats.rs",
     "command/schema.rs",
     "command/verify.rs",
-    // What a job names: itself, and calendars and formats of its own.
+    // What a job names: itself, its resolutions, and calendars and formats of its own.
     "job.rs",
+    "job/resolutions.rs",
     "calendar.rs",
     "format/shipped.rs",
     // Inputs, from the archive.

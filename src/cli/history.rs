@@ -202,9 +202,60 @@ pub enum SignsAs {
     Reviewer,
 }
 
+/// Append a resolution to the job's file of them: what is done about one break, and why.
+///
+/// The file is a text beside the job, which people review and keep under version control. Nothing else is changed: the
+/// night is published anew when it is run again, and every night after it replays what is in the file. A resolution is
+/// void once its break says something else; the break is then open, and its detail tells why.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout resolve jobs/nightly.toml 5v1c0 --date 2026-11-18 --action write_off --reason 'below the cost of asking' --by 'Anna Li'
+
+Exit codes: 0 appended, or there already; 64 no such break is open on that night, or it is resolved otherwise; 78 the job \
+names no file of resolutions.")]
+pub struct Resolve {
+    /// The job file.
+    pub job: PathBuf,
+    #[expect(clippy::doc_markdown, reason = "shown as help, where a back-tick would be read")]
+    /// The break_id, or a beginning of it that no other break of the night has.
+    pub break_id: String,
+    /// The night that has the break. The resolution holds from it on, or where it is closed from the night after.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: NaiveDate,
+    /// What is done about it.
+    #[arg(long)]
+    pub action: ResolvesBy,
+    /// Why.
+    #[arg(long, value_name = "TEXT", value_parser = said)]
+    pub reason: String,
+    /// Who decided; the user of the system when not given.
+    #[arg(long, value_name = "NAME", value_parser = said)]
+    pub by: Option<String>,
+    /// Print one JSON object instead.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is done about a break.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum ResolvesBy {
+    /// The difference is right as it is.
+    Accept,
+    /// The difference is lost, or kept.
+    WriteOff,
+    /// The two sides are one payment all the same.
+    ForceMatch,
+    /// Another record or entry stands for it.
+    Duplicate,
+    /// It belongs to somebody else.
+    NotOurs,
+}
+
 /// The evidence of one night, as a ZIP archive: the same night, the same bytes.
 ///
-/// In it: the manifest, the job, formats and calendars, every input with its hash, lines, rows and rejects, control totals
+/// In it: the manifest, the job, formats, calendars and resolutions, every input with its hash, lines, rows and rejects, control totals
 /// in = out by currency, the breaks, who signed, the lines of the audit trail, and what changed against the generation
 /// before. Every CSV is safe to open in a spreadsheet, and holds no card number.
 #[derive(Args, Debug)]

@@ -1,5 +1,7 @@
 //! A job as a person writes it: every key of `jobs/*.toml`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -49,6 +51,12 @@ pub(super) struct JobFile {
     /// How a night is looked at.
     #[serde(default)]
     pub(super) analysis: AnalysisFile,
+    /// How much a break matters.
+    #[serde(default)]
+    pub(super) severity: SeverityFile,
+    /// The file of what people decided about breaks, replayed every night. One that is not there yet is an empty one.
+    #[schemars(length(min = 1))]
+    pub(super) resolutions: Option<String>,
 }
 
 /// A provider's files, of one account and one format.
@@ -197,5 +205,75 @@ pub(super) struct AnalysisFile {
 impl Default for AnalysisFile {
     fn default() -> Self {
         Self { abandoned_after: "2 hours".to_owned() }
+    }
+}
+
+/// How much a break matters: by what is at stake, in the major unit of its currency, and for how long it has been known.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Severity")]
+pub(super) struct SeverityFile {
+    /// From this amount on it is medium, as a decimal in quotes; less is low.
+    #[serde(default = "hundred")]
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    pub(super) medium: String,
+    /// From this amount on it is high.
+    #[serde(default = "thousand")]
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    pub(super) high: String,
+    /// From this amount on it is critical.
+    #[serde(default = "ten_thousand")]
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    pub(super) critical: String,
+    /// One step up for a break known for longer, such as `7 days`.
+    #[serde(default = "seven_days")]
+    #[schemars(regex(pattern = r"^[0-9]{1,3} days?$"))]
+    pub(super) older_than: String,
+    /// Other limits in these currencies: `JPY = { medium = "15000", high = "150000", critical = "1500000" }`.
+    #[serde(default)]
+    pub(super) currency: BTreeMap<String, LimitsFile>,
+}
+
+/// Limits of severity in one currency.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Limits")]
+pub(super) struct LimitsFile {
+    /// From this amount on a break is medium, as a decimal in quotes.
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    pub(super) medium: String,
+    /// From this amount on it is high.
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    pub(super) high: String,
+    /// From this amount on it is critical.
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    pub(super) critical: String,
+}
+
+fn hundred() -> String {
+    "100".to_owned()
+}
+
+fn thousand() -> String {
+    "1000".to_owned()
+}
+
+fn ten_thousand() -> String {
+    "10000".to_owned()
+}
+
+fn seven_days() -> String {
+    "7 days".to_owned()
+}
+
+impl Default for SeverityFile {
+    fn default() -> Self {
+        Self {
+            medium: hundred(),
+            high: thousand(),
+            critical: ten_thousand(),
+            older_than: seven_days(),
+            currency: BTreeMap::new(),
+        }
     }
 }

@@ -8,7 +8,8 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::due::{ExpectedBy, Lag, Publishes};
-use super::file::{BankFile, JobFile, ProviderFile, RecordsFile};
+use super::file::{BankFile, JobFile, LimitsFile, ProviderFile, RecordsFile, SeverityFile};
+use super::resolutions::Resolutions;
 use super::{Bank, Job, Provider, Records, Text, TextKind, fees};
 use crate::calendar::{Calendar, Calendars};
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ use crate::format::shipped::{FormatText, Library};
 use crate::money::Amount;
 use crate::source::Databases;
 use crate::stage::fees::FeeRule;
-use crate::stage::reconcile::Tolerance;
+use crate::stage::reconcile::{Limits, Severity, Tolerance};
 
 /// The text of a job, and the folder its paths are relative to.
 pub(super) struct Resolver {
@@ -82,6 +83,8 @@ impl Resolver {
             })
         });
         let tolerances = tolerances.collect::<Result<_>>()?;
+        let severity = severity(file.severity)?;
+        let resolutions = file.resolutions.as_deref().map(|path| self.resolutions(path)).transpose()?;
         let formats = providers.iter().map(|provider| &provider.format).chain([&orders.format]);
         let formats = formats
             .chain(banks.iter().map(|bank| &bank.format))
@@ -112,6 +115,8 @@ impl Resolver {
             tolerances,
             same_amount_within: duration(&file.matching.same_amount_within, "same_amount_within")?,
             abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
+            severity,
+            resolutions,
             texts,
         })
     }
@@ -127,6 +132,13 @@ impl Resolver {
         let formats = file.formats.as_ref().map(|folder| Library::with_folder(&self.folder.join(folder)));
         let calendars = file.calendars.as_ref().map(|folder| Calendars::with_folder(&self.folder.join(folder)));
         Ok((formats.unwrap_or_else(|| Ok(Library::shipped()))?, calendars.unwrap_or_else(|| Ok(Calendars::shipped()))?))
+    }
+
+    /// What people decided about breaks: as it is in the file, or as it was kept.
+    fn resolutions(&self, path: &str) -> Result<Resolutions> {
+        let Some(kept) = &self.kept else { return Resolutions::read(&seen_from(&self.folder, path)) };
+        let kept = kept.iter().find(|text| text.kind == TextKind::Resolutions);
+        Resolutions::parse(path.into(), kept.map_or("", |text| &text.text))
     }
 
     fn provider(&self, file: ProviderFile, known: &Known) -> Result<Provider> {
@@ -179,7 +191,7 @@ impl Resolver {
 }
 
 /// A mistake in TOML, with its line, and the key that was meant where one is close.
-fn toml_error(error: &toml::de::Error, text: &str) -> Error {
+pub(super) fn toml_error(error: &toml::de::Error, text: &str) -> Error {
     let message = error.message().to_owned();
     let mut wrong = Error::configuration(message.clone());
     if let Some(span) = error.span() {
@@ -260,6 +272,40 @@ fn expected_by(file: &ProviderFile, zone: Tz) -> Result<Option<ExpectedBy>> {
     };
     let grace = file.grace.as_deref().map_or(Ok(TimeDelta::zero()), |grace| duration(grace, "grace"))?;
     ExpectedBy::parse(text, file.publishes, zone, grace).map(Some)
+}
+
+fn severity(file: SeverityFile) -> Result<Severity> {
+    let SeverityFile { medium, high, critical, older_than, currency } = file;
+    let limits = |LimitsFile { medium, high, critical }: &LimitsFile, of: &str| {
+        let column = |name: &str| format!("severity.{of}{name}");
+        let limits = Limits {
+            medium: amount(medium, &column("medium"))?,
+            high: amount(high, &column("high"))?,
+            critical: amount(critical, &column("critical"))?,
+        };
+        if limits.ascend() {
+            return Ok(limits);
+        }
+        Err(Error::configuration("the limits of severity do not ascend")
+            .column(column("medium"))
+            .expected("0 < medium < high < critical")
+            .found(format!("{medium}, {high}, {critical}"))
+            .next("raise the one that is too low"))
+    };
+    let days = older_than.strip_suffix(" days").or(older_than.strip_suffix(" day")).and_then(|days| days.parse::<u16>().ok());
+    let days = days.ok_or_else(|| {
+        Error::configuration("not a number of days")
+            .column("severity.older_than")
+            .expected("such as `7 days`")
+            .found(&older_than)
+            .next("write a whole number and `days`")
+    })?;
+    let by_currency = currency.iter().map(|(of, file)| Ok((of.clone(), limits(file, &format!("currency.{of}."))?)));
+    Ok(Severity {
+        by_currency: by_currency.collect::<Result<_>>()?,
+        limits: limits(&LimitsFile { medium, high, critical }, "")?,
+        older_than_days: days.into(),
+    })
 }
 
 fn duration(text: &str, column: &str) -> Result<TimeDelta> {

@@ -1,5 +1,5 @@
-//! The texts a night depends on, its job, formats and calendars: each kept once, as it is, under its hash:
-//! `meta/texts/<sha256>.toml`.
+//! The texts a night depends on, its job, formats, calendars and resolutions: each kept once, as it is, under its
+//! hash: `meta/texts/<sha256>.toml`.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -15,7 +15,7 @@ use crate::job::Job;
 use crate::lake::{Ask, Input, Night};
 use crate::mask;
 use crate::money::Amount;
-use crate::stage::reconcile::Tolerated;
+use crate::stage::reconcile::{Rolled, Tolerated};
 use crate::stage::restated::Stated;
 use crate::table::bank::BANK_LINES;
 use crate::table::build::{count, counts, dates, day_number, flags, instants, optional_counts, same_date, texts, words};
@@ -131,6 +131,8 @@ pub(super) struct Summary {
     restated: usize,
     /// What was let go within tolerance.
     tolerated: Tolerated,
+    /// Breaks whose resolution is void.
+    void_resolutions: usize,
 }
 
 impl Summary {
@@ -198,8 +200,10 @@ impl Summary {
         *self.rows.entry(table).or_default() += rows;
     }
 
-    /// Adds the table `breaks`.
-    pub(super) fn add_breaks(&mut self, breaks: &RecordBatch) {
+    /// Adds the table `breaks`; most nights are told without void resolutions.
+    pub(super) fn add_breaks(&mut self, rolled: &Rolled) {
+        let breaks = &rolled.breaks;
+        self.void_resolutions += rolled.void_resolutions;
         let (states, types) = (words_in(breaks, "state"), words_in(breaks, "break_type"));
         for row in 0..breaks.num_rows() {
             *self.breaks.entry((states.get(row).to_owned(), types.get(row).to_owned())).or_insert(0) += 1;
@@ -231,6 +235,9 @@ impl Summary {
                 json!({ "currency": currency, "matches": of.matches, "amount": amount, "difference": difference })
             });
             totals.insert("tolerated".to_owned(), Value::Array(tolerated.collect()));
+        }
+        if self.void_resolutions > 0 {
+            totals.insert("void_resolutions".to_owned(), json!(self.void_resolutions));
         }
         let mut breaks = Map::new();
         for ((state, kind), count) in &self.breaks {

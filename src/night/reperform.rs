@@ -1,5 +1,5 @@
 //! A published night closed again, from what the lake keeps of it and nothing else: its files out of the archive, its
-//! job, formats and calendars, what its sources answered, and what the night before left.
+//! job, formats, calendars and resolutions, what its sources answered, and what the night before left.
 //!
 //! That night may have gone from `data/`, been published anew, or both. Then it is closed again too, and the one before
 //! it, back to one that is still there, or to the first. All of it happens in scratch lakes, which nobody sees.
@@ -185,7 +185,7 @@ pub fn kept_job(lake: &Lake, manifest: &Manifest) -> Result<Job> {
             .next("run the night again: from then on it can be closed again from the lake alone"));
     }
     let kept = texts.iter().map(|text| {
-        let kind = [TextKind::Job, TextKind::Format, TextKind::Calendar].into_iter().find(|kind| kind.word() == text.kind);
+        let kind = TextKind::ALL.into_iter().find(|kind| kind.word() == text.kind);
         let kind = kind.ok_or_else(|| Error::data("a manifest names no such text").found(&text.kind))?;
         Ok(job::Text { kind, name: text.name.clone(), shipped: text.shipped, text: lake.text(&text.sha256)? })
     });

@@ -126,10 +126,10 @@ pub(super) fn stages(
     summary.add_tolerated(&compared.tolerated);
     compared.found.extend([over_the_cap, breaks_of_batches(&fees), tied_out.found]);
     let came_in = closing.carried_columns(&OPEN_ITEMS, &["side", "id", "first_seen"])?;
-    let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], night)?;
+    let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], &closing.rules())?;
     summary.add("matches", compared.matches);
     summary.add("open_items", compared.open_items);
-    summary.add_breaks(&rolled.breaks);
+    summary.add_breaks(&rolled);
     stage(Sheet::of(&BREAKS, &rolled.breaks));
     stage(Sheet::of(&ROLLFORWARD, &rolled.rollforward));
     stage(Sheet::of(&FEES, &fees));

@@ -80,13 +80,13 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     let over_the_cap = compared.tolerated.breaks(&closing.rules());
     summary.add_tolerated(&compared.tolerated);
     let found = [compared.found, over_the_cap, breaks_of_batches(&fees), tied_out.found];
-    let rolled = roll(&found, &closing.carried(&BREAKS)?, [&carried_items], night)?;
+    let rolled = roll(&found, &closing.carried(&BREAKS)?, [&carried_items], &closing.rules())?;
     let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
     let mut of_attempts = outcomes_of_rows(&merchant.own, &compared.merchant_outcomes);
     let of_refunds = of_attempts.split_off(attempts.parts.len());
     summary.add("matches", compared.matches.rows);
     summary.add("open_items", compared.open_items.rows);
-    summary.add_breaks(&rolled.breaks);
+    summary.add_breaks(&rolled);
     for sheet in [
         entries.sheet(&ENTRIES, outcome_columns(&of_entries)),
         attempts.sheet(&ATTEMPTS, outcome_columns(&of_attempts)),

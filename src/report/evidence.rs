@@ -128,7 +128,7 @@ impl<'l> Evidence<'l> {
         say(format!("audit trail  whole, {} lines; head {head}", self.chain.lines.len()));
         say(String::new());
         say("manifest.json       inputs and outputs of the night with their SHA-256, as it stands in the lake".to_owned());
-        say("job, format, calendar   the texts the night was closed by; `shipped` are part of tieout".to_owned());
+        say("job, format, calendar, resolutions   the texts the night was closed by; `shipped` are part of tieout".to_owned());
         say("inputs.csv          every file: SHA-256 as received, lines = entries + rejects + framing, what it states of itself"
             .to_owned());
         say("rejects.csv         every line that could not be read, and why".to_owned());

@@ -9,8 +9,8 @@ use crate::lake::Manifest;
 use crate::night::{Closed, Told};
 use crate::table::delivery::Answer;
 
-/// Break states, in the order they are shown.
-pub(super) const STATES: [&str; 3] = ["open", "waiting", "cleared"];
+/// Break states, in the order they are shown; `resolved` only where there is one.
+const STATES: [&str; 4] = ["open", "waiting", "cleared", "resolved"];
 
 /// A run.
 #[must_use]
@@ -43,6 +43,9 @@ pub fn run(job: &Job, closed: &Closed) -> String {
         line(&mut text, format!("  restated:     {items} stated again tonight; what is stated last stands"));
     }
     line(&mut text, format!("  compared:     {}", compared(&night.totals)));
+    if let Some(resolutions) = resolutions(manifest) {
+        line(&mut text, format!("  resolutions:  {resolutions}"));
+    }
     line(&mut text, "");
     text.push_str(&breaks(manifest));
     line(&mut text, "");
@@ -155,6 +158,16 @@ fn compared(totals: &Map<String, Value>) -> String {
     )
 }
 
+/// What became of the resolutions of the job, where one is of a break of the night.
+fn resolutions(manifest: &Manifest) -> Option<String> {
+    let (resolved, void) = (in_state(manifest, "resolved"), number(&manifest.night.totals, "void_resolutions"));
+    let count = counted(resolved, "break is resolved", "breaks are resolved");
+    match void {
+        0 => (resolved > 0).then_some(count),
+        _ => Some(format!("{count}, {void} void, as what was resolved says something else now: see detail in breaks")),
+    }
+}
+
 fn breaks(manifest: &Manifest) -> String {
     let states = manifest.night.totals.get("breaks").and_then(Value::as_object);
     let of = |state: &str, kind: &str| {
@@ -171,10 +184,11 @@ fn breaks(manifest: &Manifest) -> String {
     if kinds.is_empty() {
         return "  no breaks: both sides agree on everything\n".to_owned();
     }
-    let mut grid = Grid::new(&["break", "open", "waiting", "cleared"], 1);
+    let shown = &STATES[..if in_state(manifest, "resolved") > 0 { 4 } else { 3 }];
+    let mut grid = Grid::new(&[&["break"], shown].concat(), 1);
     for kind in kinds {
-        grid.row([kind.to_owned()].into_iter().chain(STATES.map(|state| blank_zero(of(state, kind)))));
+        grid.row([kind.to_owned()].into_iter().chain(shown.iter().map(|state| blank_zero(of(state, kind)))));
     }
-    grid.row(["total".to_owned()].into_iter().chain(STATES.map(|state| in_state(manifest, state).to_string())));
+    grid.row(["total".to_owned()].into_iter().chain(shown.iter().map(|state| in_state(manifest, state).to_string())));
     grid.text()
 }

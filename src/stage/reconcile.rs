@@ -23,8 +23,10 @@ mod order;
 mod outcome;
 mod passes;
 mod progress;
+mod resolve;
 mod roll;
 mod rollforward;
+mod severity;
 mod tolerated;
 mod vocabulary;
 
@@ -48,7 +50,9 @@ pub use outcome::{BreakType, Exclusion, Outcome};
 pub use passes::{Onward, PassRule, ROUNDS, Round, Rule, Together, pass_rules};
 use passes::{PASSES, Pass};
 use progress::Progress;
+pub use resolve::{Action, Resolution, Said, Says};
 pub use roll::{Rolled, roll};
+pub use severity::{Limits, Severity};
 pub use tolerated::{OfCurrency, Tolerated};
 use vocabulary::Vocabulary;
 
@@ -72,6 +76,10 @@ pub struct Rules {
     pub tolerances: Vec<Tolerance>,
     /// How far apart two items may have happened that meet by nothing but their amount; none do where it is zero.
     pub same_amount_within: TimeDelta,
+    /// How much a break matters.
+    pub severity: Severity,
+    /// What people decided about breaks, as far as it holds for this night.
+    pub resolutions: Vec<Resolution>,
 }
 
 /// The difference between the two amounts of a pair that is no break: the larger of the two limits.
@@ -92,7 +100,7 @@ pub struct Tolerance {
 pub struct Reconciled {
     /// Table `matches`: pairs that agree.
     pub matches: Sheet,
-    /// Table `breaks`: waiting, open and cleared tonight.
+    /// Table `breaks`: waiting, open, cleared tonight and resolved.
     pub breaks: RecordBatch,
     /// Table `open_items`: what enters the next night.
     pub open_items: Sheet,
@@ -126,7 +134,7 @@ pub fn reconcile(sides: Sides, carried_breaks: &RecordBatch, rules: &Rules) -> R
     let compared = compare(sides, 0..ROUNDS.len(), rules)?;
     let came_in = sides.provider.iter().chain(sides.merchant);
     let found = [compared.found, compared.tolerated.breaks(rules)];
-    let rolled = roll(&found, carried_breaks, came_in, rules.night)?;
+    let rolled = roll(&found, carried_breaks, came_in, rules)?;
     let ended = |outcomes: Vec<Vec<Option<Outcome>>>| -> Vec<Vec<Outcome>> {
         outcomes.into_iter().map(|part| part.into_iter().map(|outcome| outcome.expect("no round is left")).collect()).collect()
     };

@@ -70,8 +70,12 @@ pub static BREAKS: Table = Table {
         required("age_bucket", Word, "0-1, 2-3, 4-7, 8-30 or >30 days."),
         required("severity", Word, "low, medium, high or critical, by amount and age."),
         required("suggested_action", Word, "What to do first."),
-        optional("resolution", Word, "How a person resolved it."),
-        optional("detail", Text, "What else there is to know: other candidates, the fee contracted, a second difference."),
+        optional("resolution", Word, "How a person resolved it: the action, why and who, as `accept: known to us (Ann)`."),
+        optional(
+            "detail",
+            Text,
+            "What else there is to know: other candidates, the fee contracted, a second difference, why a resolution is void.",
+        ),
     ],
 };
 
@@ -120,7 +124,7 @@ pub static ROLLFORWARD: Table = Table {
         required("opening", Count, "Breaks open when the night began."),
         required("new", Count, "Breaks this night found; one whose item was restated, with what it says now."),
         required("cleared", Count, "Breaks whose counterpart arrived; one whose item was restated, with what it said before."),
-        required("resolved", Count, "Breaks a person resolved."),
+        required("resolved", Count, "Breaks a person resolved, each on the first night that has it so."),
         required("closing", Count, "Breaks open when the night closed: opening + new − cleared − resolved."),
         required("opening_amount", Amount, "Sum of their differences.").unit("currency"),
         required("new_amount", Amount, "Sum of their differences.").unit("currency"),

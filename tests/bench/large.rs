@@ -23,7 +23,7 @@ use parquet::file::properties::WriterProperties;
 use tieout::error::Result;
 use tieout::money::Amount;
 use tieout::stage::reconcile::keyed::{self, Keys};
-use tieout::stage::reconcile::{Reconciled, Rules, Sides, reconcile};
+use tieout::stage::reconcile::{Reconciled, Rules, Severity, Sides, reconcile};
 use tieout::table::build::{amounts, instants, same_date, same_word, texts, words};
 use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
@@ -203,7 +203,13 @@ fn reconcile_alone(size: &Size) {
     let night = NaiveDate::from_ymd_opt(2026, 11, 17).expect("a day of the calendar");
     let provider = in_parts(&items(size.rows, night, true));
     let merchant = in_parts(&items(size.rows, night, false));
-    let rules = Rules { night, tolerances: Vec::new(), same_amount_within: TimeDelta::zero() };
+    let rules = Rules {
+        night,
+        tolerances: Vec::new(),
+        same_amount_within: TimeDelta::zero(),
+        severity: Severity::default(),
+        resolutions: Vec::new(),
+    };
     let carried = BREAKS.empty();
     let work = || reconcile(Sides { provider: &provider, merchant: &merchant }, &carried, &rules).expect("the laws hold");
     let told = |reconciled: &Reconciled| {

@@ -11,23 +11,26 @@ use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use chrono::{NaiveDate, TimeDelta};
 use tieout::money::Amount;
-use tieout::stage::reconcile::{Outcome, Reconciled, Rules, Sides, Tolerance, reconcile};
+use tieout::stage::reconcile::{Outcome, Reconciled, Resolution, Rules, Severity, Sides, Tolerance, reconcile};
 use tieout::table::build::{self, day_number};
 use tieout::table::part::ids;
 use tieout::table::read;
 use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
 /// Closes nights one after the other, carrying what a night leaves to the next.
+#[derive(Clone)]
 pub(super) struct Nights {
     pub(super) open_items: RecordBatch,
     pub(super) breaks: RecordBatch,
     /// How many microseconds apart items of one amount may meet.
     pub(super) within: i64,
+    /// What was decided about breaks.
+    pub(super) resolutions: Vec<Resolution>,
 }
 
 impl Default for Nights {
     fn default() -> Self {
-        Self { open_items: OPEN_ITEMS.empty(), breaks: BREAKS.empty(), within: 0 }
+        Self { open_items: OPEN_ITEMS.empty(), breaks: BREAKS.empty(), within: 0, resolutions: Vec::new() }
     }
 }
 
@@ -52,7 +55,9 @@ impl Nights {
     /// Closes a night of sides in parts, which hold what was carried in.
     pub(super) fn close_parts(&mut self, night: u32, provider: &[RecordBatch], merchant: &[RecordBatch]) -> Said {
         let sides = Sides { provider, merchant };
-        let rules = Rules { same_amount_within: TimeDelta::microseconds(self.within), ..rules(night) };
+        let decided = self.resolutions.iter().filter(|resolution| resolution.on <= day(night)).cloned().collect();
+        let within = TimeDelta::microseconds(self.within);
+        let rules = Rules { same_amount_within: within, resolutions: decided, ..rules(night) };
         let tables = reconcile(sides, &self.breaks, &rules).unwrap_or_else(|error| panic!("{error}"));
         self.open_items = tables.open_items.batch();
         self.breaks = tables.breaks.clone();
@@ -137,10 +142,12 @@ pub(super) fn rules(night: u32) -> Rules {
         night: day(night),
         tolerances: vec![Tolerance { currency: "USD".into(), absolute: amount("0.01"), percent: amount("0.1"), cap: None }],
         same_amount_within: TimeDelta::zero(),
+        severity: Severity::default(),
+        resolutions: Vec::new(),
     }
 }
 
-fn day(of_month: u32) -> NaiveDate {
+pub(super) fn day(of_month: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 11, of_month).expect("a day of November")
 }
 

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use super::Night;
 use super::items::{Items, Side};
 use super::judge::Break;
-use super::roll::{State, bucket, severity};
+use super::roll::{State, bucket};
 use crate::money::Amount;
 use crate::table::build;
 use crate::table::identity::Identity;
@@ -20,7 +20,10 @@ pub(super) fn found(night: &Night) -> RecordBatch {
     let breaks = &night.breaks;
     let date = night.rules.night;
     let state = |found: &Break| if found.waiting { State::Waiting } else { State::Open };
-    let severities = breaks.iter().map(|found| severity(state(found), at_stake(found.difference, found.merchant_amount), 0));
+    let severities = breaks.iter().map(|found| {
+        let at_stake = at_stake(found.difference, found.merchant_amount);
+        night.rules.severity.of(state(found), found.currency, at_stake, 0)
+    });
     BREAKS.batch([
         ("break_id", build::texts(breaks.iter().map(|found| Some(identity(night, found).to_string())))),
         ("business_date", build::same_date(date, breaks.len())),

@@ -11,7 +11,8 @@ use rayon::prelude::*;
 use super::breaks::at_stake;
 use super::items::Side;
 use super::outcome::BreakType;
-use super::{laws, rollforward};
+use super::resolve::{Verdict, detail, resolve, without_void};
+use super::{Rules, laws, rollforward};
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::build::{self, day_number};
@@ -20,12 +21,13 @@ use crate::table::part::{self, Id};
 use crate::table::read;
 use crate::table::reconciliation::BREAKS;
 
-/// The states a break of the table may be in after this stage; a resolved one is dropped.
+/// The states a break of the table may be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Waiting,
     Open,
     Cleared,
+    Resolved,
 }
 
 impl State {
@@ -34,6 +36,7 @@ impl State {
             Self::Waiting => "waiting",
             Self::Open => "open",
             Self::Cleared => "cleared",
+            Self::Resolved => "resolved",
         }
     }
 
@@ -50,15 +53,17 @@ impl State {
 /// The tables `breaks` and `rollforward` of a close.
 #[derive(Clone, Debug)]
 pub struct Rolled {
-    /// Table `breaks`: waiting, open and cleared tonight.
+    /// Table `breaks`: waiting, open, cleared tonight and resolved.
     pub breaks: RecordBatch,
     /// Table `rollforward`.
     pub rollforward: RecordBatch,
+    /// How many breaks have a resolution that is void.
+    pub void_resolutions: usize,
 }
 
 /// One break. What a carried break says changes only where what it is about was restated; else its state and its age do.
 pub(super) struct Row {
-    id: Identity,
+    pub(super) id: Identity,
     pub(super) state: State,
     pub(super) source: Source,
 }
@@ -73,18 +78,22 @@ pub(super) enum Source {
     /// Found again this night of items that were restated, so that it says something else than the row of the night
     /// before: which batch and row, and which row before.
     Restated((usize, usize), usize),
+    /// Found again, though the night before has it as resolved: which batch and row, and which row before.
+    Resolved((usize, usize), usize),
 }
 
 /// Joins the breaks comparisons `found` this night with those `carried` in: one found again goes on; one whose items
-/// were carried in too and ended otherwise is cleared, and so is one of a payout or the bank; all others stay open until a person resolves them. `came_in` are
-/// items shaped as `open_items`, with all that the night before left.
+/// were carried in too and ended otherwise is cleared, and so is one of a payout or of the bank; all others stay open
+/// until a person resolves them, as the resolutions among the rules do. `came_in` are items shaped as `open_items`, with
+/// all that the night before left.
 pub fn roll<'n>(
     found: &[RecordBatch],
     carried: &'n RecordBatch,
     came_in: impl IntoIterator<Item = &'n RecordBatch>,
-    night: NaiveDate,
+    rules: &Rules,
 ) -> Result<Rolled> {
-    let mut before = going_on(carried)?;
+    let night = rules.night;
+    let (mut before, resolved) = (going_on(carried)?, resolved(carried)?);
     let said_before = Said::of(carried);
     let mut rows: Vec<Row> = Vec::with_capacity(found.iter().map(RecordBatch::num_rows).sum::<usize>() + before.len());
     for (at, batch) in found.iter().enumerate() {
@@ -93,7 +102,7 @@ pub fn roll<'n>(
         for (row, id) in identities(batch)?.into_iter().enumerate() {
             let state = State::going_on(states.get(row)).expect("a break that was found is waiting or open");
             let source = match before.remove(&id) {
-                None => Source::New(at, row),
+                None => resolved.get(&id).map_or(Source::New(at, row), |&carried| Source::Resolved((at, row), carried)),
                 Some((carried, _)) if said.is_same(row, &said_before, carried) => Source::Carried(carried),
                 Some((carried, _)) => Source::Restated((at, row), carried),
             };
@@ -116,10 +125,13 @@ pub fn roll<'n>(
     if let Some(twice) = rows.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(Error::law(format!("break {} is known twice", twice[0].id)));
     }
-    let breaks = table(&rows, found, carried, night);
+    let described = described(&rows, found, carried);
+    let verdicts = resolve(&rules.resolutions, &mut rows, &described);
+    let breaks = table(&rows, &described, carried, &verdicts, rules);
     let rollforward = rollforward::table(&rows, &breaks, carried, night)?;
     laws::rolls_forward(&breaks, &rollforward)?;
-    Ok(Rolled { breaks, rollforward })
+    let void_resolutions = verdicts.values().filter(|verdict| matches!(verdict, Verdict::Void(..))).count();
+    Ok(Rolled { breaks, rollforward, void_resolutions })
 }
 
 /// The carried breaks that go on, by identity.
@@ -133,6 +145,16 @@ fn going_on(carried: &RecordBatch) -> Result<HashMap<Identity, (usize, State)>> 
         }
     }
     Ok(before)
+}
+
+/// The carried breaks that a person resolved, by identity.
+fn resolved(carried: &RecordBatch) -> Result<HashMap<Identity, usize>> {
+    let states = read::words(carried, "state");
+    let is_resolved = |row: &usize| states.get(*row) == State::Resolved.as_str();
+    if !(0..carried.num_rows()).any(|row| is_resolved(&row)) {
+        return Ok(HashMap::new());
+    }
+    Ok(identities(carried)?.into_iter().zip(0..).filter(|(_, row)| is_resolved(row)).collect())
 }
 
 fn identities(breaks: &RecordBatch) -> Result<Vec<Identity>> {
@@ -241,31 +263,48 @@ impl<'n> CameIn<'n> {
     }
 }
 
-/// The published table, of `rows` sorted by identity.
-fn table(rows: &[Row], found: &[RecordBatch], carried: &RecordBatch, night: NaiveDate) -> RecordBatch {
+/// The rows of the table, each as what was found or carried in describes it.
+fn described(rows: &[Row], found: &[RecordBatch], carried: &RecordBatch) -> RecordBatch {
     let described: Vec<&RecordBatch> = found.iter().chain([carried]).collect();
     let places = rows.iter().map(|row| match row.source {
-        Source::New(batch, row) | Source::Restated((batch, row), _) => (batch, row),
+        Source::New(batch, row) | Source::Restated((batch, row), _) | Source::Resolved((batch, row), _) => (batch, row),
         Source::Carried(row) => (found.len(), row),
     });
-    let described = interleave_record_batch(&described, &places.collect::<Vec<_>>()).expect("all are of one table");
+    interleave_record_batch(&described, &places.collect::<Vec<_>>()).expect("all are of one table")
+}
+
+/// The published table, of `rows` sorted by identity.
+fn table(
+    rows: &[Row],
+    described: &RecordBatch,
+    carried: &RecordBatch,
+    verdicts: &BTreeMap<usize, Verdict>,
+    rules: &Rules,
+) -> RecordBatch {
+    let night = rules.night;
     let tonight = day_number(night);
-    let (seen, seen_before) = (read::dates(&described, "first_seen"), read::dates(carried, "first_seen"));
+    let (seen, seen_before) = (read::dates(described, "first_seen"), read::dates(carried, "first_seen"));
     let first_seen: Vec<i32> = (0..)
         .zip(rows)
         .map(|(at, row)| match row.source {
-            Source::Restated(_, carried) => seen_before.value(carried),
+            Source::Restated(_, carried) | Source::Resolved(_, carried) => seen_before.value(carried),
             Source::New(..) | Source::Carried(_) => seen.value(at),
         })
         .collect();
-    let difference = read::amounts(&described, "difference");
-    let stated = read::amounts(&described, "merchant_amount");
+    let difference = read::amounts(described, "difference");
+    let stated = read::amounts(described, "merchant_amount");
+    let currency = read::words(described, "currency");
     let age = |row: usize| i64::from(tonight - first_seen[row]);
     let severity = |(row, of): (usize, &Row)| {
-        severity(of.state, at_stake(Amount(difference.value(row)), read::amount(stated, row)), age(row))
+        let at_stake = at_stake(Amount(difference.value(row)), read::amount(stated, row));
+        rules.severity.of(of.state, currency.get(row), at_stake, age(row))
     };
     let cleared_on = |row: &Row| (row.state == State::Cleared).then_some(tonight);
-    let of_tonight: [(&str, ArrayRef); 7] = [
+    let resolution = |row: usize| match verdicts.get(&row) {
+        Some(Verdict::Holds(resolution)) => Some(resolution.to_string()),
+        _ => None,
+    };
+    let of_tonight: [(&str, ArrayRef); 9] = [
         ("business_date", build::same_date(night, rows.len())),
         ("first_seen", build::dates(first_seen.iter().copied().map(Some))),
         ("state", build::words(rows.iter().map(|row| Some(row.state.as_str())))),
@@ -273,12 +312,25 @@ fn table(rows: &[Row], found: &[RecordBatch], carried: &RecordBatch, night: Naiv
         ("age_days", build::counts((0..rows.len()).map(age))),
         ("age_bucket", build::words((0..rows.len()).map(|row| Some(bucket(age(row)))))),
         ("severity", build::words(rows.iter().enumerate().map(severity).map(Some))),
+        ("resolution", build::words((0..rows.len()).map(resolution))),
+        ("detail", details(described, verdicts)),
     ];
-    let described_as = |name: &str| Arc::clone(read::column(&described, name));
+    let described_as = |name: &str| Arc::clone(read::column(described, name));
     BREAKS.batch(BREAKS.columns.iter().map(|column| {
         let of_tonight = of_tonight.iter().find(|(name, _)| *name == column.name);
         (column.name, of_tonight.map_or_else(|| described_as(column.name), |(_, array)| Arc::clone(array)))
     }))
+}
+
+/// Column `detail`, which tells of the void resolutions of tonight and of no other night.
+fn details(described: &RecordBatch, verdicts: &BTreeMap<usize, Verdict>) -> ArrayRef {
+    let told = read::text(described, "detail");
+    let is_void = |verdict: &Verdict| matches!(verdict, Verdict::Void(..));
+    let was_void = || told.iter().flatten().any(|detail| without_void(detail) != detail);
+    if !verdicts.values().any(is_void) && !was_void() {
+        return Arc::clone(read::column(described, "detail"));
+    }
+    build::texts(told.iter().enumerate().map(|(row, of_break)| detail(of_break, verdicts.get(&row))))
 }
 
 pub(super) fn bucket(age_days: i64) -> &'static str {
@@ -289,16 +341,4 @@ pub(super) fn bucket(age_days: i64) -> &'static str {
         8..=30 => "8-30",
         31.. => ">30",
     }
-}
-
-/// By what is at stake, one step up after a week; what may still come by itself is low.
-pub(super) fn severity(state: State, at_stake: Amount, age_days: i64) -> &'static str {
-    const WORDS: [&str; 4] = ["low", "medium", "high", "critical"];
-    const STEPS: [i128; 3] = [100, 1_000, 10_000];
-    if state == State::Waiting {
-        return WORDS[0];
-    }
-    let one = 10_i128.pow(crate::money::SCALE);
-    let step = STEPS.iter().filter(|&&step| at_stake.0 >= step * one).count();
-    WORDS[(step + usize::from(age_days > 7)).min(3)]
 }

@@ -33,29 +33,29 @@ impl Sum {
 /// What a line is about. Lines without a provider come first.
 pub(super) type Key<'k> = (Option<&'k str>, &'k str, &'k str);
 
-/// Resolving is a person's act after the close, so no break is resolved here.
 #[derive(Default)]
 struct Line {
     opening: Sum,
     new: Sum,
     cleared: Sum,
+    resolved: Sum,
 }
 
 impl Line {
     /// Whether its sums have no more digits than an amount may have.
     fn fits(&self) -> bool {
-        [self.opening, self.new, self.cleared, self.closing()].into_iter().all(Sum::fits)
+        [self.opening, self.new, self.cleared, self.resolved, self.closing()].into_iter().all(Sum::fits)
     }
 
     fn closing(&self) -> Sum {
         Sum {
-            count: self.opening.count + self.new.count - self.cleared.count,
-            amount: self.opening.amount + self.new.amount - self.cleared.amount,
+            count: self.opening.count + self.new.count - self.cleared.count - self.resolved.count,
+            amount: self.opening.amount + self.new.amount - self.cleared.amount - self.resolved.amount,
         }
     }
 }
 
-/// Counts what was carried in, found and cleared. The closing is computed; the laws compare it with `breaks`,
+/// Counts what was carried in, found, cleared and resolved. The closing is computed; the laws compare it with `breaks`,
 /// which has these `rows` in their order.
 pub(super) fn table(rows: &[Row], breaks: &RecordBatch, carried: &RecordBatch, night: NaiveDate) -> Result<RecordBatch> {
     let mut lines: BTreeMap<Key, Line> = BTreeMap::new();
@@ -65,12 +65,18 @@ pub(super) fn table(rows: &[Row], breaks: &RecordBatch, carried: &RecordBatch, n
     }
     let known = Described::of(breaks);
     for (at, row) in rows.iter().enumerate() {
+        if let (Source::Resolved(..), State::Resolved) = (row.source, row.state) {
+            // It was counted on the night that resolved it, and stands in no opening since.
+            continue;
+        }
         let line = lines.entry(known.key(at)).or_default();
-        if let Source::New(..) | Source::Restated(..) = row.source {
+        if let Source::New(..) | Source::Restated(..) | Source::Resolved(..) = row.source {
             line.new.add(known.difference(at));
         }
-        if row.state == State::Cleared {
-            line.cleared.add(known.difference(at));
+        match row.state {
+            State::Cleared => line.cleared.add(known.difference(at)),
+            State::Resolved => line.resolved.add(known.difference(at)),
+            State::Waiting | State::Open => {}
         }
         if let Source::Restated(_, carried) = row.source {
             // What it said before does not stand any more.
@@ -90,12 +96,12 @@ pub(super) fn table(rows: &[Row], breaks: &RecordBatch, carried: &RecordBatch, n
         ("opening", counts(|line| line.opening)),
         ("new", counts(|line| line.new)),
         ("cleared", counts(|line| line.cleared)),
-        ("resolved", counts(|_| Sum::default())),
+        ("resolved", counts(|line| line.resolved)),
         ("closing", counts(Line::closing)),
         ("opening_amount", amounts(|line| line.opening)),
         ("new_amount", amounts(|line| line.new)),
         ("cleared_amount", amounts(|line| line.cleared)),
-        ("resolved_amount", amounts(|_| Sum::default())),
+        ("resolved_amount", amounts(|line| line.resolved)),
         ("closing_amount", amounts(Line::closing)),
     ]))
 }
