@@ -5,6 +5,7 @@
 pub mod due;
 mod fees;
 mod file;
+mod journal;
 mod resolve;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::error::{Error, Exit, Result};
 use crate::format::{Format, Target, schema};
 use crate::source::{Asked, Databases, Place};
 use crate::stage::fees::FeeRule;
+use crate::stage::journal::Chart;
 use crate::stage::reconcile::Tolerance;
 
 /// A job, ready to run.
@@ -49,6 +51,8 @@ pub struct Job {
     pub same_amount_within: TimeDelta,
     /// How old an order without success must be before it counts as abandoned.
     pub abandoned_after: TimeDelta,
+    /// Where journals that are proposed would be booked, if the job says so.
+    pub journal: Option<Chart>,
     /// The texts of the job, its formats and calendars: what a night depends on besides its files.
     pub texts: Vec<Text>,
 }

@@ -420,6 +420,7 @@ fn help_of_every_command() {
         "signoff",
         "export",
         "export claims",
+        "export journal",
         "export evidence",
         "schema",
         "formats",

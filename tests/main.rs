@@ -15,6 +15,7 @@ mod fuzzed;
 mod generated;
 mod harness;
 mod history;
+mod journal;
 mod lake;
 mod laws;
 mod nights;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::due::Publishes;
 use super::fees::{FeeFile, Regions};
+use super::journal::JournalFile;
 use crate::format::schema::Zone;
 use crate::source::{DatabaseFile, PlaceFile};
 
@@ -48,6 +49,8 @@ pub(super) struct JobFile {
     /// How a night is looked at.
     #[serde(default)]
     pub(super) analysis: AnalysisFile,
+    /// Where journals that are proposed would be booked.
+    pub(super) journal: Option<JournalFile>,
 }
 
 /// A provider's files, of one account and one format.

@@ -80,6 +80,7 @@ impl Resolver {
             })
         });
         let tolerances = tolerances.collect::<Result<_>>()?;
+        let journal = file.journal.map(|journal| journal.chart(&providers)).transpose()?;
         let formats = providers.iter().map(|provider| &provider.format).chain([&orders.format]);
         let formats = formats
             .chain(banks.iter().map(|bank| &bank.format))
@@ -110,6 +111,7 @@ impl Resolver {
             tolerances,
             same_amount_within: duration(&file.matching.same_amount_within, "same_amount_within")?,
             abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
+            journal,
             texts,
         })
     }
