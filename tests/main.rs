@@ -19,6 +19,7 @@ mod journal;
 mod lake;
 mod laws;
 mod nights;
+mod peers;
 mod readme;
 mod recognise;
 mod reconcile;

@@ -18,11 +18,11 @@ use tieout::table::read;
 use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
 /// Closes nights one after the other, carrying what a night leaves to the next.
-pub(super) struct Nights {
-    pub(super) open_items: RecordBatch,
-    pub(super) breaks: RecordBatch,
+pub(crate) struct Nights {
+    pub(crate) open_items: RecordBatch,
+    pub(crate) breaks: RecordBatch,
     /// How many microseconds apart items of one amount may meet.
-    pub(super) within: i64,
+    pub(crate) within: i64,
 }
 
 impl Default for Nights {
@@ -32,25 +32,25 @@ impl Default for Nights {
 }
 
 /// What one night said.
-pub(super) struct Said {
-    pub(super) tables: Reconciled,
+pub(crate) struct Said {
+    pub(crate) tables: Reconciled,
     /// The table of that name, laid out.
-    pub(super) matches: RecordBatch,
+    pub(crate) matches: RecordBatch,
     /// The table of that name, laid out.
-    pub(super) open_items: RecordBatch,
-    pub(super) provider: Vec<(String, Outcome)>,
-    pub(super) merchant: Vec<(String, Outcome)>,
+    pub(crate) open_items: RecordBatch,
+    pub(crate) provider: Vec<(String, Outcome)>,
+    pub(crate) merchant: Vec<(String, Outcome)>,
     first_seen_today: i32,
 }
 
 impl Nights {
-    pub(super) fn close(&mut self, night: u32, given: &str) -> Said {
+    pub(crate) fn close(&mut self, night: u32, given: &str) -> Said {
         let all = concat_batches(&OPEN_ITEMS.schema(), [&items(given), &self.open_items]).expect("one schema");
         self.close_parts(night, &[side_of(&all, "provider")], &[side_of(&all, "merchant")])
     }
 
     /// Closes a night of sides in parts, which hold what was carried in.
-    pub(super) fn close_parts(&mut self, night: u32, provider: &[RecordBatch], merchant: &[RecordBatch]) -> Said {
+    pub(crate) fn close_parts(&mut self, night: u32, provider: &[RecordBatch], merchant: &[RecordBatch]) -> Said {
         let sides = Sides { provider, merchant };
         let rules = Rules { same_amount_within: TimeDelta::microseconds(self.within), ..rules(night) };
         let tables = reconcile(sides, &self.breaks, &rules).unwrap_or_else(|error| panic!("{error}"));
@@ -68,11 +68,11 @@ impl Nights {
 }
 
 impl Said {
-    pub(super) fn batches(&self) -> [&RecordBatch; 4] {
+    pub(crate) fn batches(&self) -> [&RecordBatch; 4] {
         [&self.matches, &self.tables.breaks, &self.open_items, &self.tables.rollforward]
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (side, outcomes) in [("P", &self.provider), ("M", &self.merchant)] {
             for (id, outcome) in outcomes {
@@ -131,7 +131,7 @@ impl Said {
     }
 }
 
-pub(super) fn rules(night: u32) -> Rules {
+pub(crate) fn rules(night: u32) -> Rules {
     let amount = |text: &str| Amount::parse(text.as_bytes(), 8).expect("an amount");
     Rules {
         night: day(night),
@@ -145,7 +145,7 @@ fn day(of_month: u32) -> NaiveDate {
 }
 
 /// Reads the notation: items separated by `;` or line ends.
-pub(super) fn items(given: &str) -> RecordBatch {
+pub(crate) fn items(given: &str) -> RecordBatch {
     let items: Vec<Item> = given.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty()).map(Item::parse).collect();
     let texts = |name| build::texts(items.iter().map(|item| item.word(name)));
     let words = |name, usual| build::words(items.iter().map(|item| item.word_or(name, usual)));
@@ -222,7 +222,7 @@ impl<'t> Item<'t> {
     }
 }
 
-pub(super) fn side_of(items: &RecordBatch, side: &str) -> RecordBatch {
+pub(crate) fn side_of(items: &RecordBatch, side: &str) -> RecordBatch {
     let words = read::words(items, "side");
     let rows: UInt32Array = (0_u32..).take(items.num_rows()).filter(|&row| words.get(row as usize) == side).collect();
     take_record_batch(items, &rows).expect("rows of the batch")
@@ -244,6 +244,6 @@ fn named(parts: &[RecordBatch], outcomes: &[Vec<Outcome>]) -> Vec<(String, Outco
 }
 
 /// The values of a text column that are there.
-pub(super) fn texts<'b>(batch: &'b RecordBatch, name: &str) -> Vec<&'b str> {
+pub(crate) fn texts<'b>(batch: &'b RecordBatch, name: &str) -> Vec<&'b str> {
     read::text(batch, name).iter().flatten().collect()
 }
