@@ -277,6 +277,8 @@ pub struct Export {
 pub enum ExportAction {
     /// Write what providers charged above their contracts, to send to them.
     Claims(Claims),
+    /// Write journals for the ledger, as proposals: nothing is posted.
+    Journal(Journal),
     /// Write the evidence of one night, as a ZIP archive.
     Evidence(Evidence),
 }
@@ -302,6 +304,33 @@ pub struct Claims {
     /// Only claims against this provider.
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
+    /// The file to write; stdout when not given.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Write journals for the ledger, as proposals: nothing is posted.
+///
+/// CSV: one row per line of a journal; a journal for each night, provider, account and currency. What the provider states
+/// is booked by kind, gross and fee apart, on the accounts the job names in [journal]. Every journal balances to the last
+/// digit, and moves the clearing account by what its entries settle. Differences that are open are not booked.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout export journal jobs/nightly.toml --date 2026-11-17
+  tieout export journal jobs/nightly.toml --from 2026-11-01 --to 2026-11-30 --out journal-2026-11.csv")]
+pub struct Journal {
+    /// The job file.
+    pub job: PathBuf,
+    /// The night.
+    #[arg(long, value_name = "YYYY-MM-DD", required_unless_present = "from", conflicts_with_all = ["from", "to"])]
+    pub date: Option<NaiveDate>,
+    /// The first night of several.
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
+    pub from: Option<NaiveDate>,
+    /// The last night. Every night between must be published.
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
+    pub to: Option<NaiveDate>,
     /// The file to write; stdout when not given.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -5,6 +5,7 @@
 pub mod due;
 mod fees;
 mod file;
+mod journal;
 pub mod resolutions;
 mod resolve;
 
@@ -22,6 +23,7 @@ use crate::error::{Error, Exit, Result};
 use crate::format::{Format, Target, schema};
 use crate::source::{Asked, Databases, Place};
 use crate::stage::fees::FeeRule;
+use crate::stage::journal::Chart;
 use crate::stage::payouts::Unexplained;
 use crate::stage::reconcile::{Resolution, Severity, Tolerance};
 
@@ -56,6 +58,8 @@ pub struct Job {
     pub severity: Severity,
     /// What people decided about breaks, where the job names a file of it.
     pub resolutions: Option<Resolutions>,
+    /// Where journals that are proposed would be booked, if the job says so.
+    pub journal: Option<Chart>,
     /// The texts of the job, its formats and calendars: what every night depends on besides its files and resolutions.
     pub texts: Vec<Text>,
 }

@@ -10,6 +10,7 @@ pub mod difference;
 pub mod evidence;
 pub mod explain;
 mod grid;
+pub mod journal;
 pub mod json;
 pub mod resolve;
 pub mod signoff;

@@ -5,6 +5,7 @@ pub mod bank;
 pub mod failures;
 pub mod fees;
 pub mod items;
+pub mod journal;
 pub mod normalize;
 pub mod payouts;
 pub mod reconcile;

@@ -421,6 +421,7 @@ fn help_of_every_command() {
         "signoff",
         "export",
         "export claims",
+        "export journal",
         "export evidence",
         "schema",
         "formats",

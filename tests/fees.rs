@@ -25,8 +25,8 @@ use crate::nights::{board, messages, november, rows};
 type Row = BTreeMap<String, String>;
 
 /// A shop with one provider `p`, account `a`, in `Asia/Shanghai`; its lines are entries under their own names.
-struct Till {
-    folder: TempDir,
+pub(crate) struct Till {
+    pub(crate) folder: TempDir,
 }
 
 const COLUMNS: [&str; 16] = [
@@ -50,13 +50,13 @@ const COLUMNS: [&str; 16] = [
 
 impl Till {
     /// With that contract: tables of `fee = […]`, and whatever else the job says.
-    fn new(fee: &str, more: &str) -> Self {
+    pub(crate) fn new(fee: &str, more: &str) -> Self {
         let till = Self { folder: tempfile::tempdir().unwrap() };
         till.contract(fee, more);
         till
     }
 
-    fn contract(&self, fee: &str, more: &str) {
+    pub(crate) fn contract(&self, fee: &str, more: &str) {
         let job = format!(
             "name = \"till\"\nlake = \"lake\"\ntimezone = \"Asia/Shanghai\"\n{more}\n[[provider]]\nname = \"p\"\naccount = \"a\"\n\
              format = \"generic/entries\"\nsource = {{ files = \"lines_{{date:%Y%m%d}}.csv\" }}\nsettles_in = \"1 day\"\n\
@@ -67,13 +67,13 @@ impl Till {
         fs::write(self.folder.path().join("orders.csv"), orders).unwrap();
     }
 
-    fn job(&self) -> tieout::error::Result<Job> {
+    pub(crate) fn job(&self) -> tieout::error::Result<Job> {
         Job::load(&self.folder.path().join("job.toml"))
     }
 
     /// Lines of a night, written `kind gross fee column=value …`: in USD by card at noon unless they say otherwise, each
     /// called by its number.
-    fn lines(&self, night: NaiveDate, lines: &str) {
+    pub(crate) fn lines(&self, night: NaiveDate, lines: &str) {
         let mut csv = csv::Writer::from_path(self.folder.path().join(format!("lines_{}.csv", night.format("%Y%m%d")))).unwrap();
         csv.write_record(COLUMNS).unwrap();
         for (number, line) in lines.split([';', '\n']).map(str::trim).filter(|line| !line.is_empty()).enumerate() {
@@ -93,11 +93,11 @@ impl Till {
         close(&job, Options { memory, ..Options::of(date) }, &board(), &|_| {}).map_err(|errors| messages(&errors))
     }
 
-    fn close(&self, date: NaiveDate) -> Closed {
+    pub(crate) fn close(&self, date: NaiveDate) -> Closed {
         self.try_close(date, Memory::Unlimited).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn rows(&self, table: &'static Table, night: NaiveDate) -> Vec<Row> {
+    pub(crate) fn rows(&self, table: &'static Table, night: NaiveDate) -> Vec<Row> {
         rows(&Lake::open(&self.folder.path().join("lake")).unwrap().read(table, night).unwrap())
     }
 
@@ -110,7 +110,7 @@ impl Till {
     }
 
     /// What a command prints, run beside the job.
-    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+    pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_tieout"))
             .args(arguments)
             .current_dir(self.folder.path())

@@ -194,7 +194,7 @@ fn the_page_of_the_format_language_tells_every_key() {
 
 #[test]
 fn the_page_of_the_jobs_tells_every_key_and_exit_code() {
-    for file in ["src/job/file.rs", "src/job/fees.rs", "src/job/resolutions.rs"] {
+    for file in ["src/job/file.rs", "src/job/fees.rs", "src/job/journal.rs", "src/job/resolutions.rs"] {
         assert_told("jobs/README.md", &fields(&text(file), |name| name.ends_with("File")));
     }
     let page = text("jobs/README.md");

@@ -1,7 +1,7 @@
 //! The reconcile stage: every verdict as a readable case, and breaks over several nights. The laws are in `laws` and `parts`.
 
 mod laws;
-mod notation;
+pub(crate) mod notation;
 mod parts;
 mod resolutions;
 

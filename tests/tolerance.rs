@@ -41,7 +41,7 @@ fn what_is_let_go_is_told_and_capped_without_its_signs() {
             shop.told(&BREAKS, 17, &["break_type", "state", "order_id", "difference", "detail"]),
             [
                 "amount_mismatch open - 0.04 3 matches differ within tolerance, by 0.12 in all; the job lets 0.11 go in a night",
-                "amount_mismatch open SO-4 0.06 -",
+                "amount_mismatch open SO-4 0.06 merchant 10.00 USD, provider 10.06 USD",
             ]
         );
         assert_eq!(shop.told(&MATCHES, 17, &["difference"]), ["-0.04", "0.00", "0.03", "0.05"]);

@@ -2,19 +2,21 @@
 
 use std::fs::{self, File};
 use std::io::BufWriter;
+use std::path::Path;
 
 use super::{print, say};
-use crate::cli::{Claims, Evidence, Export, ExportAction};
+use crate::cli::{Claims, Evidence, Export, ExportAction, Journal};
 use crate::error::{Error, Exit, Result};
 use crate::job::Job;
 use crate::lake::Lake;
 use crate::night::Memory;
 use crate::night::reperform::Reperformance;
-use crate::report::{claims, evidence};
+use crate::report::{claims, evidence, journal};
 
 pub(super) fn export(arguments: &Export) -> Result<Exit> {
     match &arguments.action {
         ExportAction::Claims(arguments) => export_claims(arguments),
+        ExportAction::Journal(arguments) => export_journal(arguments),
         ExportAction::Evidence(arguments) => export_evidence(arguments),
     }
 }
@@ -24,13 +26,29 @@ fn export_claims(arguments: &Claims) -> Result<Exit> {
     let job = Job::load(&arguments.job)?;
     let nights = [arguments.from, arguments.to];
     let claims = claims::Claims::of(&job, &Lake::open(&job.lake)?, nights, arguments.provider.as_deref())?;
-    let csv = claims.csv()?;
-    match &arguments.out {
-        Some(path) => fs::write(path, csv).map_err(|error| Error::io("write", path.display(), &error))?,
-        None => print(&csv)?,
-    }
+    write(arguments.out.as_deref(), &claims.csv()?)?;
     say(&format!("{}\n", claims.sentence()));
     Ok(Exit::Published)
+}
+
+/// Journals as proposals.
+fn export_journal(arguments: &Journal) -> Result<Exit> {
+    let job = Job::load(&arguments.job)?;
+    let day = |range| arguments.date.or(range).expect("the night, or the first and the last, are typed");
+    let nights = [arguments.from, arguments.to].map(day);
+    let journal = journal::Journal::of(&job, &Lake::open(&job.lake)?, nights)
+        .map_err(|error| if error.column.is_some() { error.file(arguments.job.display()) } else { error })?;
+    write(arguments.out.as_deref(), &journal.csv()?)?;
+    say(&format!("{}\n", journal.sentence()));
+    Ok(Exit::Published)
+}
+
+/// Into the file that was named, or on stdout.
+fn write(out: Option<&Path>, text: &str) -> Result<()> {
+    match out {
+        Some(path) => fs::write(path, text).map_err(|error| Error::io("write", path.display(), &error)),
+        None => print(text),
+    }
 }
 
 /// The evidence of a night: written beside its place, and moved there once it is whole.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::due::Publishes;
 use super::fees::{FeeFile, Regions};
+use super::journal::JournalFile;
 use crate::format::schema::Zone;
 use crate::source::{DatabaseFile, PlaceFile};
 use crate::stage::payouts::Unexplained;
@@ -57,6 +58,8 @@ pub(super) struct JobFile {
     /// The file of what people decided about breaks, replayed every night. One that is not there yet is an empty one.
     #[schemars(length(min = 1))]
     pub(super) resolutions: Option<String>,
+    /// Where journals that are proposed would be booked.
+    pub(super) journal: Option<JournalFile>,
 }
 
 /// A provider's files, of one account and one format.

@@ -85,6 +85,7 @@ impl Resolver {
         let tolerances = tolerances.collect::<Result<_>>()?;
         let severity = severity(file.severity)?;
         let resolutions = file.resolutions.as_deref().map(|path| self.resolutions(path)).transpose()?;
+        let journal = file.journal.map(|journal| journal.chart(&providers)).transpose()?;
         let formats = providers.iter().map(|provider| &provider.format).chain([&orders.format]);
         let formats = formats
             .chain(banks.iter().map(|bank| &bank.format))
@@ -117,6 +118,7 @@ impl Resolver {
             abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
             severity,
             resolutions,
+            journal,
             texts,
         })
     }

@@ -19,13 +19,13 @@ use tieout::table::reconciliation::{BREAKS, OPEN_ITEMS};
 
 /// Closes nights one after the other, carrying what a night leaves to the next.
 #[derive(Clone)]
-pub(super) struct Nights {
-    pub(super) open_items: RecordBatch,
-    pub(super) breaks: RecordBatch,
+pub(crate) struct Nights {
+    pub(crate) open_items: RecordBatch,
+    pub(crate) breaks: RecordBatch,
     /// How many microseconds apart items of one amount may meet.
-    pub(super) within: i64,
+    pub(crate) within: i64,
     /// What was decided about breaks.
-    pub(super) resolutions: Vec<Resolution>,
+    pub(crate) resolutions: Vec<Resolution>,
 }
 
 impl Default for Nights {
@@ -35,25 +35,25 @@ impl Default for Nights {
 }
 
 /// What one night said.
-pub(super) struct Said {
-    pub(super) tables: Reconciled,
+pub(crate) struct Said {
+    pub(crate) tables: Reconciled,
     /// The table of that name, laid out.
-    pub(super) matches: RecordBatch,
+    pub(crate) matches: RecordBatch,
     /// The table of that name, laid out.
-    pub(super) open_items: RecordBatch,
-    pub(super) provider: Vec<(String, Outcome)>,
-    pub(super) merchant: Vec<(String, Outcome)>,
+    pub(crate) open_items: RecordBatch,
+    pub(crate) provider: Vec<(String, Outcome)>,
+    pub(crate) merchant: Vec<(String, Outcome)>,
     first_seen_today: i32,
 }
 
 impl Nights {
-    pub(super) fn close(&mut self, night: u32, given: &str) -> Said {
+    pub(crate) fn close(&mut self, night: u32, given: &str) -> Said {
         let all = concat_batches(&OPEN_ITEMS.schema(), [&items(given), &self.open_items]).expect("one schema");
         self.close_parts(night, &[side_of(&all, "provider")], &[side_of(&all, "merchant")])
     }
 
     /// Closes a night of sides in parts, which hold what was carried in.
-    pub(super) fn close_parts(&mut self, night: u32, provider: &[RecordBatch], merchant: &[RecordBatch]) -> Said {
+    pub(crate) fn close_parts(&mut self, night: u32, provider: &[RecordBatch], merchant: &[RecordBatch]) -> Said {
         let sides = Sides { provider, merchant };
         let decided = self.resolutions.iter().filter(|resolution| resolution.on <= day(night)).cloned().collect();
         let within = TimeDelta::microseconds(self.within);
@@ -73,11 +73,11 @@ impl Nights {
 }
 
 impl Said {
-    pub(super) fn batches(&self) -> [&RecordBatch; 4] {
+    pub(crate) fn batches(&self) -> [&RecordBatch; 4] {
         [&self.matches, &self.tables.breaks, &self.open_items, &self.tables.rollforward]
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (side, outcomes) in [("P", &self.provider), ("M", &self.merchant)] {
             for (id, outcome) in outcomes {
@@ -136,7 +136,7 @@ impl Said {
     }
 }
 
-pub(super) fn rules(night: u32) -> Rules {
+pub(crate) fn rules(night: u32) -> Rules {
     let amount = |text: &str| Amount::parse(text.as_bytes(), 8).expect("an amount");
     Rules {
         night: day(night),
@@ -152,7 +152,7 @@ pub(super) fn day(of_month: u32) -> NaiveDate {
 }
 
 /// Reads the notation: items separated by `;` or line ends.
-pub(super) fn items(given: &str) -> RecordBatch {
+pub(crate) fn items(given: &str) -> RecordBatch {
     let items: Vec<Item> = given.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty()).map(Item::parse).collect();
     let texts = |name| build::texts(items.iter().map(|item| item.word(name)));
     let words = |name, usual| build::words(items.iter().map(|item| item.word_or(name, usual)));
@@ -229,7 +229,7 @@ impl<'t> Item<'t> {
     }
 }
 
-pub(super) fn side_of(items: &RecordBatch, side: &str) -> RecordBatch {
+pub(crate) fn side_of(items: &RecordBatch, side: &str) -> RecordBatch {
     let words = read::words(items, "side");
     let rows: UInt32Array = (0_u32..).take(items.num_rows()).filter(|&row| words.get(row as usize) == side).collect();
     take_record_batch(items, &rows).expect("rows of the batch")
@@ -251,6 +251,6 @@ fn named(parts: &[RecordBatch], outcomes: &[Vec<Outcome>]) -> Vec<(String, Outco
 }
 
 /// The values of a text column that are there.
-pub(super) fn texts<'b>(batch: &'b RecordBatch, name: &str) -> Vec<&'b str> {
+pub(crate) fn texts<'b>(batch: &'b RecordBatch, name: &str) -> Vec<&'b str> {
     read::text(batch, name).iter().flatten().collect()
 }
