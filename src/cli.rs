@@ -312,7 +312,7 @@ pub struct Claims {
 /// Write journals for the ledger, as proposals: nothing is posted.
 ///
 /// CSV: one row per line of a journal; a journal for each night, provider, account and currency. What the provider states
-/// is booked by kind, gross and fee apart, on the accounts the job names in [journal]. Every journal balances to the last
+/// is booked by kind, gross and fee apart, on the accounts the job names in its section `journal`. Every journal balances to the last
 /// digit, and moves the clearing account by what its entries settle. Differences that are open are not booked.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\

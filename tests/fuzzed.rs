@@ -9,6 +9,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use tieout::error::Exit;
 use tieout::format::Format;
+use tieout::format::draft::draft;
+use tieout::format::look::Look;
 use tieout::format::read;
 use tieout::format::shipped::Library;
 use tieout::format::split::{Piece, Splitter};
@@ -120,4 +122,17 @@ fn a_parquet_file_has_no_more_rows_than_its_bytes_can_tell_apart() {
     assert!(bytes < ROWS as u64 / 100, "the test needs a small file, not {bytes} bytes");
     let error = read::read(&path, &Library::shipped().load("merchant/orders").unwrap()).unwrap_err();
     assert_eq!((error.exit, error.found), (Exit::BadData, Some(format!("{ROWS} rows in {bytes} bytes"))));
+}
+
+/// A value with a control character stood in a comment of the draft, which no reader of TOML then took.
+#[test]
+fn a_draft_loads_whatever_characters_the_file_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.csv");
+    for letter in ['\u{7f}', '\u{1}', '\u{1b}', '\u{85}'] {
+        let told = format!("kind,gro{letter}ss,wal{letter}let\npayment,1.00{letter},go{letter}gle\nrefund,-1.00,{letter}\n");
+        fs::write(&path, told).unwrap();
+        let text = draft(&Look::at(&path).unwrap(), Some("own/drafted"));
+        Format::parse("own/drafted", &text, &|_| None).unwrap_or_else(|error| panic!("{letter:?}: {error}\n{text}"));
+    }
 }

@@ -512,7 +512,9 @@ fn random_night(counter: &Counter, day: u32, chance: &mut Chance, reversed: bool
         bank.push(format!("{amount} {day} {named} text {}", chance.below(1000)));
     }
     if reversed {
-        [&mut p, &mut q, &mut bank].into_iter().for_each(|lines| lines.reverse());
+        for lines in [&mut p, &mut q, &mut bank] {
+            lines.reverse();
+        }
     }
     counter.states("p", night, &p.join(";"));
     counter.states("q", night, &q.join(";"));

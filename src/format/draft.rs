@@ -138,7 +138,9 @@ fn seen(look: &Look, column: usize) -> String {
 
 /// A value as it may stand in a comment: masked, and on one line.
 fn shown(value: &str) -> String {
-    masked(&value.split_whitespace().collect::<Vec<_>>().join(" "))
+    // A comment of TOML holds no control characters.
+    let printable = |letter: char| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter };
+    masked(&value.split_whitespace().collect::<Vec<_>>().join(" ")).chars().map(printable).collect()
 }
 
 /// A text as TOML writes it.

@@ -152,22 +152,23 @@ pub(super) fn stages(
     let night = closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage);
 
     (closing.progress)("merging");
-    let merge = |table: &&'static Table| {
-        let mut runs = Vec::new();
-        for (round, share) in (0..ROUNDS.len()).flat_map(|round| apart.shares().map(move |share| (round, share))) {
-            runs.push(Box::new(apart.spill.read(&run(table, round, share))?) as Run);
-        }
-        let rows = staging.merge(table, runs)?;
-        if rows == summary.rows(table.name) {
-            return Ok(());
-        }
-        // Law 1: a row of a share is a row of the table.
-        Err(Error::law(format!("the runs of {} make {rows} rows", table.name)).expected(summary.rows(table.name)))
-    };
     for tables in IN_RUNS.chunks(apart.sizes.merged) {
-        tables.par_iter().with_max_len(1).try_for_each(merge)?;
+        tables.par_iter().with_max_len(1).try_for_each(|table| merge(table, apart, staging, summary.rows(table.name)))?;
     }
     Ok(night)
+}
+
+/// Law 1: a row of a share is a row of the table, which has so many.
+fn merge(table: &'static Table, apart: Apart, staging: &Staging, expected: u64) -> Result<()> {
+    let mut runs = Vec::new();
+    for (round, share) in (0..ROUNDS.len()).flat_map(|round| apart.shares().map(move |share| (round, share))) {
+        runs.push(Box::new(apart.spill.read(&run(table, round, share))?) as Run);
+    }
+    let rows = staging.merge(table, runs)?;
+    if rows == expected {
+        return Ok(());
+    }
+    Err(Error::law(format!("the runs of {} make {rows} rows", table.name)).expected(expected))
 }
 
 /// What comes more than once among the entries, attempts and refunds of the night, and what they state again of what was

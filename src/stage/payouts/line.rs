@@ -132,13 +132,12 @@ pub(super) fn outcomes(
     rules: &Rules,
 ) -> [(&'static str, Vec<ArrayRef>); 2] {
     let numbers: BTreeMap<&str, usize> = lines.iter().enumerate().map(|(number, line)| (line.id.as_str(), number)).collect();
-    let of_row = |part: &RecordBatch, row: usize| match unbooked(part, row) {
-        Some(why) => ("excluded", Some(why)),
-        None => {
-            let number = ids(part, "bank_line_id").get(row).with_text(|id| numbers[id]);
-            outcome(&lines[number], meeting.of_line(number), rules)
-        }
+    let of_booked = |part: &RecordBatch, row: usize| {
+        let number = ids(part, "bank_line_id").get(row).with_text(|id| numbers[id]);
+        outcome(&lines[number], meeting.of_line(number), rules)
     };
+    let of_row =
+        |part: &RecordBatch, row: usize| unbooked(part, row).map_or_else(|| of_booked(part, row), |why| ("excluded", Some(why)));
     let said: Vec<Vec<(&str, Option<&str>)>> =
         bank_lines.parts.iter().map(|part| (0..part.num_rows()).map(|row| of_row(part, row)).collect()).collect();
     let narrow = |words: Vec<Option<&'static str>>| part::few_words(&words);

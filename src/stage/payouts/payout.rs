@@ -134,8 +134,9 @@ impl Payout {
             self.sums.fees += stated.fee;
         }
         self.paid_on = self.paid_on.max(Some(stated.day));
-        let names = stated.batch.iter().chain(&stated.reference).chain(&stated.others).cloned().collect::<Vec<_>>();
-        names.iter().for_each(|name| self.call(name));
+        for name in stated.batch.iter().chain(&stated.reference).chain(&stated.others) {
+            self.call(name);
+        }
     }
 
     /// Says how far it has come, by what the bank says.
@@ -181,7 +182,7 @@ pub(super) fn known(settled: Settled, carried: &RecordBatch, rules: &Rules) -> R
     }
     for (of, tonight) in settled.0 {
         let known = by_account.entry(of.clone()).or_default();
-        join(&of, known, tonight, rules)?;
+        join(&of, known, &tonight, rules)?;
     }
     let mut payouts: Vec<Payout> = by_account.into_values().flatten().collect();
     payouts.sort_by(|one, other| one.key().cmp(&other.key()));
@@ -195,7 +196,7 @@ impl Payout {
 }
 
 /// Joins what tonight's entries of an account say with what is known: by what a batch or payout is called.
-fn join(of: &[String; 3], known: &mut Vec<Payout>, tonight: OfAccount, rules: &Rules) -> Result<()> {
+fn join(of: &[String; 3], known: &mut Vec<Payout>, tonight: &OfAccount, rules: &Rules) -> Result<()> {
     let night = day_number(rules.night);
     let before: i64 = known.iter().map(|payout| payout.sums.lines).sum();
     let mut called: BTreeMap<String, usize> = BTreeMap::new();
