@@ -423,7 +423,7 @@ pub enum FormatsAction {
 
 /// Write sample nights of any size, with an answer key.
 ///
-/// One invented merchant, four providers in their own file formats, the merchant's records, and `answers.csv`: every
+/// One invented merchant, four providers in their own file formats, its bank, its own records, and `answers.csv`: every
 /// break each night must find. The same arguments give the same bytes.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! order ──> fate ──┬─> movements ──> wechat_pay, alipay, stripe, adyen     provider/…
+//!                  │      └─> payouts ──> bank                             bank/…
 //!                  ├─> records   ──> merchant                              merchant/…
 //!                  └─> breaks    ──> answers                               answers.csv
 //! ```
@@ -14,6 +15,7 @@ mod adyen;
 mod alipay;
 mod answers;
 mod archive;
+mod bank;
 mod draw;
 mod event;
 mod fate;
@@ -31,6 +33,7 @@ use chrono::{Datelike, Days, NaiveDate};
 
 use crate::error::{Error, Exit, Result};
 use answers::Answers;
+use bank::{Bank, Payout};
 use draw::Draw;
 use event::{Event, Told};
 use order::{Order, Provider};
@@ -61,15 +64,16 @@ pub struct Summary {
     pub breaks: BTreeMap<&'static str, u64>,
 }
 
-/// Writes the nights of `plan` below `plan.out`: `provider/`, `merchant/` and `answers.csv`.
+/// Writes the nights of `plan` below `plan.out`: `provider/`, `bank/`, `merchant/` and `answers.csv`.
 pub fn write(plan: &Plan) -> Result<Summary> {
     let mut summary = Summary::default();
     let mut answers = Answers::create(&plan.out)?;
     let mut late: BTreeMap<u32, Vec<Event>> = BTreeMap::new();
     let mut balances = adyen::Balances::default();
+    let mut bank = Bank::new(&plan.out);
     for night in 0..plan.nights {
         let date = date_of(plan, night)?;
-        let mut files = Files::create(plan, date, balances)?;
+        let mut files = Files::create(plan, night, date, balances)?;
         for event in late.remove(&night).unwrap_or_default() {
             files.write(&event)?;
         }
@@ -85,7 +89,10 @@ pub fn write(plan: &Plan) -> Result<Summary> {
                 answers.plant(night + nights_later, planted);
             }
         }
-        balances = files.finish(&mut summary)?;
+        let payouts;
+        (balances, payouts) = files.finish(&mut summary)?;
+        bank.send(night, payouts, &mut answers);
+        summary.lines += bank.close_night(night, date)?;
         answers.close_night(night, date, &mut summary)?;
     }
     summary.files += answers.finish()?;
@@ -123,12 +130,12 @@ struct Files {
 }
 
 impl Files {
-    fn create(plan: &Plan, date: NaiveDate, balances: adyen::Balances) -> Result<Self> {
+    fn create(plan: &Plan, night: u32, date: NaiveDate, balances: adyen::Balances) -> Result<Self> {
         let provider = plan.out.join("provider");
         Ok(Self {
             wechat_pay: wechat_pay::TradeBill::create(&provider.join("wechat_pay"), date)?,
             alipay: alipay::TradeDetail::create(&provider.join("alipay"), date)?,
-            stripe: stripe::PayoutReconciliation::create(&provider.join("stripe"), date)?,
+            stripe: stripe::PayoutReconciliation::create(&provider.join("stripe"), night, date)?,
             adyen: adyen::SettlementDetail::create(&provider.join("adyen"), date, balances)?,
             merchant: merchant::Records::create(&plan.out.join("merchant"), date)?,
         })
@@ -148,12 +155,14 @@ impl Files {
         }
     }
 
-    /// Closes them all; what Adyen did not pay out goes to the next night.
-    fn finish(self, summary: &mut Summary) -> Result<adyen::Balances> {
-        summary.lines += self.wechat_pay.finish()? + self.alipay.finish()? + self.stripe.finish()? + self.merchant.finish()?;
-        let (lines, balances) = self.adyen.finish()?;
+    /// Closes them all: what Adyen did not pay out goes to the next night, what was paid out to the bank.
+    fn finish(self, summary: &mut Summary) -> Result<(adyen::Balances, Vec<Payout>)> {
+        summary.lines += self.wechat_pay.finish()? + self.alipay.finish()? + self.merchant.finish()?;
+        let mut payouts = Vec::new();
+        summary.lines += self.stripe.finish(&mut payouts)?;
+        let (lines, balances) = self.adyen.finish(&mut payouts)?;
         summary.lines += lines;
-        summary.files += 7;
-        Ok(balances)
+        summary.files += 8;
+        Ok((balances, payouts))
     }
 }

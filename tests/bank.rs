@@ -138,6 +138,16 @@ fn with_bank(shop: &Shop, account: &str, required: bool) {
     shop.rewrite_job(|job| format!("{job}{bank}"));
 }
 
+/// The shop of `sample-data` without the bank of its job.
+fn without_bank() -> Shop {
+    let shop = Shop::of_sample_data();
+    shop.rewrite_job(|job| {
+        let (before, rest) = job.split_once("[[bank]]").unwrap();
+        format!("{before}{}", &rest[rest.find("[merchant").unwrap()..])
+    });
+    shop
+}
+
 const STATEMENTS: &str = "\
 :20:1\n:25:NL13TEST0123456789\n:28C:7/1\n:60F:C261117EUR5,\n\
 :61:261117C10,NTRFNONREF//A\n:86:paid by card 4111 1111 1111 1111\n:61:261117C10,NTRFNONREF//A\n:86:paid by card 4111 1111 1111 1111\n\
@@ -151,7 +161,7 @@ fn deliver(shop: &Shop, text: &str) {
 #[test]
 fn a_night_reads_the_statements_of_its_account() {
     let night = november(17);
-    let shop = Shop::of_sample_data();
+    let shop = without_bank();
     deliver(&shop, STATEMENTS);
     with_bank(&shop, "nl13 test 0123 4567 89", true);
     let closed = shop.close(night);
@@ -182,7 +192,7 @@ fn a_night_reads_the_statements_of_its_account() {
 #[test]
 fn two_accounts_of_one_file_are_read_each() {
     let night = november(17);
-    let shop = Shop::of_sample_data();
+    let shop = without_bank();
     deliver(&shop, STATEMENTS);
     with_bank(&shop, "NL13TEST0123456789", true);
     with_bank(&shop, "NL02TEST0000000002", true);
@@ -196,7 +206,7 @@ fn two_accounts_of_one_file_are_read_each() {
 #[test]
 fn a_night_stops_without_its_bank_unless_it_may_lack_it() {
     let night = november(17);
-    let shop = Shop::of_sample_data();
+    let shop = without_bank();
     with_bank(&shop, "NL13TEST0123456789", true);
     assert_eq!(shop.try_close(night, false).unwrap_err()[0].exit, Exit::MissingInput);
     deliver(&shop, &STATEMENTS.replace("NL13", "NL14"));

@@ -7,9 +7,10 @@ use chrono::{DateTime, Days, Duration, NaiveDate, NaiveDateTime};
 use chrono_tz::Europe::Amsterdam;
 use chrono_tz::Tz;
 
+use super::bank::Payout;
 use super::event::{Kind, Movement};
 use super::file::Csv;
-use super::order::{Card, cents, midnight};
+use super::order::{Card, Provider, cents, midnight};
 use crate::error::Result;
 use crate::money::Amount;
 
@@ -105,8 +106,8 @@ impl SettlementDetail {
         })
     }
 
-    /// Lines of the report, closed at zero, and what the next batch opens with.
-    pub(super) fn finish(mut self) -> Result<(u64, Balances)> {
+    /// Lines of the report, closed at zero, and what the next batch opens with; what it pays out goes to `payouts`.
+    pub(super) fn finish(mut self, payouts: &mut Vec<Payout>) -> Result<(u64, Balances)> {
         /// Less is not worth a transfer to the bank.
         const LEAST_PAYOUT: u32 = 10_000;
         let fees = format!("Transaction Fees {}", self.date.format("%B   %d %Y"));
@@ -118,6 +119,15 @@ impl SettlementDetail {
         for (currency, balance) in self.balances.clone() {
             if balance >= cents(LEAST_PAYOUT) {
                 self.batch_row(closing, "MerchantPayout", &payout, (currency, -balance), "")?;
+                payouts.push(Payout {
+                    provider: Provider::Adyen,
+                    currency,
+                    expected: balance,
+                    paid: balance,
+                    text: format!("ADYEN N.V. TX{}XT BATCH {}", self.date.format("%Y%m%d"), self.batch),
+                    due_after: 0,
+                    comes_after: 1,
+                });
             } else if balance != Amount::ZERO {
                 self.batch_row(closing, "Balancetransfer", "Balancetransfer", (currency, -balance), &after)?;
                 left.insert(currency, balance);

@@ -24,6 +24,8 @@ pub(super) struct Answers {
 pub(super) struct Planted {
     break_type: BreakType,
     life: Life,
+    /// Days after its night from which its lag is counted.
+    due_after: u32,
     provider: &'static str,
     merchant_reference: String,
     merchant_refund_reference: String,
@@ -50,6 +52,9 @@ pub(super) enum BreakType {
     RefundAmountMismatch,
     Chargeback,
     ChargebackReversed,
+    PayoutResidual,
+    PayoutNotInBank,
+    BankUnexplained,
 }
 
 #[derive(Clone, Copy)]
@@ -114,6 +119,7 @@ impl Planted {
         Self {
             break_type,
             life: Life::UntilResolved,
+            due_after: 0,
             provider: order.provider.as_str(),
             merchant_reference: order.reference(),
             merchant_refund_reference: String::new(),
@@ -123,6 +129,27 @@ impl Planted {
             provider_amount: None,
             why,
         }
+    }
+
+    /// A break of a payout, or of the bank where it is of no provider, that stays open until a person resolves it.
+    pub(super) fn of_payout(break_type: BreakType, provider: &'static str, currency: &'static str, why: &'static str) -> Self {
+        Self {
+            break_type,
+            life: Life::UntilResolved,
+            due_after: 0,
+            provider,
+            merchant_reference: String::new(),
+            merchant_refund_reference: String::new(),
+            currency,
+            merchant_amount: None,
+            provider_amount: None,
+            why,
+        }
+    }
+
+    /// It is due so many days after its night.
+    pub(super) fn due_after(self, due_after: u32) -> Self {
+        Self { due_after, ..self }
     }
 
     /// It waits for the other side, which comes so many nights after, or never.
@@ -159,7 +186,7 @@ impl Planted {
     fn state(&self, nights_later: u32, first_seen: NaiveDate, night: NaiveDate) -> &'static str {
         match self.life {
             Life::UntilCleared(Some(after)) if nights_later >= after => "cleared",
-            Life::UntilCleared(_) if night < expected_by(first_seen) => "waiting",
+            Life::UntilCleared(_) if night < expected_by(first_seen + Days::new(self.due_after.into())) => "waiting",
             Life::UntilCleared(_) | Life::UntilResolved => "open",
         }
     }
@@ -204,6 +231,9 @@ impl BreakType {
             Self::RefundAmountMismatch => "refund_amount_mismatch",
             Self::Chargeback => "chargeback",
             Self::ChargebackReversed => "chargeback_reversed",
+            Self::PayoutResidual => "payout_residual",
+            Self::PayoutNotInBank => "payout_not_in_bank",
+            Self::BankUnexplained => "bank_unexplained",
         }
     }
 }

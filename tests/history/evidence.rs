@@ -70,7 +70,7 @@ fn it_holds_what_an_auditor_asks_for() {
     assert_eq!(pack["manifest.json"], place.read("lake/meta/nights/2026-11-17/2.json"));
     assert_eq!(pack["job/own/nightly.toml"], place.read(JOB));
     let inputs = csv_rows(&pack["inputs.csv"]);
-    assert_eq!(inputs.len(), 7);
+    assert_eq!(inputs.len(), 8);
     assert!(inputs.iter().all(|row| row["sha256"].len() == 64 && row["lines"].parse::<u64>().unwrap() > 0));
     let totals = csv_rows(&pack["control_totals.csv"]);
     assert!(totals.len() > 20, "{}", totals.len());

@@ -97,7 +97,7 @@ impl Passes<'_> {
         let mut edges = Vec::new();
         for payout in self.open_payouts() {
             let lines: BTreeSet<usize> =
-                self.payouts[payout].names().filter_map(|name| named.get(name.trim())).flatten().copied().collect();
+                self.payouts[payout].names().flat_map(names).filter_map(|name| named.get(name)).flatten().copied().collect();
             edges.extend(lines.into_iter().filter(|&line| self.may_meet(payout, line)).map(|line| (payout, line)));
         }
         for Group { payouts, lines } in components(&edges) {
