@@ -22,9 +22,10 @@ use crate::error::{Error, Result};
 use crate::mask::masked;
 
 const BATCH_ROWS: usize = 1 << 16;
-/// Most rows of a Parquet file for each of its bytes. Every record has an identifier of its own, so that no honest file
-/// comes near; a broken one may say that one byte stands for billions of rows.
-const ROWS_PER_BYTE: u64 = 100;
+/// Most rows of a Parquet file for each of its bytes. Every record has an identifier of its own, and numbers that count up
+/// are packed into a dozen a byte at best, so that no honest file comes near; a broken one may say that one byte stands
+/// for billions of rows, or that a few kilobytes are worth a second.
+const ROWS_PER_BYTE: u64 = 16;
 
 /// Whether a file of this name is read here, and how.
 #[must_use]
