@@ -275,7 +275,7 @@ impl Closing<'_> {
         });
         let rules = payouts::Rules {
             night: self.night,
-            banks: job.banks.iter().map(|bank| (bank.name.as_str(), bank.unexplained)).collect(),
+            banks: job.banks.iter().map(|bank| ([bank.name.as_str(), bank.account.as_str()], bank.unexplained)).collect(),
             paid_into: paid_into.collect(),
             settles: &|provider, day| job.settled_by(provider, day),
         };

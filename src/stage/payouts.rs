@@ -34,9 +34,9 @@ pub use settled::Settled;
 pub struct Rules<'a> {
     /// The business date that is closed.
     pub night: NaiveDate,
-    /// The banks of the job, by name: of lines that no payout explains, which are asked about. Without a bank no payout
-    /// is looked for in one.
-    pub banks: BTreeMap<&'a str, Unexplained>,
+    /// The accounts with banks of the job, each by the bank and the account: of lines that no payout explains, which are
+    /// asked about. Without one no payout is looked for in a bank.
+    pub banks: BTreeMap<[&'a str; 2], Unexplained>,
     /// The bank that an account of a provider, by name, pays into; any, where the job does not say.
     pub paid_into: BTreeMap<[&'a str; 2], &'a str>,
     /// By which night what a provider does on a day should be in the bank; of no provider in particular, the latest.
@@ -89,7 +89,7 @@ pub fn tie_out(settled: Settled, bank_lines: &Rows, carried: Carried, rules: &Ru
         payout.settle(meeting.of_payout(number), &lines, !rules.banks.is_empty(), day_number(rules.night));
     }
     Ok(TiedOut {
-        payouts: payout::table(&payouts, rules.night),
+        payouts: payout::table(&payouts, rules.night)?,
         open_bank_lines: line::table(&lines, &meeting, rules),
         bank_outcomes: line::outcomes(bank_lines, &lines, &meeting, rules),
         found: breaks::found(&payouts, &lines, &meeting, rules),

@@ -17,7 +17,7 @@ pub static PAYOUTS: Table = Table {
         required("provider", Word, "Who pays."),
         required("account", Word, "The merchant's account with the provider."),
         required("reference", Text, "The batch its lines name, or else what the provider calls the payout."),
-        optional("other_references", Text, "What else it is called in any line, each once, `; ` between them."),
+        optional("other_references", Text, "What else it is called in any line, each once and on a line of its own."),
         required("currency", Word, "Currency that settles, ISO 4217."),
         required(
             "state",
@@ -39,6 +39,11 @@ pub static PAYOUTS: Table = Table {
         required("other", Amount, "Gross of all other lines: transfers, reserves, adjustments, conversions.").unit("currency"),
         required("expected", Amount, "What its lines add up to: gross + refunds + chargebacks − fees + other.").unit("currency"),
         optional("stated", Amount, "What the provider says it pays; empty where it does not say.").unit("currency"),
+        optional(
+            "statements",
+            Text,
+            "What is in it: what the provider calls a payout and its amount, each on a line of its own.",
+        ),
         optional("residual", Amount, "Stated less expected; empty without lines, or where nothing is stated.").unit("currency"),
         optional("paid_on", Date, "The day the money is due, or else the day the payout happened."),
         optional("pass", Word, "How it met the bank: reference, amount_and_date or subset_sum."),

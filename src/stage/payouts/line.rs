@@ -38,7 +38,7 @@ pub(super) struct Line {
 impl Line {
     /// Whether someone has to say what it is, if no payout does.
     pub(super) fn is_asked_about(&self, rules: &Rules) -> bool {
-        match rules.banks.get(self.bank.as_str()).copied().unwrap_or_default() {
+        match rules.banks.get(&[self.bank.as_str(), self.account.as_str()]).copied().unwrap_or_default() {
             Unexplained::All => true,
             Unexplained::Credits => self.amount > Amount::ZERO,
             Unexplained::None => false,

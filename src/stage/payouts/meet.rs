@@ -60,7 +60,8 @@ impl Meeting {
             untried: BTreeMap::new(),
         };
         let mut passes = Passes { payouts, lines, rules, meeting };
-        passes.by_reference();
+        passes.by_reference(false);
+        passes.by_reference(true);
         passes.by_amount_and_date();
         passes.by_sum();
         passes.meeting
@@ -83,8 +84,10 @@ struct Passes<'a> {
 }
 
 impl Passes<'_> {
-    /// A line names a payout, in a reference or in its text. Those that name each other are one group, if they add up.
-    fn by_reference(&mut self) {
+    /// A line names a payout, in a reference or in its text: by a whole name, or `in_words` by what is a name within one.
+    /// Those that name each other are one group, if they add up. A word may be a date that many share, so only a whole
+    /// name says that a line is the payout though it is another amount.
+    fn by_reference(&mut self, in_words: bool) {
         let mut named: HashMap<&str, BTreeSet<usize>> = HashMap::new();
         for line in self.open_lines() {
             let Line { references, text, .. } = &self.lines[line];
@@ -96,8 +99,8 @@ impl Passes<'_> {
         }
         let mut edges = Vec::new();
         for payout in self.open_payouts() {
-            let lines: BTreeSet<usize> =
-                self.payouts[payout].names().flat_map(names).filter_map(|name| named.get(name)).flatten().copied().collect();
+            let called = self.payouts[payout].names().flat_map(|name| names(name).take(if in_words { usize::MAX } else { 1 }));
+            let lines: BTreeSet<usize> = called.filter_map(|name| named.get(name)).flatten().copied().collect();
             edges.extend(lines.into_iter().filter(|&line| self.may_meet(payout, line)).map(|line| (payout, line)));
         }
         for Group { payouts, lines } in components(&edges) {
@@ -105,7 +108,7 @@ impl Passes<'_> {
             let booked: Amount = lines.iter().map(|&line| self.lines[line].amount).sum();
             if due == booked {
                 self.join("reference", payouts, lines);
-            } else if let ([payout], [line]) = (&payouts[..], &lines[..]) {
+            } else if let ([payout], [line], false) = (&payouts[..], &lines[..], in_words) {
                 self.meeting.payouts[*payout] = Met::Differs(*line);
                 self.meeting.lines[*line] = Met::Differs(*payout);
             }
@@ -137,7 +140,7 @@ impl Passes<'_> {
     /// Two or more payouts of one account that add up to a line, where no others do.
     fn by_sum(&mut self) {
         let open: Vec<usize> = self.open_payouts().collect();
-        let (mut edges, mut one_way) = (Vec::new(), BTreeMap::new());
+        let (mut edges, mut one_way) = (Vec::new(), BTreeSet::new());
         for line in self.open_lines().collect::<Vec<_>>() {
             let mut of_account: BTreeMap<[&str; 2], Vec<usize>> = BTreeMap::new();
             for &payout in open.iter().filter(|&&payout| self.is_in_time(payout, line)) {
@@ -148,22 +151,24 @@ impl Passes<'_> {
             for candidates in of_account.into_values() {
                 if candidates.len() > LIMIT {
                     self.meeting.untried.insert(line, candidates.len());
-                    continue;
                 }
                 let amounts: Vec<Amount> = candidates.iter().map(|&payout| self.payouts[payout].due()).collect();
                 let ways_of = subsets(&amounts, self.lines[line].amount).into_iter();
                 ways.extend(ways_of.map(|set| set.into_iter().map(|place| candidates[place]).collect::<Vec<_>>()));
             }
-            edges.extend(ways.iter().flatten().map(|&payout| (payout, line)));
-            if let [way] = &ways[..] {
-                one_way.insert(line, way.clone());
+            // Where not all was tried, one way to add it up is not the only one.
+            if !self.meeting.untried.contains_key(&line) {
+                edges.extend(ways.iter().flatten().map(|&payout| (payout, line)));
+                if ways.len() == 1 {
+                    one_way.insert(line);
+                }
             }
         }
         edges.sort_unstable();
         edges.dedup();
         for Group { payouts, lines } in components(&edges) {
             match &lines[..] {
-                [line] if one_way.contains_key(line) => self.join("subset_sum", payouts, lines),
+                [line] if one_way.contains(line) => self.join("subset_sum", payouts, lines),
                 _ => self.confuse(&payouts, &lines),
             }
         }
@@ -224,22 +229,35 @@ fn names(said: &str) -> impl Iterator<Item = &str> {
 
 /// Payouts and lines that edges join, directly or through others; each side in order.
 fn components(edges: &[(usize, usize)]) -> Vec<Group> {
-    let mut groups: Vec<(BTreeSet<usize>, BTreeSet<usize>)> = Vec::new();
+    // A forest over both sides: each points to another of its group, or to itself.
+    let mut up: BTreeMap<Node, Node> = BTreeMap::new();
     for &(payout, line) in edges {
-        let (with, without): (Vec<_>, Vec<_>) =
-            groups.into_iter().partition(|(payouts, lines)| payouts.contains(&payout) || lines.contains(&line));
-        let mut joined = (BTreeSet::from([payout]), BTreeSet::from([line]));
-        for (payouts, lines) in with {
-            joined.0.extend(payouts);
-            joined.1.extend(lines);
-        }
-        groups = without;
-        groups.push(joined);
+        let [payout, line] = [(false, payout), (true, line)].map(|of| root(&mut up, of));
+        let first = payout.min(line);
+        up.insert(payout, first);
+        up.insert(line, first);
     }
-    let mut groups: Vec<Group> = groups
-        .into_iter()
-        .map(|(payouts, lines)| Group { payouts: payouts.into_iter().collect(), lines: lines.into_iter().collect() })
-        .collect();
-    groups.sort_by(|one, other| one.payouts.cmp(&other.payouts));
-    groups
+    let mut groups: BTreeMap<Node, Group> = BTreeMap::new();
+    for of in up.keys().copied().collect::<Vec<_>>() {
+        let group = groups.entry(root(&mut up, of)).or_insert_with(|| Group { payouts: Vec::new(), lines: Vec::new() });
+        let (is_line, number) = of;
+        if is_line { group.lines.push(number) } else { group.payouts.push(number) }
+    }
+    groups.into_values().collect()
+}
+
+/// A payout, or a line where the first is true.
+type Node = (bool, usize);
+
+/// The one that stands for a group; the way to it is shortened.
+fn root(up: &mut BTreeMap<Node, Node>, mut of: Node) -> Node {
+    loop {
+        let above = *up.entry(of).or_insert(of);
+        if above == of {
+            return of;
+        }
+        let next = up[&above];
+        up.insert(of, next);
+        of = next;
+    }
 }

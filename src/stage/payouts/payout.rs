@@ -10,14 +10,14 @@ use super::line::Line;
 use super::meet::Met;
 use super::settled::{OfAccount, Settled, Stated, Sums};
 use crate::error::{Error, Result};
-use crate::money::Amount;
+use crate::money::{Amount, SCALE};
 use crate::table::build::{self, date_of, day_number};
 use crate::table::identity::identity;
 use crate::table::payouts::PAYOUTS;
 use crate::table::read::{amount, amounts, counts, dates, text, words};
 
-/// What stands between references in one column.
-const BETWEEN: &str = "; ";
+/// What stands between names in one column: none has a line of its own in it.
+const BETWEEN: &str = "\n";
 
 /// A settlement batch or payout.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(super) struct Payout {
     pub(super) others: BTreeSet<String>,
     pub(super) sums: Sums,
     pub(super) stated: Option<Amount>,
+    /// What is in `stated`: what the provider calls a payout, and its amount.
+    statements: BTreeSet<(String, Amount)>,
     pub(super) paid_on: Option<i32>,
     pub(super) first_seen: i32,
     pub(super) expected_by: i32,
@@ -88,6 +90,7 @@ impl Payout {
             others: BTreeSet::new(),
             sums: Sums::default(),
             stated: None,
+            statements: BTreeSet::new(),
             paid_on: None,
             first_seen: night,
             expected_by: night,
@@ -128,8 +131,8 @@ impl Payout {
 
     fn state(&mut self, stated: &Stated) {
         // A provider states one payout in several reports, and in one of two nights again.
-        let is_again = |reference: &String| self.names().any(|name| name == reference) && self.stated == Some(stated.amount);
-        if stated.reference.as_ref().is_none_or(|reference| !is_again(reference)) {
+        let is_new = stated.reference.as_ref().is_none_or(|reference| self.statements.insert((reference.clone(), stated.amount)));
+        if is_new {
             self.stated = Some(self.stated.unwrap_or_default() + stated.amount);
             self.sums.fees += stated.fee;
         }
@@ -207,7 +210,8 @@ fn join(of: &[String; 3], known: &mut Vec<Payout>, tonight: &OfAccount, rules: &
     }
     let stated_names: BTreeSet<&String> =
         tonight.stated.values().flat_map(|stated| stated.batch.iter().chain(&stated.reference)).collect();
-    let (mut lines, mut touched) = (0, BTreeSet::new());
+    // What is new, or stated tonight: lines that come late put nothing off.
+    let (mut lines, mut begins) = (0, BTreeSet::new());
     for (batch, sums) in &tonight.batches {
         // Transfers between accounts bear references too, which are no batch that is paid out.
         if sums.trade == 0 && !stated_names.contains(batch) && !called.contains_key(batch) {
@@ -216,10 +220,10 @@ fn join(of: &[String; 3], known: &mut Vec<Payout>, tonight: &OfAccount, rules: &
         lines += sums.lines;
         let number = *called.entry(batch.clone()).or_insert_with(|| {
             known.push(Payout::new(of, batch, night));
+            begins.insert(known.len() - 1);
             known.len() - 1
         });
         known[number].sums.add(sums);
-        touched.insert(number);
     }
     for (entry, stated) in &tonight.stated {
         let names = || stated.batch.iter().chain(&stated.reference);
@@ -234,9 +238,9 @@ fn join(of: &[String; 3], known: &mut Vec<Payout>, tonight: &OfAccount, rules: &
         names().for_each(|name| {
             called.entry(name.to_owned()).or_insert(number);
         });
-        touched.insert(number);
+        begins.insert(number);
     }
-    for number in touched {
+    for number in begins {
         let from = known[number].paid_on.map_or(rules.night, |day| rules.night.max(date_of(day)));
         known[number].expected_by = day_number((rules.settles)(Some(&of[0]), from)?);
     }
@@ -252,8 +256,8 @@ fn join(of: &[String; 3], known: &mut Vec<Payout>, tonight: &OfAccount, rules: &
 fn unfinished(table: &RecordBatch) -> Vec<Payout> {
     let word = |name: &str| words(table, name);
     let [provider, account, currency, state, pass, bank] = ["provider", "account", "currency", "state", "pass", "bank"].map(word);
-    let [reference, others, line_ids, bank_reference] =
-        ["reference", "other_references", "bank_line_ids", "bank_reference"].map(|name| text(table, name));
+    let [reference, others, statements, line_ids, bank_reference] =
+        ["reference", "other_references", "statements", "bank_line_ids", "bank_reference"].map(|name| text(table, name));
     let [gross, refunds, chargebacks, fees, other, stated, residual, bank_amount] =
         ["gross", "refunds", "chargebacks", "fees", "other", "stated", "residual", "bank_amount"]
             .map(|name| amounts(table, name));
@@ -283,10 +287,11 @@ fn unfinished(table: &RecordBatch) -> Vec<Payout> {
                 other: sum(other),
             },
             stated: amount(stated, row),
+            statements: stated_text(statements, row).map(|said| said.split(BETWEEN).map(statement).collect()).unwrap_or_default(),
             paid_on: paid_on.is_valid(row).then(|| paid_on.value(row)),
             first_seen: first_seen.value(row),
             expected_by: expected_by.value(row),
-            state: State::ALL.into_iter().find(|known| known.as_str() == state.get(row)).unwrap_or(State::Unstated),
+            state: State::ALL.into_iter().find(|known| known.as_str() == state.get(row)).expect("a state of the table"),
             bank: pass.optional(row).map(|pass| InBank {
                 pass: pass.to_owned(),
                 bank: bank.get(row).to_owned(),
@@ -300,13 +305,28 @@ fn unfinished(table: &RecordBatch) -> Vec<Payout> {
     (0..table.num_rows()).filter(enters).map(payout).collect()
 }
 
+/// A statement as the table has it.
+fn statement(said: &str) -> (String, Amount) {
+    let parsed = said
+        .rsplit_once(' ')
+        .and_then(|(reference, amount)| Some((reference.to_owned(), Amount::parse(amount.as_bytes(), SCALE).ok()?)));
+    parsed.expect("a reference and its amount")
+}
+
 /// The table, of payouts in its order.
-pub(super) fn table(payouts: &[Payout], night: NaiveDate) -> RecordBatch {
+pub(super) fn table(payouts: &[Payout], night: NaiveDate) -> Result<RecordBatch> {
+    let sums = |payout: &Payout| {
+        let Sums { gross, refunds, chargebacks, fees, other, .. } = payout.sums;
+        [gross, refunds, chargebacks, fees, other, payout.sums.expected(), payout.due(), payout.residual().unwrap_or_default()]
+    };
+    if let Some(payout) = payouts.iter().find(|payout| sums(payout).into_iter().any(|sum| !sum.fits())) {
+        return Err(Error::law(format!("a sum of the payout {} has more digits than an amount may have", payout.reference)));
+    }
     let word = |of: fn(&Payout) -> Option<&str>| build::words(payouts.iter().map(of));
     let written = |of: fn(&Payout) -> Option<String>| build::texts(payouts.iter().map(of));
     let sum = |of: fn(&Payout) -> Option<Amount>| build::amounts(payouts.iter().map(of));
     let day = |of: fn(&Payout) -> Option<i32>| build::dates(payouts.iter().map(of));
-    PAYOUTS.batch([
+    Ok(PAYOUTS.batch([
         ("payout_id", written(|payout| Some(payout.id()))),
         ("business_date", build::same_date(night, payouts.len())),
         ("provider", word(|payout| Some(&payout.provider))),
@@ -329,6 +349,14 @@ pub(super) fn table(payouts: &[Payout], night: NaiveDate) -> RecordBatch {
         ("other", sum(|payout| Some(payout.sums.other))),
         ("expected", sum(|payout| Some(payout.sums.expected()))),
         ("stated", sum(|payout| payout.stated)),
+        (
+            "statements",
+            written(|payout| {
+                let said: Vec<String> =
+                    payout.statements.iter().map(|(reference, amount)| format!("{reference} {amount}")).collect();
+                Some(said.join(BETWEEN)).filter(|said| !said.is_empty())
+            }),
+        ),
         ("residual", sum(Payout::residual)),
         ("paid_on", day(|payout| payout.paid_on)),
         ("pass", word(|payout| payout.bank.as_ref().map(|bank| bank.pass.as_str()))),
@@ -339,5 +367,5 @@ pub(super) fn table(payouts: &[Payout], night: NaiveDate) -> RecordBatch {
         ("booked_on", day(|payout| payout.bank.as_ref().map(|bank| bank.booked_on))),
         ("first_seen", day(|payout| Some(payout.first_seen))),
         ("expected_by", day(|payout| Some(payout.expected_by))),
-    ])
+    ]))
 }
