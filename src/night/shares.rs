@@ -124,7 +124,7 @@ pub(super) fn stages(
     let mut compared = comparison.end()?;
     let over_the_cap = compared.tolerated.breaks(&closing.rules());
     summary.add_tolerated(&compared.tolerated);
-    compared.found.extend([over_the_cap, breaks_of_batches(&fees), tied_out.found]);
+    compared.found.extend([over_the_cap, breaks_of_batches(&fees, night), tied_out.found]);
     let came_in = closing.carried_columns(&OPEN_ITEMS, &["side", "id", "first_seen"])?;
     let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], &closing.rules())?;
     summary.add("matches", compared.matches);

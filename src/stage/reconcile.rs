@@ -13,6 +13,7 @@
 mod alone;
 mod breaks;
 mod candidates;
+mod itemless;
 mod items;
 mod judge;
 pub mod keyed;
@@ -42,6 +43,7 @@ use crate::table::build::day_number;
 use crate::table::part::{NO_ROW, place, row_id};
 use crate::table::sheet::Sheet;
 use candidates::{Aside, Group};
+pub use itemless::{Itemless, itemless};
 use items::{Items, Kind, Side};
 use judge::{Break, Judge, Verdict};
 use keyed::{Keys, Verify};

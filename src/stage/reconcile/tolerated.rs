@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, RecordBatch};
 
+use super::itemless::{Itemless, itemless};
 use super::outcome::BreakType;
 use super::{Night, Rules};
 use crate::money::Amount;
-use crate::table::build;
-use crate::table::identity::identity;
 use crate::table::part::amounts_of;
-use crate::table::reconciliation::BREAKS;
 use crate::table::sheet::{Pick, Sheet};
 
 /// Differences within tolerance, by currency: of a night, or of a share of it.
@@ -63,47 +61,32 @@ impl Tolerated {
     /// Rows of the table `breaks`: one for each currency in which more was let go this night than the job allows.
     #[must_use]
     pub fn breaks(&self, rules: &Rules) -> RecordBatch {
-        let kind = BreakType::AmountMismatch;
         let capped = rules.tolerances.iter().filter_map(|tolerance| {
             let of = self.0.get(&tolerance.currency)?;
             let cap = tolerance.cap.filter(|cap| of.amount > *cap)?;
             Some((tolerance.currency.as_str(), *of, cap))
         });
-        let found: Vec<(&str, OfCurrency, Amount)> = capped.collect();
         let night = rules.night.to_string();
-        let id = |currency: &str| identity(&["break", kind.as_str(), "tolerance", &night, currency]);
-        let detail = |(currency, of, cap): &(&str, OfCurrency, Amount)| {
-            let [amount, cap] = [of.amount, *cap].map(|amount| amount.in_currency(currency));
-            format!("{} matches differ within tolerance, by {amount} in all; the job lets {cap} go in a night", of.matches)
-        };
-        let word = |word: Option<&str>| build::same_word(word, found.len());
-        let nothing = || build::texts(found.iter().map(|_| None::<&str>));
-        // Age and severity are told anew when the breaks of the night are put together.
-        BREAKS.batch([
-            ("break_id", build::texts(found.iter().map(|(currency, ..)| Some(id(currency))))),
-            ("business_date", build::same_date(rules.night, found.len())),
-            ("break_type", word(Some(kind.as_str()))),
-            ("state", word(Some("open"))),
-            ("provider", word(None)),
-            ("account", word(None)),
-            ("merchant_reference", nothing()),
-            ("provider_reference", nothing()),
-            ("order_id", nothing()),
-            ("attempt_id", nothing()),
-            ("refund_id", nothing()),
-            ("entry_id", nothing()),
-            ("currency", build::words(found.iter().map(|(currency, ..)| Some(*currency)))),
-            ("merchant_amount", build::amounts(found.iter().map(|_| None))),
-            ("provider_amount", build::amounts(found.iter().map(|_| None))),
-            ("difference", build::amounts(found.iter().map(|(_, of, _)| Some(of.difference)))),
-            ("first_seen", build::same_date(rules.night, found.len())),
-            ("cleared_on", build::dates(found.iter().map(|_| None))),
-            ("age_days", build::counts(found.iter().map(|_| 0))),
-            ("age_bucket", word(Some("0-1"))),
-            ("severity", word(Some("low"))),
-            ("suggested_action", word(Some("Look at the matches that differ, the largest first, or raise the cap."))),
-            ("resolution", word(None)),
-            ("detail", build::texts(found.iter().map(|found| Some(detail(found))))),
-        ])
+        let found = capped.map(|(currency, of, cap)| {
+            let [amount, cap] = [of.amount, cap].map(|amount| amount.in_currency(currency));
+            Itemless {
+                kind: BreakType::AmountMismatch,
+                about: ["tolerance", &night, currency].map(ToOwned::to_owned).into(),
+                waiting: false,
+                provider: None,
+                account: None,
+                reference: None,
+                currency,
+                merchant_amount: None,
+                provider_amount: None,
+                difference: of.difference,
+                action: "Look at the matches that differ, the largest first, or raise the cap.",
+                detail: Some(format!(
+                    "{} matches differ within tolerance, by {amount} in all; the job lets {cap} go in a night",
+                    of.matches
+                )),
+            }
+        });
+        itemless(&found.collect::<Vec<_>>(), rules.night)
     }
 }
