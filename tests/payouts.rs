@@ -483,6 +483,53 @@ fn accounts_of_one_bank_are_watched_each_in_its_own_way() {
 }
 
 #[test]
+fn what_paying_out_costs_is_among_the_fees() {
+    let counter = counter();
+    counter.night(
+        17,
+        "payment 100.00 3.00 batch_reference=FAST01; payout -96.00 1.00 batch_reference=FAST01",
+        "",
+        "9600 17 FAST01 -",
+    );
+    assert_eq!(counter.payouts(17), ["FAST01 in_bank 1 96.00 96.00 0.00 reference 96.00"]);
+    assert_eq!(counter.told(&PAYOUTS, 17, &["fees"]), ["4.00"]);
+}
+
+#[test]
+fn a_bank_line_delivered_again_while_it_is_open_waits_from_when_it_came_first() {
+    let counter = counter();
+    counter.night(17, "", "", "700 17 - rent");
+    let statement = fs::read_to_string(counter.folder.path().join("house_20261117.txt")).unwrap();
+    counter.states("p", november(18), "");
+    counter.states("q", november(18), "");
+    counter.write("house_20261118.txt", &statement);
+    counter.close(november(18), Memory::Unlimited);
+    counter.night(19, "", "", "");
+    assert_eq!(counter.breaks(19), ["bank_unexplained waiting - 7.00"]);
+    counter.night(20, "", "", "");
+    assert_eq!(counter.breaks(20), ["bank_unexplained open - 7.00"]);
+    assert_eq!(counter.told(&OPEN_BANK_LINES, 20, &["first_seen"]), ["2026-11-17"]);
+}
+
+#[test]
+fn money_of_one_currency_is_no_payout_of_another() {
+    let counter = counter();
+    counter.night(17, "payout -5.00 0.00 batch_reference=EURO01 currency=EUR", "", "500 17 EURO01 -");
+    assert_eq!(counter.payouts(17), ["EURO01 waiting 0 0.00 5.00 - - -"]);
+    assert_eq!(counter.bank(17), ["5.00 waiting bank_unexplained"]);
+}
+
+#[test]
+fn an_amount_that_comes_long_after_it_was_expected_is_another() {
+    for (day, state) in [(25, "in_bank"), (26, "not_in_bank")] {
+        let counter = counter();
+        counter.night(17, "payout -5.00 0.00 batch_reference=LOST01", "", "");
+        counter.night(day, "", "", &format!("500 {day} - -"));
+        assert_eq!(counter.told(&PAYOUTS, day, &["state"]), [state], "{day}");
+    }
+}
+
+#[test]
 fn transfers_with_references_are_no_payouts() {
     let counter = counter();
     counter.night(17, "transfer 9.00 0.00 batch_reference=T1; transfer -4.00 0.00 batch_reference=T2", "", "");
