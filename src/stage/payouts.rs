@@ -24,10 +24,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::money::Amount;
 use crate::table::build::day_number;
 use crate::table::rows::Rows;
 use line::Line;
 use meet::Meeting;
+use payout::Payout;
 pub use settled::Settled;
 
 /// What payouts are tied out by.
@@ -84,7 +86,7 @@ pub fn tie_out(settled: Settled, bank_lines: &Rows, carried: Carried, rules: &Ru
     let mut payouts = payout::known(settled, carried.payouts, rules)?;
     let lines = line::known(bank_lines, carried.bank_lines, rules)?;
     let meeting = Meeting::of(&payouts, &lines, rules);
-    each_line_once(&meeting, &lines)?;
+    each_once(&meeting, &payouts, &lines)?;
     for (number, payout) in payouts.iter_mut().enumerate() {
         payout.settle(meeting.of_payout(number), &lines, !rules.banks.is_empty(), day_number(rules.night));
     }
@@ -96,12 +98,24 @@ pub fn tie_out(settled: Settled, bank_lines: &Rows, carried: Carried, rules: &Ru
     })
 }
 
-/// Law 3: a line of a bank is in one group, and a payout too.
-fn each_line_once(meeting: &Meeting, lines: &[Line]) -> Result<()> {
-    let mut seen = vec![false; lines.len()];
-    for &line in meeting.groups.iter().flat_map(|group| &group.lines) {
-        if std::mem::replace(&mut seen[line], true) {
-            return Err(Error::law(format!("bank line {} is two payouts", lines[line].id)));
+/// Law 3: a line of a bank is in one group, and so is a payout; and what a group's payouts are due is what its lines are.
+fn each_once(meeting: &Meeting, payouts: &[Payout], lines: &[Line]) -> Result<()> {
+    let (mut paid, mut booked) = (vec![false; payouts.len()], vec![false; lines.len()]);
+    for group in &meeting.groups {
+        for &line in &group.lines {
+            if std::mem::replace(&mut booked[line], true) {
+                return Err(Error::law(format!("bank line {} is in two groups", lines[line].id)));
+            }
+        }
+        for &payout in &group.payouts {
+            if std::mem::replace(&mut paid[payout], true) {
+                return Err(Error::law(format!("payout {} is in the bank twice", payouts[payout].reference)));
+            }
+        }
+        let due: Amount = group.payouts.iter().map(|&payout| payouts[payout].due()).sum();
+        let came: Amount = group.lines.iter().map(|&line| lines[line].amount).sum();
+        if due != came {
+            return Err(Error::law("payouts and the bank lines they met do not tie").expected(due).found(came));
         }
     }
     Ok(())
