@@ -13,6 +13,7 @@ pub mod difference;
 pub mod draft;
 pub mod look;
 mod page;
+mod parquet_headers;
 pub mod plan;
 pub mod read;
 pub mod recognise;

@@ -126,6 +126,31 @@ fn a_parquet_file_has_no_more_rows_than_its_bytes_can_tell_apart() {
     }
 }
 
+/// The Parquet library counts through a list of truth values nobody asked for without taking a byte of it, so that a few
+/// bytes kept it busy for a second, as often as they were repeated.
+#[test]
+fn a_header_of_parquet_lists_no_more_than_its_bytes() {
+    // A field of number 100 that is a list of two billion truth values; and of number 0, so that the field behind it, which
+    // is told by its distance, keeps its number.
+    let [late, early] =
+        [&[0x09, 0xc8, 0x01, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07][..], &[0x09, 0, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07]];
+    let bytes = wire::parquet("order_id,created_at,amount,currency,status\nSO-1,2026-11-17T10:00:00+08:00,1.00,CNY,paid\n");
+    let (body, tail) = bytes.split_at(bytes.len() - 8);
+    let length = u32::from_le_bytes(tail[..4].try_into().unwrap()) + late.len() as u32;
+    let (stop, before) = body.split_last().unwrap();
+    let in_footer = [before, late, &[*stop], &length.to_le_bytes(), &tail[4..]].concat();
+    let (mark, page) = bytes.split_at(4);
+    let in_page = [mark, early, page].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.parquet");
+    for spoiled in [in_footer, in_page] {
+        fs::write(&path, spoiled).unwrap();
+        let error = read::read(&path, &Library::shipped().load("merchant/orders").unwrap()).unwrap_err();
+        assert_eq!(error.exit, Exit::BadData);
+        assert_eq!(error.found.as_deref(), Some("a header with a list of truth values where Parquet has none"));
+    }
+}
+
 /// A value with a control character stood in a comment of the draft, which no reader of TOML then took.
 #[test]
 fn a_draft_loads_whatever_characters_the_file_holds() {

@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 
 use super::Format;
+use super::parquet_headers;
 use super::plan::{Fill, Plan, folded};
 use super::read::{Decoded, Part, Rows, Take};
 use crate::error::{Error, Result};
@@ -91,7 +92,9 @@ fn read_parquet(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     };
     let file = open(path)?;
     let bytes = file.metadata().map_err(|error| Error::io("read", path.display(), &error))?.len();
-    let builder = unbroken(|| ParquetRecordBatchReaderBuilder::try_new(file))?.map_err(|error| broken(&error))?;
+    parquet_headers::look_at_footer(&file).map_err(|error| broken(&error))?;
+    let handle = open(path)?;
+    let builder = unbroken(|| ParquetRecordBatchReaderBuilder::try_new(handle))?.map_err(|error| broken(&error))?;
     let rows = builder.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
     let rows = rows.fold(0, u64::saturating_add);
     if rows > bytes.saturating_mul(ROWS_PER_BYTE) {
@@ -101,6 +104,12 @@ fn read_parquet(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     let columns = builder.schema().fields().iter().enumerate().filter(|(_, field)| wanted.contains(&folded(field.name())));
     let columns: Vec<usize> = columns.map(|(at, _)| at).collect();
     let mask = parquet::arrow::ProjectionMask::roots(builder.parquet_schema(), columns);
+    for group in builder.metadata().row_groups() {
+        for (_, column) in group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf)) {
+            let (start, length) = unbroken(|| column.byte_range())?;
+            parquet_headers::look_at_pages(&file, start, length).map_err(|error| broken(&error))?;
+        }
+    }
     let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
     let mut reader = unbroken(|| builder.build())?.map_err(|error| broken(&error))?;
     let next = move || match unbroken(|| reader.next()) {
