@@ -52,6 +52,8 @@ pub struct Job {
     pub tolerances: Vec<Tolerance>,
     /// How far apart two sides may date a payment or refund that meets by nothing but its amount.
     pub same_amount_within: TimeDelta,
+    /// How long after its payment a refund or chargeback may come, in days.
+    pub given_back_within: TimeDelta,
     /// How old an order without success must be before it counts as abandoned.
     pub abandoned_after: TimeDelta,
     /// How much a break matters.

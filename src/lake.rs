@@ -175,6 +175,11 @@ impl Lake {
         }
     }
 
+    /// Whether the data file of `manifest` for `table` is there, has its size, and the footer it was published with.
+    pub fn holds_intact(&self, manifest: &Manifest, table: &Table) -> Result<bool> {
+        manifest.outputs.iter().find(|output| output.table == table.name).map_or(Ok(false), |output| self.holds(output))
+    }
+
     /// Whether the data files of `manifest` for `tables` have the very bytes that were published. Reads all of them.
     pub fn holds_all(&self, manifest: &Manifest, tables: &[&Table]) -> Result<bool> {
         let is_asked = |output: &&Output| tables.iter().any(|table| table.name == output.table);
@@ -207,6 +212,18 @@ impl Lake {
     /// If the table has no such column: a mistake in the code that asks.
     pub fn read_columns(&self, table: &'static Table, night: NaiveDate, names: &[&str]) -> Result<RecordBatch> {
         parquet::read(&self.root.join(data_path(table, night)), table, names)
+    }
+
+    /// The columns `names` of those rows of what `night` published as `table` that `pick` chooses, looking at the columns
+    /// `looked_at` of each batch of rows.
+    pub fn rows_where(
+        &self,
+        (table, night): (&'static Table, NaiveDate),
+        looked_at: &[&str],
+        pick: impl Fn(&RecordBatch) -> Vec<usize>,
+        names: &[&str],
+    ) -> Result<Vec<RecordBatch>> {
+        parquet::rows_where(&self.root.join(data_path(table, night)), table, looked_at, pick, names)
     }
 
     fn staging(&self) -> PathBuf {

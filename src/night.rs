@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Exit, Result};
@@ -30,12 +31,15 @@ use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{Contracts, Volumes};
 use crate::stage::payouts::{self, Settled, TiedOut};
 use crate::stage::reconcile::Rules;
+use crate::stage::returns::{self, Entry, Returned, Sought, Tied};
 use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
 use crate::table::column::Table;
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
+use crate::table::entries::ENTRIES;
 use crate::table::fees::FEES;
 use crate::table::payouts::{OPEN_BANK_LINES, PAYOUTS};
 use crate::table::reconciliation::{BREAKS, OPEN_ITEMS};
+use crate::table::returns::RETURNS;
 use crate::table::rows::Rows;
 use crate::table::sheet::Sheet;
 
@@ -44,12 +48,13 @@ pub use deliveries::Told;
 use deliveries::{Deliveries, Delivery, Ledger};
 use ledger::Summary;
 pub use memory::Memory;
+use reperform::{Earlier, Reperformance};
 
 /// Version of this program, part of what a night depends on.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a night takes from the one before it.
-const CARRIED: [&Table; 5] = [&BREAKS, &FEES, &OPEN_ITEMS, &OPEN_BANK_LINES, &PAYOUTS];
+const CARRIED: [&Table; 6] = [&BREAKS, &FEES, &OPEN_ITEMS, &OPEN_BANK_LINES, &PAYOUTS, &RETURNS];
 
 /// How a night is closed.
 #[derive(Clone, Copy, Debug)]
@@ -149,10 +154,13 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
             let stale = lake.stale().map_err(alone)?;
             return Ok(Closed { changed: false, manifest, left_out, told, stale });
         }
+        let mut reperformance = Reperformance::new(&lake, options.memory, progress);
+        let earlier = reperformance.earlier(previous.as_ref(), options.date - job.given_back_within).map_err(alone)?;
         let closing = Closing {
             job,
             night: options.date,
             before: previous.map(|previous| (&lake, previous)),
+            earlier,
             inputs_sha256,
             generation,
             version: VERSION,
@@ -204,6 +212,8 @@ struct Closing<'a> {
     night: NaiveDate,
     /// The night before, and the lake that has its tables.
     before: Option<(&'a Lake, PreviousNight)>,
+    /// The nights that may have what is given back tonight.
+    earlier: Earlier,
     inputs_sha256: String,
     generation: u64,
     /// Of tieout, as the files name it.
@@ -281,6 +291,29 @@ impl Closing<'_> {
         };
         let (payouts, lines) = (self.carried(&PAYOUTS)?, self.carried(&OPEN_BANK_LINES)?);
         payouts::tie_out(settled, bank_lines, payouts::Carried { payouts: &payouts, bank_lines: &lines }, &rules)
+    }
+
+    /// What was `returned` tonight, held against its payments: those among `tonight`'s entries, and of earlier nights.
+    fn returns(&self, returned: Returned, tonight: impl Fn(&Sought) -> Result<Vec<Entry>>) -> Result<Tied> {
+        let carried = self.carried(&RETURNS)?;
+        let (mut known, mut sought) = (Sought::default(), Sought::of(&returned, &carried));
+        let mut stated = Vec::new();
+        // What is found may be called something else besides, by which more is found: as a rule nothing is.
+        while !sought.is_empty() {
+            let mut found = tonight(&sought)?;
+            let looked_at = returns::sought_columns();
+            let of_night = |(lake, night): &(Lake, NaiveDate)| {
+                let rows = lake.rows_where((&ENTRIES, *night), &looked_at, |batch| sought.rows(batch), &returns::COLUMNS)?;
+                Ok(rows.iter().flat_map(|batch| sought.among(batch, *night)).collect::<Vec<_>>())
+            };
+            let earlier: Vec<Vec<Entry>> = self.earlier.nights.par_iter().map(of_night).collect::<Result<_>>()?;
+            found.extend(earlier.into_iter().flatten());
+            known.add(sought);
+            sought = known.new_in(&found);
+            stated.extend(found);
+        }
+        let rules = returns::Rules { night: self.night, reaches_back: self.earlier.reaches_back };
+        returns::tie(returned, &carried, stated, &rules)
     }
 
     /// What the comparison goes by.

@@ -11,3 +11,4 @@ pub mod payouts;
 pub mod reconcile;
 pub mod records;
 pub mod restated;
+pub mod returns;

@@ -15,13 +15,14 @@ pub mod payouts;
 pub mod read;
 pub mod reconciliation;
 pub mod records;
+pub mod returns;
 pub mod rows;
 pub mod sheet;
 
 use column::Table;
 
 /// Every published table, in the order of the flow.
-pub static TABLES: [&Table; 19] = [
+pub static TABLES: [&Table; 20] = [
     &entries::ENTRIES,
     &records::ORDERS,
     &records::ATTEMPTS,
@@ -31,6 +32,7 @@ pub static TABLES: [&Table; 19] = [
     &reconciliation::BREAKS,
     &reconciliation::OPEN_ITEMS,
     &reconciliation::ROLLFORWARD,
+    &returns::RETURNS,
     &fees::FEES,
     &payouts::PAYOUTS,
     &payouts::OPEN_BANK_LINES,

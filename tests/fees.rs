@@ -88,7 +88,7 @@ impl Till {
         csv.flush().unwrap();
     }
 
-    fn try_close(&self, date: NaiveDate, memory: Memory) -> Result<Closed, String> {
+    pub(crate) fn try_close(&self, date: NaiveDate, memory: Memory) -> Result<Closed, String> {
         let job = self.job().map_err(|error| error.to_string())?;
         close(&job, Options { memory, ..Options::of(date) }, &board(), &|_| {}).map_err(|errors| messages(&errors))
     }

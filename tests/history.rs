@@ -24,7 +24,7 @@ use crate::nights::{Shop, files, november, package, three_nights};
 /// Closes a generation again, in a lake that is left as it is.
 fn again(lake: &Lake, manifest: &Manifest, memory: Memory) -> Result<Again, Error> {
     let before = files(lake.root());
-    let again = Reperformance::new(lake, memory, &|_| {}).unwrap().again(manifest);
+    let again = Reperformance::new(lake, memory, &|_| {}).again(manifest);
     assert!(before == files(lake.root()), "nothing is left in the lake");
     again
 }
@@ -55,7 +55,7 @@ fn any_of_thirty_nights_comes_out_the_same_after_its_data_was_deleted() {
         assert_comes_out(&lake, &closed[at], Memory::Unlimited);
     }
     assert_comes_out(&lake, &closed[7], Memory::Shares(3));
-    let mut again = Reperformance::new(&lake, Memory::Unlimited, &|_| {}).unwrap();
+    let mut again = Reperformance::new(&lake, Memory::Unlimited, &|_| {});
     for manifest in &closed {
         assert_eq!(again.again(manifest).unwrap().manifest, *manifest);
     }

@@ -25,6 +25,7 @@ mod readme;
 mod recognise;
 mod reconcile;
 mod resolutions;
+mod returns;
 mod sample;
 mod schema;
 mod shares;

@@ -217,7 +217,7 @@ fn a_night_comes_out_by_its_resolutions_after_they_are_gone() {
     fs::remove_file(file_of(&shop)).unwrap();
     fs::remove_file(shop.job_file()).unwrap();
     let comes_out = |lake: &Lake, manifest: &Manifest, memory: Memory| {
-        let mut nights = Reperformance::new(lake, memory, &|_| {}).unwrap();
+        let mut nights = Reperformance::new(lake, memory, &|_| {});
         let again = nights.whole(manifest).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(again.manifest, *manifest);
         assert!(again.lake.holds_all(manifest, &TABLES).unwrap());

@@ -16,7 +16,7 @@ pub(super) fn diff(arguments: &Diff) -> Result<Exit> {
     let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
     let (before, after) = generations(&lake, arguments)?;
     let say_what = |doing: &str| say(&format!("{doing}\n"));
-    let mut nights = Reperformance::new(&lake, Memory::OfMachine, &say_what)?;
+    let mut nights = Reperformance::new(&lake, Memory::OfMachine, &say_what);
     let (was, is) = (nights.tables_of(&before)?, nights.tables_of(&after)?);
     let manner = match (arguments.json, arguments.csv) {
         (true, _) => Manner::Json,

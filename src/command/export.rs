@@ -61,7 +61,7 @@ fn export_evidence(arguments: &Evidence) -> Result<Exit> {
         })?,
     };
     let evidence = evidence::Evidence::of(&lake, &manifest)?;
-    let mut nights = Reperformance::new(&lake, Memory::OfMachine, &|_| {})?;
+    let mut nights = Reperformance::new(&lake, Memory::OfMachine, &|_| {});
     let shown = arguments.out.display().to_string();
     let part = arguments.out.with_added_extension("part");
     let file = File::create(&part).map_err(|error| {

@@ -28,7 +28,7 @@ pub(super) fn verify(arguments: &Verify) -> std::result::Result<Exit, Vec<Error>
             say(&format!("{doing}\n"));
         }
     };
-    let mut nights = Reperformance::new(&lake, Memory::OfMachine, &say_what).map_err(alone)?;
+    let mut nights = Reperformance::new(&lake, Memory::OfMachine, &say_what);
     let mut verdicts = Vec::new();
     for manifest in published.iter().cloned() {
         let again = if arguments.out.is_some() { nights.whole(&manifest) } else { nights.again(&manifest) };

@@ -9,7 +9,6 @@
 //! Source: <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift> and
 //! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 /// Structures inside structures: the library follows no more.
@@ -17,9 +16,8 @@ const DEEPEST: u8 = 64;
 /// After the footer: its length, and the mark of the format.
 const TAIL: u64 = 8;
 
-/// Looks through the footer of `file`. A file that has none is left to the library to refuse.
-pub(super) fn look_at_footer(file: &File) -> io::Result<()> {
-    let bytes = file.metadata()?.len();
+/// Looks through the footer of a file of so many bytes. A file that has none is left to the library to refuse.
+pub(super) fn look_at_footer(file: impl Read + Seek, bytes: u64) -> io::Result<()> {
     let Some(tail) = bytes.checked_sub(TAIL) else { return Ok(()) };
     let mut read = BufReader::new(file);
     read.seek(SeekFrom::Start(tail))?;
@@ -31,8 +29,8 @@ pub(super) fn look_at_footer(file: &File) -> io::Result<()> {
     Headers { read, left: length, page: 0 }.structure(FILE, DEEPEST)
 }
 
-/// Looks through the headers of the pages of `file` that are in `length` bytes from `start` on.
-pub(super) fn look_at_pages(file: &File, start: u64, length: u64) -> io::Result<()> {
+/// Looks through the headers of the pages of a file that are in `length` bytes from `start` on.
+pub(super) fn look_at_pages(file: impl Read + Seek, start: u64, length: u64) -> io::Result<()> {
     let mut headers = Headers { read: BufReader::new(file), left: length, page: 0 };
     headers.read.seek(SeekFrom::Start(start))?;
     while headers.left > 0 {

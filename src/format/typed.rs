@@ -92,7 +92,7 @@ fn read_parquet(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     };
     let file = open(path)?;
     let bytes = file.metadata().map_err(|error| Error::io("read", path.display(), &error))?.len();
-    parquet_headers::look_at_footer(&file).map_err(|error| broken(&error))?;
+    parquet_headers::look_at_footer(&file, bytes).map_err(|error| broken(&error))?;
     let handle = open(path)?;
     let builder = unbroken(|| ParquetRecordBatchReaderBuilder::try_new(handle))?.map_err(|error| broken(&error))?;
     let rows = builder.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(u64::MAX));

@@ -185,14 +185,28 @@ fn zero() -> String {
 pub(super) struct MatchingFile {
     /// How far apart the two sides may date a payment or refund of one amount that no reference joins, such as `1 hour`,
     /// where each is the other's only candidate and no identifier says otherwise. `0 minutes`: not at all.
+    #[serde(default = "one_hour")]
     #[schemars(regex(pattern = r"^[0-9]+ (minute|hour|day)s?$"))]
     pub(super) same_amount_within: String,
+    /// How long after its payment a refund or chargeback may come, such as `90 days`: payments are looked for in the nights
+    /// of so many days. A night takes the longer the further it looks back.
+    #[serde(default = "sixty_days")]
+    #[schemars(regex(pattern = r"^[0-9]{1,3} days?$"))]
+    pub(super) given_back_within: String,
 }
 
 impl Default for MatchingFile {
     fn default() -> Self {
-        Self { same_amount_within: "1 hour".to_owned() }
+        Self { same_amount_within: one_hour(), given_back_within: sixty_days() }
     }
+}
+
+fn one_hour() -> String {
+    "1 hour".to_owned()
+}
+
+fn sixty_days() -> String {
+    "60 days".to_owned()
 }
 
 /// How a night is looked at.

@@ -115,6 +115,7 @@ impl Resolver {
             refunds,
             tolerances,
             same_amount_within: duration(&file.matching.same_amount_within, "same_amount_within")?,
+            given_back_within: TimeDelta::days(days(&file.matching.given_back_within, "given_back_within")?.into()),
             abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
             severity,
             resolutions,
@@ -294,19 +295,23 @@ fn severity(file: SeverityFile) -> Result<Severity> {
             .found(format!("{medium}, {high}, {critical}"))
             .next("raise the one that is too low"))
     };
-    let days = older_than.strip_suffix(" days").or(older_than.strip_suffix(" day")).and_then(|days| days.parse::<u16>().ok());
-    let days = days.ok_or_else(|| {
-        Error::configuration("not a number of days")
-            .column("severity.older_than")
-            .expected("such as `7 days`")
-            .found(&older_than)
-            .next("write a whole number and `days`")
-    })?;
+    let days = days(&older_than, "severity.older_than")?;
     let by_currency = currency.iter().map(|(of, file)| Ok((of.clone(), limits(file, &format!("currency.{of}."))?)));
     Ok(Severity {
         by_currency: by_currency.collect::<Result<_>>()?,
         limits: limits(&LimitsFile { medium, high, critical }, "")?,
         older_than_days: days.into(),
+    })
+}
+
+fn days(text: &str, column: &str) -> Result<u16> {
+    let days = text.strip_suffix(" days").or(text.strip_suffix(" day")).and_then(|days| days.parse().ok());
+    days.ok_or_else(|| {
+        Error::configuration("not a number of days")
+            .column(column)
+            .expected("such as `7 days`")
+            .found(text)
+            .next("write a whole number and `days`")
     })
 }
 

@@ -23,7 +23,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
 use arrow::datatypes::SchemaRef;
 use chrono::NaiveDate;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::arrow::{ArrowSchemaConverter, ProjectionMask, add_encoded_arrow_schema_to_metadata};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
@@ -212,6 +212,37 @@ pub(super) fn batches(path: PathBuf, table: &'static Table) -> Result<impl Itera
         .build()
         .map_err(|error| damaged(&path, error))?;
     Ok(batches.map(move |batch| batch.map_err(|error| damaged(&path, error))))
+}
+
+/// The columns `names` of those rows of a published file that `pick` chooses, looking at the columns `looked_at` of each
+/// batch of rows.
+pub(super) fn rows_where(
+    path: &Path,
+    table: &'static Table,
+    looked_at: &[&str],
+    pick: impl Fn(&RecordBatch) -> Vec<usize>,
+    names: &[&str],
+) -> Result<Vec<RecordBatch>> {
+    let options = ArrowReaderOptions::new().with_schema(table.schema());
+    let metadata = ArrowReaderMetadata::load(&open(path)?, options).map_err(|error| damaged(path, error))?;
+    let reader = |names: &[&str]| {
+        let columns = ProjectionMask::roots(metadata.parquet_schema(), names.iter().map(|name| table.position(name)));
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(open(path)?, metadata.clone());
+        Ok::<_, Error>(reader.with_projection(columns).with_batch_size(PART_ROWS))
+    };
+    let mut chosen = Vec::new();
+    let mut first = 0;
+    for batch in reader(looked_at)?.build().map_err(|error| damaged(path, error))? {
+        let batch = batch.map_err(|error| damaged(path, error))?;
+        chosen.extend(pick(&batch).into_iter().map(|row| first + row..first + row + 1));
+        first += batch.num_rows();
+    }
+    if chosen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let chosen = RowSelection::from_consecutive_ranges(chosen.into_iter(), first);
+    let batches = reader(names)?.with_row_selection(chosen).build().map_err(|error| damaged(path, error))?;
+    batches.map(|batch| batch.map_err(|error| damaged(path, error))).collect()
 }
 
 fn open(path: &Path) -> Result<File> {

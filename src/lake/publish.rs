@@ -1,5 +1,6 @@
 //! Publishing a night: all of it or nothing, whatever dies and whenever.
 
+use arrow::array::RecordBatch;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -214,6 +215,17 @@ impl Staging {
         let output = self.output(table, writer.finish()?);
         self.staged.lock().expect("no writer panics while it holds the list").push(Ok(output));
         Ok(())
+    }
+
+    /// The columns `names` of those rows of a staged table that `pick` chooses, looking at the columns `looked_at`.
+    pub fn rows_where(
+        &self,
+        table: &'static Table,
+        looked_at: &[&str],
+        pick: impl Fn(&RecordBatch) -> Vec<usize>,
+        names: &[&str],
+    ) -> Result<Vec<RecordBatch>> {
+        parquet::rows_where(&self.folder.join(staged_name(table.name)), table, looked_at, pick, names)
     }
 
     fn output(&self, table: &Table, written: Written) -> Output {

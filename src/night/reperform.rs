@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
 use super::apart::Apart;
 use super::deliveries::Deliveries;
 use super::memory::Memory;
@@ -15,16 +17,38 @@ use crate::job::{self, Job, TextKind};
 use crate::lake::{Lake, Manifest, NightLock, Output, PreviousNight, Scratch, Spill};
 use crate::table::TABLES;
 use crate::table::column::Table;
+use crate::table::entries::ENTRIES;
 
 /// Closes published nights of a lake again.
 pub struct Reperformance<'l> {
     lake: &'l Lake,
-    scratch: Scratch,
+    /// Taken once something is closed again.
+    scratch: Option<Scratch>,
     memory: Memory,
     progress: &'l dyn Fn(&str),
     /// What has come out the same, by the hash of its manifest, and the lake that has what it leaves to the next night.
     done: BTreeMap<String, Lake>,
 }
+
+/// Nights before one, as it was closed on them.
+#[derive(Debug)]
+pub(super) struct Earlier {
+    /// Each with a lake that has its entries.
+    pub(super) nights: Vec<(Lake, NaiveDate)>,
+    /// Whether they go back to the day that was asked for.
+    pub(super) reaches_back: bool,
+}
+
+/// What is kept of a night closed again: what the next night takes of it, and what later ones look for in it.
+const KEPT: [&Table; CARRIED.len() + 1] = {
+    let mut kept = [&ENTRIES; CARRIED.len() + 1];
+    let mut at = 0;
+    while at < CARRIED.len() {
+        kept[at] = CARRIED[at];
+        at += 1;
+    }
+    kept
+};
 
 /// A night closed again.
 #[derive(Debug)]
@@ -56,13 +80,14 @@ pub fn output<'m>(manifest: &'m Manifest, table: &str) -> Option<&'m Output> {
 
 impl<'l> Reperformance<'l> {
     /// Of nights of `lake`. `progress` is told what is being done.
-    pub fn new(lake: &'l Lake, memory: Memory, progress: &'l dyn Fn(&str)) -> Result<Self> {
-        Ok(Self { lake, scratch: lake.scratch()?, memory, progress, done: BTreeMap::new() })
+    #[must_use]
+    pub fn new(lake: &'l Lake, memory: Memory, progress: &'l dyn Fn(&str)) -> Self {
+        Self { lake, scratch: None, memory, progress, done: BTreeMap::new() }
     }
 
-    /// Closes a generation again, and keeps of its tables what the next night takes.
+    /// Closes a generation again, and keeps of its tables what later nights take.
     pub fn again(&mut self, manifest: &Manifest) -> Result<Again> {
-        self.again_with(manifest, &CARRIED)
+        self.again_with(manifest, &KEPT)
     }
 
     /// Closes a generation again, and keeps all its tables.
@@ -92,6 +117,39 @@ impl<'l> Reperformance<'l> {
         if differing.is_empty() { Ok(again.lake) } else { Err(comes_out_other(manifest, &differing)) }
     }
 
+    /// The nights before one that is built on `previous`, back to `since`, each as that one was: of the generation that the
+    /// night after it was built on. The oldest first, so that one closed again finds those before it.
+    pub(super) fn earlier(&mut self, previous: Option<&PreviousNight>, since: NaiveDate) -> Result<Earlier> {
+        let (mut chain, mut reaches_back) = (Vec::new(), false);
+        let mut next = previous.cloned();
+        while let Some(previous) = next.take() {
+            reaches_back = previous.business_date <= since;
+            if previous.business_date < since {
+                break;
+            }
+            let manifest = self.manifest_of(&previous)?;
+            next.clone_from(&manifest.night.previous_night);
+            chain.push(manifest);
+        }
+        let mut nights = Vec::with_capacity(chain.len());
+        for manifest in chain.into_iter().rev() {
+            let lake = match self.done.get(&manifest.sha256) {
+                Some(lake) => lake.clone(),
+                None if self.lake.holds_intact(&manifest, &ENTRIES)? => self.lake.clone(),
+                None => self.unchanged(&manifest)?,
+            };
+            nights.push((lake, manifest.night.business_date));
+        }
+        Ok(Earlier { nights, reaches_back })
+    }
+
+    /// A lake in which a generation is closed again, byte for byte.
+    fn unchanged(&mut self, manifest: &Manifest) -> Result<Lake> {
+        let again = self.again(manifest)?;
+        let differing = again.differing(manifest);
+        if differing.is_empty() { Ok(again.lake) } else { Err(comes_out_other(manifest, &differing)) }
+    }
+
     /// A lake that has what a generation left to the next night, byte for byte.
     fn left_by(&mut self, previous: &PreviousNight) -> Result<Lake> {
         let mut chain = Vec::new();
@@ -112,7 +170,7 @@ impl<'l> Reperformance<'l> {
         }
         for manifest in chain.into_iter().rev() {
             let before = found.zip(manifest.night.previous_night.clone());
-            let again = self.work(&manifest, before.as_ref(), &CARRIED)?;
+            let again = self.work(&manifest, before.as_ref(), &KEPT)?;
             let differing = again.differing(&manifest);
             if !differing.is_empty() {
                 return Err(comes_out_other(&manifest, &differing));
@@ -139,13 +197,17 @@ impl<'l> Reperformance<'l> {
     }
 
     /// Closes a generation again on what the night before left.
-    fn work(&self, manifest: &Manifest, before: Option<&(Lake, PreviousNight)>, tables: &[&Table]) -> Result<Again> {
+    fn work(&mut self, manifest: &Manifest, before: Option<&(Lake, PreviousNight)>, tables: &[&Table]) -> Result<Again> {
         let night = &manifest.night;
         let of_night =
             |error: Error| if error.file.is_some() { error } else { error.file(format!("night {}", night.business_date)) };
         let job = kept_job(self.lake, manifest).map_err(of_night)?;
+        let earlier = self.earlier(night.previous_night.as_ref(), night.business_date - job.given_back_within)?;
         (self.progress)(&format!("closing {} again", night.business_date));
-        let place = self.scratch.lake(&manifest.sha256)?;
+        if self.scratch.is_none() {
+            self.scratch = Some(self.lake.scratch()?);
+        }
+        let place = self.scratch.as_ref().expect("it was just taken").lake(&manifest.sha256)?;
         let lock = place.lock(night.business_date)?;
         let mut deliveries = Deliveries::kept(&job, self.lake, night).map_err(of_night)?;
         let sizes = self.memory.sizes(deliveries.text_bytes())?;
@@ -159,6 +221,7 @@ impl<'l> Reperformance<'l> {
             job: &job,
             night: night.business_date,
             before: before.map(|(lake, previous)| (lake, previous.clone())),
+            earlier,
             inputs_sha256,
             generation: manifest.generation,
             version: &night.version,
@@ -201,8 +264,8 @@ pub(super) fn restore(
     options: Options,
     progress: &dyn Fn(&str),
 ) -> Result<bool> {
-    let again = Reperformance::new(lake, options.memory, progress).and_then(|mut nights| {
-        let again = nights.whole(newest)?;
+    let mut nights = Reperformance::new(lake, options.memory, progress);
+    let again = nights.whole(newest).and_then(|again| {
         // Moved before the scratch folder goes.
         let is_same = again.differing(newest).is_empty();
         if is_same {

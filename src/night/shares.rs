@@ -31,6 +31,7 @@ use crate::stage::payouts::Settled;
 use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, Tolerated, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
+use crate::stage::returns::{COLUMNS, Returned, returned, sought_columns};
 use crate::table::alike::joined;
 use crate::table::bank::BANK_LINES;
 use crate::table::column::Table;
@@ -41,6 +42,7 @@ use crate::table::payouts::{OPEN_BANK_LINES, PAYOUTS};
 use crate::table::read::column;
 use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS, ROLLFORWARD};
 use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
+use crate::table::returns::RETURNS;
 use crate::table::rows::Rows;
 use crate::table::sheet::Sheet;
 
@@ -70,7 +72,7 @@ pub(super) fn stages(
     let mut summary = Summary::default();
     summary.add_restated(&restated);
     let contracts = closing.contracts()?;
-    let (mut charged, mut settled) = (Charged::default(), Settled::default());
+    let (mut charged, mut settled, mut given_back) = (Charged::default(), Settled::default(), Returned::default());
     for share in apart.shares() {
         for files in [&mut delivered.providers, &mut delivered.orders, &mut delivered.attempts, &mut delivered.refunds] {
             apart.load(files, share)?;
@@ -83,6 +85,7 @@ pub(super) fn stages(
         let mut entries = normalize(&mut delivered.providers, &of_entries, night);
         charged = charged.and(charge(&mut entries, &contracts));
         settled = settled.and(Settled::of(&entries, job.timezone));
+        given_back = given_back.and(returned(&entries, night));
         let items = Items {
             entries,
             attempts,
@@ -122,9 +125,18 @@ pub(super) fn stages(
         }
     }
     let mut compared = comparison.end()?;
+    (closing.progress)("merging");
+    // What was given back is looked for among them.
+    merge(&ENTRIES, apart, staging, summary.rows("entries"))?;
+    let tied = closing.returns(given_back, |sought| {
+        let (looked_at, pick) = (sought_columns(), |batch: &RecordBatch| sought.rows(batch));
+        let rows = staging.rows_where(&ENTRIES, &looked_at, pick, &COLUMNS)?;
+        Ok(rows.iter().flat_map(|batch| sought.among(batch, night)).collect())
+    })?;
+    summary.add("returns", tied.returns.num_rows());
     let over_the_cap = compared.tolerated.breaks(&closing.rules());
     summary.add_tolerated(&compared.tolerated);
-    compared.found.extend([over_the_cap, breaks_of_batches(&fees, night), tied_out.found]);
+    compared.found.extend([over_the_cap, breaks_of_batches(&fees, night), tied.found, tied_out.found]);
     let came_in = closing.carried_columns(&OPEN_ITEMS, &["side", "id", "first_seen"])?;
     let rolled = roll(&compared.found, &closing.carried(&BREAKS)?, [&came_in], &closing.rules())?;
     summary.add("matches", compared.matches);
@@ -132,6 +144,7 @@ pub(super) fn stages(
     summary.add_breaks(&rolled);
     stage(Sheet::of(&BREAKS, &rolled.breaks));
     stage(Sheet::of(&ROLLFORWARD, &rolled.rollforward));
+    stage(Sheet::of(&RETURNS, &tied.returns));
     stage(Sheet::of(&FEES, &fees));
 
     (closing.progress)("analyzing");
@@ -152,7 +165,7 @@ pub(super) fn stages(
     let night = closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage);
 
     (closing.progress)("merging");
-    for tables in IN_RUNS.chunks(apart.sizes.merged) {
+    for tables in IN_RUNS[1..].chunks(apart.sizes.merged) {
         tables.par_iter().with_max_len(1).try_for_each(|table| merge(table, apart, staging, summary.rows(table.name)))?;
     }
     Ok(night)

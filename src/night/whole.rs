@@ -1,5 +1,7 @@
 //! The stages of a night that memory holds, in order: normalize, reconcile, analyze.
 
+use rayon::prelude::*;
+
 use super::Closing;
 use super::deliveries::{Deliveries, Ledger};
 use super::ledger::{self, Summary};
@@ -16,12 +18,14 @@ use crate::stage::payouts::Settled;
 use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
+use crate::stage::returns::returned;
 use crate::table::bank::BANK_LINES;
 use crate::table::entries::ENTRIES;
 use crate::table::fees::FEES;
 use crate::table::payouts::{OPEN_BANK_LINES, PAYOUTS};
 use crate::table::reconciliation::{BREAKS, OPEN_ITEMS, ROLLFORWARD};
 use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
+use crate::table::returns::RETURNS;
 use crate::table::sheet::Sheet;
 
 /// From files to the tables of the night, each given to `stage` once it is known.
@@ -60,6 +64,10 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     summary.add_fees(&fees)?;
     let tied_out = closing.tie_out(Settled::of(&entries, job.timezone), &bank_lines)?;
     summary.add("payouts", tied_out.payouts.num_rows());
+    let tied = closing.returns(returned(&entries, night), |sought| {
+        Ok(entries.parts.par_iter().flat_map_iter(|part| sought.among(part, night)).collect())
+    })?;
+    summary.add("returns", tied.returns.num_rows());
     stage(orders.sheet(&ORDERS, []));
     stage(bank_lines.sheet(&BANK_LINES, tied_out.bank_outcomes));
 
@@ -79,7 +87,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     let compared = compare(sides, 0..ROUNDS.len(), &closing.rules())?;
     let over_the_cap = compared.tolerated.breaks(&closing.rules());
     summary.add_tolerated(&compared.tolerated);
-    let found = [compared.found, over_the_cap, breaks_of_batches(&fees, night), tied_out.found];
+    let found = [compared.found, over_the_cap, breaks_of_batches(&fees, night), tied.found, tied_out.found];
     let rolled = roll(&found, &closing.carried(&BREAKS)?, [&carried_items], &closing.rules())?;
     let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
     let mut of_attempts = outcomes_of_rows(&merchant.own, &compared.merchant_outcomes);
@@ -95,6 +103,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
         Sheet::of(&BREAKS, &rolled.breaks),
         compared.open_items,
         Sheet::of(&ROLLFORWARD, &rolled.rollforward),
+        Sheet::of(&RETURNS, &tied.returns),
         Sheet::of(&FEES, &fees),
         Sheet::of(&PAYOUTS, &tied_out.payouts),
         Sheet::of(&OPEN_BANK_LINES, &tied_out.open_bank_lines),

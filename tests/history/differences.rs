@@ -51,7 +51,7 @@ proptest! {
         });
         let lake = shop.lake();
         let generations = lake.generations(november(17)).unwrap();
-        let mut nights = Reperformance::new(&lake, Memory::Unlimited, &|_| {}).unwrap();
+        let mut nights = Reperformance::new(&lake, Memory::Unlimited, &|_| {});
         let [was, is] = [0, 1].map(|at| nights.tables_of(&generations[at]).unwrap());
         let mut kept = Vec::new();
         for table in TABLES {

@@ -37,6 +37,7 @@ pub fn breaks_of_batches(fees: &RecordBatch, night: NaiveDate) -> RecordBatch {
             waiting: false,
             provider: provider.optional(row),
             account: account.optional(row),
+            merchant_reference: None,
             reference: batch.optional(row).filter(|batch| !batch.is_empty()),
             currency: currency.get(row),
             merchant_amount: amount(contracted, row),

@@ -1,4 +1,5 @@
-//! Breaks about no entry and no record: about a batch, a payout, a line of a bank, or a whole night.
+//! Breaks about no one entry or record: about what was given back of a payment, a batch, a payout, a line of a bank, or a
+//! whole night.
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -22,6 +23,8 @@ pub struct Itemless<'a> {
     pub provider: Option<&'a str>,
     /// The account with the provider, or with the bank.
     pub account: Option<&'a str>,
+    /// What the merchant calls it.
+    pub merchant_reference: Option<&'a str>,
     /// What the provider or the bank calls it.
     pub reference: Option<&'a str>,
     /// Currency of the amounts.
@@ -55,7 +58,7 @@ pub fn itemless(found: &[Itemless], night: NaiveDate) -> RecordBatch {
         ("state", build::words(found.iter().map(|of| Some(if of.waiting { "waiting" } else { "open" })))),
         ("provider", build::words(found.iter().map(|of| of.provider))),
         ("account", build::words(found.iter().map(|of| of.account))),
-        ("merchant_reference", nothing()),
+        ("merchant_reference", build::texts(found.iter().map(|of| of.merchant_reference))),
         ("provider_reference", build::texts(found.iter().map(|of| of.reference))),
         ("order_id", nothing()),
         ("attempt_id", nothing()),

@@ -118,6 +118,10 @@ pub enum BreakType {
     Chargeback,
     /// Money of a chargeback came back.
     ChargebackReversed,
+    /// More of a payment was given back than was paid.
+    RefundExceedsPayment,
+    /// Money was given back of a payment that no night has.
+    RefundUnlinked,
     /// A payout is not what its lines add up to.
     PayoutResidual,
     /// A payout is not in the bank, or is another amount there.
@@ -128,7 +132,7 @@ pub enum BreakType {
 
 impl BreakType {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::MissingInProvider,
         Self::MissingInMerchant,
         Self::AmountMismatch,
@@ -143,6 +147,8 @@ impl BreakType {
         Self::RefundAmountMismatch,
         Self::Chargeback,
         Self::ChargebackReversed,
+        Self::RefundExceedsPayment,
+        Self::RefundUnlinked,
         Self::PayoutResidual,
         Self::PayoutNotInBank,
         Self::BankUnexplained,
@@ -166,6 +172,8 @@ impl BreakType {
             Self::RefundAmountMismatch => "refund_amount_mismatch",
             Self::Chargeback => "chargeback",
             Self::ChargebackReversed => "chargeback_reversed",
+            Self::RefundExceedsPayment => "refund_exceeds_payment",
+            Self::RefundUnlinked => "refund_unlinked",
             Self::PayoutResidual => "payout_residual",
             Self::PayoutNotInBank => "payout_not_in_bank",
             Self::BankUnexplained => "bank_unexplained",
@@ -190,16 +198,21 @@ impl BreakType {
             Self::RefundAmountMismatch => "Compare what was asked for with what was given back, and settle the difference.",
             Self::Chargeback => "Answer the dispute before its deadline, or accept it.",
             Self::ChargebackReversed => "Close the dispute: the money came back.",
+            Self::RefundExceedsPayment => "Find out which of the refunds and chargebacks was one too many, and claim it back.",
+            Self::RefundUnlinked => "Find the payment this gave back; ask the provider if there is none.",
             Self::PayoutResidual => "Ask the provider what the rest of the payout is; no line of its report says.",
             Self::PayoutNotInBank => "Ask the provider for the trace of this payout, and the bank whether it came.",
             Self::BankUnexplained => "Find out who paid this, and book it or send it back.",
         }
     }
 
-    /// Whether a break of type `word` is of a payout or a line of the bank, and so told anew each night: one that is
-    /// not found again has cleared.
+    /// Whether a break of type `word` is of money given back, a payout or a line of the bank, and so told anew each night:
+    /// one that is not found again has cleared.
     pub(super) fn is_told_anew(word: &str) -> bool {
-        [Self::PayoutResidual, Self::PayoutNotInBank, Self::BankUnexplained].iter().any(|kind| kind.as_str() == word)
+        use BreakType::{BankUnexplained, PayoutNotInBank, PayoutResidual, RefundExceedsPayment, RefundUnlinked};
+        [RefundExceedsPayment, RefundUnlinked, PayoutResidual, PayoutNotInBank, BankUnexplained]
+            .iter()
+            .any(|anew| anew.as_str() == word)
     }
 
     /// Whether a break of type `word` waits for a counterpart that may still come.

@@ -75,6 +75,7 @@ impl Tolerated {
                 waiting: false,
                 provider: None,
                 account: None,
+                merchant_reference: None,
                 reference: None,
                 currency,
                 merchant_amount: None,
