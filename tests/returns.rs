@@ -112,6 +112,23 @@ fn a_chargeback_after_the_refund_takes_the_money_twice_until_it_is_reversed() {
     assert_eq!(returns(&till, november(10)), ["A wholly 80.00 80.00 0.00 USD"]);
 }
 
+/// The chargeback names the provider's payment only, and the order is still told of it.
+#[test]
+fn the_story_of_an_order_has_the_chargeback_of_its_payment() {
+    let till = till(30);
+    close(&till, 1, "payment 80.00 0 merchant_reference=A provider_reference=p1; refund -30.00 0 merchant_reference=A");
+    close(&till, 9, "chargeback -80.00 0 original_reference=p1");
+    let (code, story, _) = till.run(&["explain", "job.toml", "A"]);
+    assert_eq!(code, 0);
+    for told in [
+        "provider -80.00, difference -80.00 USD",
+        "refund_exceeds_payment of p1: open 2026-11-09",
+        "p: at most -80.00, given back -110.00, difference -30.00 USD",
+    ] {
+        assert!(story.contains(told), "{story}");
+    }
+}
+
 #[test]
 fn parts_captured_on_several_nights_are_one_payment_under_their_reference() {
     let till = till(30);

@@ -273,6 +273,8 @@ pub(super) fn search(lake: &Lake, nights: &[NaiveDate], id: &str, zone: Tz) -> R
     for searched in &SEARCHED {
         // From the entries to their payouts, and on to the bank; not back, to whatever else is paid out with them.
         let (naming, named) = match searched.table.name {
+            // A chargeback that names its payment only is a break under a name of its own.
+            "breaks" => (Naming::Item, names_in(&rows, &ENTRIES, "entry_id")),
             "payouts" => (Naming::Payout, names_in(&rows, &ENTRIES, "batch_reference")),
             "bank_lines" => (Naming::BankLine, names_in(&rows, &PAYOUTS, "bank_line_ids")),
             _ => (Naming::Item, Vec::new()),

@@ -206,6 +206,7 @@ pub(super) fn amounts_of_break(row: &Row) -> String {
     };
     let (ours, theirs) = match row.get("break_type") {
         "fee_mismatch" => ("contracted", "charged"),
+        "refund_exceeds_payment" | "refund_unlinked" => ("at most", "given back"),
         "payout_residual" => ("lines", "payout"),
         "payout_not_in_bank" | "bank_unexplained" => ("due", "bank"),
         _ => ("merchant", "provider"),
