@@ -402,7 +402,7 @@ fn a_changed_input_makes_a_new_generation() {
     let second = shop.close(november(17));
     assert!(second.changed);
     assert_eq!((first.manifest.generation, second.manifest.generation), (1, 2));
-    assert_eq!(shop.read(&REFUNDS, november(17)).num_rows(), 4);
+    assert_eq!(shop.read(&REFUNDS, november(17)).num_rows(), 5);
     let new: Vec<_> = shop.rows(&BREAKS, november(17)).into_iter().filter(|row| row["refund_id"] == "RF-late").collect();
     assert_eq!(new.len(), 1);
     assert_eq!((new[0]["break_type"].as_str(), new[0]["state"].as_str()), ("refund_missing_in_provider", "waiting"));

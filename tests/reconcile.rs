@@ -333,6 +333,24 @@ fn one_payment_in_parts() {
                      match payment merchant_reference e2 a1 40.00 40.00 2:1",
         },
         Case {
+            why: "two captures of one payment may be equal: they are no copies of one where both add up",
+            given: "P e1 50 ref=A pref=x; P e2 50 ref=A pref=x; M a1 100 ref=A pref=x",
+            expect: "M a1 match
+                     P e1 match
+                     P e2 match
+                     match payment merchant_reference e1 a1 50.00 50.00 2:1
+                     match payment merchant_reference e2 a1 50.00 50.00 2:1",
+        },
+        Case {
+            why: "and they are copies where they do not",
+            given: "P e1 50 ref=A pref=x; P e2 50 ref=A pref=x; M a1 60 ref=A pref=x",
+            expect: "M a1 break amount_mismatch
+                     P e1 break amount_mismatch
+                     P e2 break duplicate_in_provider
+                     amount_mismatch open wechat e1 a1 difference -10.00 CNY low: merchant 60.00 CNY, provider 50.00 CNY
+                     duplicate_in_provider open wechat e2 difference 50.00 CNY low: counted instead: e1",
+        },
+        Case {
             why: "one payment the merchant recorded in two",
             given: "P e1 100 ref=A pref=x; M a1 70 ref=A; M a2 30 ref=A",
             expect: "M a1 match

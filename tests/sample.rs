@@ -230,6 +230,7 @@ fn the_key_names_every_break_type() {
         "refund_amount_mismatch",
         "chargeback",
         "chargeback_reversed",
+        "refund_exceeds_payment",
         "payout_residual",
         "payout_not_in_bank",
         "bank_unexplained",

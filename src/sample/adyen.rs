@@ -84,7 +84,7 @@ impl SettlementDetail {
         let (method, variant) = method(&movement.order.card, movement.order.salt);
         // A capture has a reference of its own; refunds and chargebacks bring theirs.
         let modification = match movement.kind {
-            Kind::Payment => movement.order.provider_reference(1),
+            Kind::Payment if movement.own_reference == movement.provider_reference => movement.order.provider_reference(1),
             _ => movement.own_reference.clone(),
         };
         // A payment costs a commission, a chargeback a markup.

@@ -22,7 +22,9 @@ pub(super) enum Fate {
     PaidWithMerchantCoupon,
     PaidInYen,
     PaidOnRetry,
+    CapturedInParts,
     Refunded,
+    RefundedInParts,
     Abandoned,
     FailedAndLeft,
     NoAttempt,
@@ -49,6 +51,8 @@ pub(super) enum Fate {
     // The bank takes an old payment back; two nights later it comes again, if the merchant wins.
     ChargebackLost,
     ChargebackWon,
+    // Half of it is given back, and the bank takes all of it the night after.
+    ChargedBackAfterRefund,
 }
 
 impl Fate {
@@ -85,7 +89,9 @@ impl Story {
             Fate::PaidWithRedPacket => self.paid(self.promoted(Promotion::RedPacket(cents(588)))),
             Fate::PaidWithMerchantCoupon => self.paid(self.promoted(Promotion::Merchant(cents(2_000)))),
             Fate::PaidOnRetry => self.paid_on_retry(draw),
+            Fate::CapturedInParts => self.captured_in_parts(),
             Fate::Refunded => self.refunded(0, Some(0)),
+            Fate::RefundedInParts => self.refunded_in_parts(),
             Fate::Abandoned => self.abandoned(draw),
             Fate::FailedAndLeft => {
                 self.record("cancelled");
@@ -145,6 +151,7 @@ impl Story {
             Fate::DuplicateInProvider => self.duplicate_in_provider(),
             Fate::DuplicateInMerchant => self.duplicate_in_merchant(),
             Fate::Ambiguous => self.ambiguous(),
+            Fate::ChargedBackAfterRefund => self.charged_back_after_refund(),
             Fate::ChargebackLost | Fate::ChargebackWon => self.charged_back(fate == Fate::ChargebackWon, draw),
         }
     }
@@ -217,6 +224,34 @@ impl Story {
         let order = Rc::clone(&self.order);
         let record = RefundRecord { refund_id: order.refund_reference(), requested, amount: order.half(), order };
         self.told.events.push((nights_later, Event::Refund(record)));
+    }
+
+    /// Shipped in two parcels, and each paid when it left.
+    fn captured_in_parts(&mut self) {
+        self.recorded_as_paid(0);
+        let first = self.order.half();
+        let later = Duration::seconds(1_800);
+        for (which, part, after) in [(1, first, Duration::zero()), (7, self.order.amount - first, later)] {
+            let line = Movement::payment(&self.order, part);
+            self.line(0, Movement { own_reference: self.order.provider_reference(which), at: line.at + after, ..line });
+        }
+    }
+
+    /// Half of it is given back tonight, and the rest the night after.
+    fn refunded_in_parts(&mut self) {
+        self.refunded(0, Some(0));
+        let order = Rc::clone(&self.order);
+        let (refund_id, amount) = (format!("{}-2", order.refund_reference()), order.amount - order.half());
+        let line = Movement::refund(&order, amount);
+        let line = Movement {
+            at: line.at + Days::new(1),
+            own_reference: order.provider_reference(7),
+            merchant_refund_reference: refund_id.clone(),
+            ..line
+        };
+        self.line(1, line);
+        let requested = order.refunded_at() + Days::new(1);
+        self.told.events.push((1, Event::Refund(RefundRecord { refund_id, requested, amount, order })));
     }
 
     fn paid_on_retry(&mut self, draw: &mut Draw) {
@@ -348,6 +383,17 @@ impl Story {
         }
         let why = "two payments fit its reference, none its amount; the merchant never learned the provider's reference";
         self.found(Planted::of(BreakType::Ambiguous, &self.order, why).merchant(amount));
+    }
+
+    fn charged_back_after_refund(&mut self) {
+        self.refunded(0, Some(0));
+        let (order, amount, half) = (Rc::clone(&self.order), self.order.amount, self.order.half());
+        self.line(1, Movement::chargeback(&order, order.refunded_at() + Days::new(1)));
+        let why = "the customer's bank took back the whole payment";
+        let chargeback = Planted::of(BreakType::Chargeback, &order, why).provider(-amount);
+        let why = "half of it was refunded the night before: more was given back than paid";
+        let exceeds = Planted::of(BreakType::RefundExceedsPayment, &order, why).merchant(-amount).provider(-(amount + half));
+        self.told.breaks.extend([(1, chargeback), (1, exceeds)]);
     }
 
     /// Tonight's order is paid; another, a quarter of a year old, is taken back by the customer's bank.

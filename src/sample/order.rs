@@ -124,13 +124,13 @@ impl Order {
         let day = self.date.format("%Y%m%d");
         match self.provider {
             Provider::WechatPay => {
-                let object = if which == 2 { "503000" } else { "420000" };
+                let object = if matches!(which, 2 | 7) { "503000" } else { "420000" };
                 format!("{object}{day}{salt:05}{number:08}{which}")
             }
             Provider::Alipay => format!("{day}220014{salt:05}{number:08}{which}"),
             Provider::Stripe => {
                 let object = match which {
-                    2 => "re",
+                    2 | 7 => "re",
                     3 | 4 => "dp",
                     _ => "ch",
                 };

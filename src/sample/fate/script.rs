@@ -28,6 +28,9 @@ const SCRIPT: [(Scene, Scene); 3] = [
             (WechatPay, Fate::Refunded),
             (Stripe, Fate::Paid),
             (Alipay, Fate::NoAttempt),
+            (Adyen, Fate::CapturedInParts),
+            (WechatPay, Fate::RefundedInParts),
+            (Stripe, Fate::ChargedBackAfterRefund),
         ],
         &[(WechatPay, Fate::LineAfterMidnight)],
     ),
@@ -77,8 +80,11 @@ const SCRIPT: [(Scene, Scene); 3] = [
 ];
 
 /// The rest of the traffic, in orders of a hundred thousand.
-const TRAFFIC: [(u32, Fate); 29] = [
-    (68_700, Fate::Paid),
+const TRAFFIC: [(u32, Fate); 32] = [
+    (68_650, Fate::Paid),
+    (20, Fate::CapturedInParts),
+    (20, Fate::RefundedInParts),
+    (10, Fate::ChargedBackAfterRefund),
     (4_000, Fate::PaidWithCoupon),
     (2_000, Fate::PaidWithRedPacket),
     (3_000, Fate::PaidWithMerchantCoupon),
@@ -119,7 +125,10 @@ pub(in super::super) fn of(night: u32, number: u32, orders: u32, draw: &mut Draw
         Fate::PaidInYen => Some(Stripe),
         Fate::PaidWithRedPacket => Some(Alipay),
         Fate::PaidWithCoupon | Fate::PaidWithMerchantCoupon => Some(draw.pick(&[WechatPay, Alipay])),
-        Fate::CurrencyMismatch | Fate::ChargebackLost | Fate::ChargebackWon => Some(draw.pick(&[Stripe, Adyen])),
+        Fate::CapturedInParts => Some(Adyen),
+        Fate::CurrencyMismatch | Fate::ChargebackLost | Fate::ChargebackWon | Fate::ChargedBackAfterRefund => {
+            Some(draw.pick(&[Stripe, Adyen]))
+        }
         _ => None,
     };
     (provider, fate)

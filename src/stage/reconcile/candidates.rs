@@ -123,11 +123,18 @@ fn left(items: &Items, rows: &[u32], taken: impl Iterator<Item = u32>) -> Vec<u3
     rows.iter().copied().filter(|&row| !taken.contains(&items.thing(row))).collect()
 }
 
-/// The rows as one payment in parts: if they are several things whose sums are equal, in one currency. Of copies the
-/// first is of the group. Parts of one record that are less than all of it may be joined by others: they are a group
-/// that does not close yet.
+/// The rows as one payment in parts: if they are several whose sums are equal, in one currency. Two parts may be equal;
+/// where that does not add up, they are copies, of which the first is of the group. Parts of one record that are less
+/// than all of it may be joined by others: they are a group that does not close yet.
 fn in_parts(provider: &Items, merchant: &Items, entries: &[u32], records: &[u32]) -> Option<Group> {
-    let group = Group { entries: things(provider, entries), records: things(merchant, records) };
+    let all = parts(provider, merchant, Group { entries: entries.to_vec(), records: records.to_vec() });
+    all.filter(|group| group.closes(provider, merchant)).or_else(|| {
+        parts(provider, merchant, Group { entries: things(provider, entries), records: things(merchant, records) })
+    })
+}
+
+/// The group, if it is one payment in parts.
+fn parts(provider: &Items, merchant: &Items, group: Group) -> Option<Group> {
     let (&entry, &record) = (group.entries.first()?, group.records.first()?);
     let currency = provider.currency(entry);
     let sums = group.sums(provider, merchant);
@@ -139,12 +146,16 @@ fn in_parts(provider: &Items, merchant: &Items, entries: &[u32], records: &[u32]
     let are_parts = group.entries.len() + group.records.len() > 2
         && group.entries.iter().all(|row| is_part(provider, row))
         && group.records.iter().all(|row| is_part(merchant, row) && merchant.claims_money(*row));
-    let closes = sums.0 == sums.1;
     let is_less = group.records.len() == 1 && sums.0.abs() < merchant.amount(record).abs();
-    (are_parts && (closes || is_less)).then_some(group)
+    (are_parts && (group.closes(provider, merchant) || is_less)).then_some(group)
 }
 
 impl Group {
+    fn closes(&self, provider: &Items, merchant: &Items) -> bool {
+        let (stated, recorded) = self.sums(provider, merchant);
+        stated == recorded
+    }
+
     /// The sums of both sides, which are of one currency.
     pub(super) fn sums(&self, provider: &Items, merchant: &Items) -> (Amount, Amount) {
         let sum = |items: &Items, rows: &[u32]| rows.iter().fold(Amount::ZERO, |sum, &row| sum + items.amount(row));
