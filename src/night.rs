@@ -27,6 +27,7 @@ use crate::job::{self, Job};
 use crate::lake::{Lake, Manifest, Night, NightLock, PreviousNight, Spill, Staging, Text};
 use crate::source::Switchboard;
 use crate::stage::analyze::{self, Analysis};
+use crate::stage::consistency;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{Contracts, Volumes};
 use crate::stage::payouts::{self, Settled, TiedOut};
@@ -314,6 +315,17 @@ impl Closing<'_> {
         }
         let rules = returns::Rules { night: self.night, reaches_back: self.earlier.reaches_back };
         returns::tie(returned, &carried, stated, &rules)
+    }
+
+    /// The entries that do not agree with themselves, as rows of the table `breaks`.
+    fn inconsistent(&self, entries: &Rows) -> Result<RecordBatch> {
+        let rules = consistency::Rules {
+            night: self.night,
+            zone: self.job.timezone,
+            tolerances: &self.job.tolerances,
+            settles: &|provider, day| self.job.settled_by(Some(provider), day),
+        };
+        consistency::breaks(entries, &rules)
     }
 
     /// What the comparison goes by.

@@ -2,6 +2,7 @@
 
 pub mod analyze;
 pub mod bank;
+pub mod consistency;
 pub mod failures;
 pub mod fees;
 pub mod items;

@@ -29,7 +29,7 @@ pub(crate) struct Till {
     pub(crate) folder: TempDir,
 }
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 20] = [
     "kind",
     "provider_reference",
     "currency",
@@ -46,6 +46,10 @@ const COLUMNS: [&str; 16] = [
     "card_funding",
     "card_country",
     "net",
+    "customer_amount",
+    "customer_currency",
+    "merchant_discount",
+    "exchange_rate",
 ];
 
 impl Till {

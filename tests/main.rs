@@ -5,6 +5,7 @@ mod bad_input;
 mod bank;
 mod calendar;
 mod commands;
+mod consistency;
 mod delivery;
 mod draft;
 mod exit;

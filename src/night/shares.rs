@@ -86,6 +86,7 @@ pub(super) fn stages(
         charged = charged.and(charge(&mut entries, &contracts));
         settled = settled.and(Settled::of(&entries, job.timezone));
         given_back = given_back.and(returned(&entries, night));
+        comparison.compared.found.push(closing.inconsistent(&entries)?);
         let items = Items {
             entries,
             attempts,

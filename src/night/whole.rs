@@ -87,7 +87,14 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     let compared = compare(sides, 0..ROUNDS.len(), &closing.rules())?;
     let over_the_cap = compared.tolerated.breaks(&closing.rules());
     summary.add_tolerated(&compared.tolerated);
-    let found = [compared.found, over_the_cap, breaks_of_batches(&fees, night), tied.found, tied_out.found];
+    let found = [
+        compared.found,
+        over_the_cap,
+        breaks_of_batches(&fees, night),
+        tied.found,
+        tied_out.found,
+        closing.inconsistent(&entries)?,
+    ];
     let rolled = roll(&found, &closing.carried(&BREAKS)?, [&carried_items], &closing.rules())?;
     let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
     let mut of_attempts = outcomes_of_rows(&merchant.own, &compared.merchant_outcomes);

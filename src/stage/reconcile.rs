@@ -38,7 +38,7 @@ use chrono::{NaiveDate, TimeDelta};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::money::Amount;
+use crate::money::{Amount, Rounding, minor_digits};
 use crate::table::build::day_number;
 use crate::table::part::{NO_ROW, place, row_id};
 use crate::table::sheet::Sheet;
@@ -95,6 +95,15 @@ pub struct Tolerance {
     pub percent: Amount,
     /// How much may be let go in a night, differences without sign; any sum where the job does not say.
     pub cap: Option<Amount>,
+}
+
+impl Tolerance {
+    /// The largest difference of an amount that is no break: the larger of the absolute and the relative one.
+    #[must_use]
+    pub fn of(&self, amount: Amount) -> Amount {
+        let relative = amount.abs().percent(self.percent, minor_digits(&self.currency), Rounding::Down);
+        relative.max(self.absolute)
+    }
 }
 
 /// What the comparison of a night says.

@@ -39,6 +39,7 @@ pub fn breaks_of_batches(fees: &RecordBatch, night: NaiveDate) -> RecordBatch {
             account: account.optional(row),
             merchant_reference: None,
             reference: batch.optional(row).filter(|batch| !batch.is_empty()),
+            entry_id: None,
             currency: currency.get(row),
             merchant_amount: amount(contracted, row),
             provider_amount: amount(charged, row),

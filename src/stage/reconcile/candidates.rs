@@ -128,9 +128,8 @@ fn left(items: &Items, rows: &[u32], taken: impl Iterator<Item = u32>) -> Vec<u3
 /// than all of it may be joined by others: they are a group that does not close yet.
 fn in_parts(provider: &Items, merchant: &Items, entries: &[u32], records: &[u32]) -> Option<Group> {
     let all = parts(provider, merchant, Group { entries: entries.to_vec(), records: records.to_vec() });
-    all.filter(|group| group.closes(provider, merchant)).or_else(|| {
-        parts(provider, merchant, Group { entries: things(provider, entries), records: things(merchant, records) })
-    })
+    all.filter(|group| group.closes(provider, merchant))
+        .or_else(|| parts(provider, merchant, Group { entries: things(provider, entries), records: things(merchant, records) }))
 }
 
 /// The group, if it is one payment in parts.

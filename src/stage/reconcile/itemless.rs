@@ -1,5 +1,5 @@
-//! Breaks about no one entry or record: about what was given back of a payment, a batch, a payout, a line of a bank, or a
-//! whole night.
+//! Breaks beside the comparison: about an entry by itself, what was given back of a payment, a batch, a payout, a line of a
+//! bank, or a whole night.
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -27,6 +27,8 @@ pub struct Itemless<'a> {
     pub merchant_reference: Option<&'a str>,
     /// What the provider or the bank calls it.
     pub reference: Option<&'a str>,
+    /// The entry it is about, where that stands elsewhere too: it may match, and be a break of its own.
+    pub entry_id: Option<&'a str>,
     /// Currency of the amounts.
     pub currency: &'a str,
     /// What should be.
@@ -63,7 +65,7 @@ pub fn itemless(found: &[Itemless], night: NaiveDate) -> RecordBatch {
         ("order_id", nothing()),
         ("attempt_id", nothing()),
         ("refund_id", nothing()),
-        ("entry_id", nothing()),
+        ("entry_id", build::texts(found.iter().map(|of| of.entry_id))),
         ("currency", build::words(found.iter().map(|of| Some(of.currency)))),
         ("merchant_amount", build::amounts(found.iter().map(|of| of.merchant_amount))),
         ("provider_amount", build::amounts(found.iter().map(|of| of.provider_amount))),

@@ -7,7 +7,7 @@ use super::candidates::Group;
 use super::items::{Charge, Items, Kind, Part};
 use super::outcome::BreakType;
 use super::{Rules, Tolerance};
-use crate::money::{self, Amount};
+use crate::money::Amount;
 use crate::table::build::day_number;
 use crate::table::part::place;
 
@@ -247,9 +247,7 @@ fn both_fees(charge: &Charge) -> String {
     format!("contracted {contracted} by {rule}, charged {charged} {currency}")
 }
 
-/// The largest difference that is no break: the larger of the absolute and the relative tolerance.
+/// The largest difference that is no break.
 fn allowed(tolerances: &[Tolerance], currency: &str, amount: Amount) -> Amount {
-    let Some(tolerance) = tolerances.iter().find(|tolerance| tolerance.currency == currency) else { return Amount::ZERO };
-    let relative = amount.abs().percent(tolerance.percent, money::minor_digits(currency), money::Rounding::Down);
-    relative.max(tolerance.absolute)
+    tolerances.iter().find(|tolerance| tolerance.currency == currency).map_or(Amount::ZERO, |tolerance| tolerance.of(amount))
 }

@@ -118,6 +118,10 @@ pub enum BreakType {
     Chargeback,
     /// Money of a chargeback came back.
     ChargebackReversed,
+    /// What settles is not what the customer paid at the rate that is stated.
+    FxVariance,
+    /// An entry is of another month than the night that books it, or of a day to come.
+    OutOfPeriod,
     /// More of a payment was given back than was paid.
     RefundExceedsPayment,
     /// Money was given back of a payment that no night has.
@@ -132,7 +136,7 @@ pub enum BreakType {
 
 impl BreakType {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::MissingInProvider,
         Self::MissingInMerchant,
         Self::AmountMismatch,
@@ -147,6 +151,8 @@ impl BreakType {
         Self::RefundAmountMismatch,
         Self::Chargeback,
         Self::ChargebackReversed,
+        Self::FxVariance,
+        Self::OutOfPeriod,
         Self::RefundExceedsPayment,
         Self::RefundUnlinked,
         Self::PayoutResidual,
@@ -172,6 +178,8 @@ impl BreakType {
             Self::RefundAmountMismatch => "refund_amount_mismatch",
             Self::Chargeback => "chargeback",
             Self::ChargebackReversed => "chargeback_reversed",
+            Self::FxVariance => "fx_variance",
+            Self::OutOfPeriod => "out_of_period",
             Self::RefundExceedsPayment => "refund_exceeds_payment",
             Self::RefundUnlinked => "refund_unlinked",
             Self::PayoutResidual => "payout_residual",
@@ -198,6 +206,8 @@ impl BreakType {
             Self::RefundAmountMismatch => "Compare what was asked for with what was given back, and settle the difference.",
             Self::Chargeback => "Answer the dispute before its deadline, or accept it.",
             Self::ChargebackReversed => "Close the dispute: the money came back.",
+            Self::FxVariance => "Ask the provider at which rate it exchanged, and claim the difference.",
+            Self::OutOfPeriod => "Book it in the month it belongs to, and ask the provider why it comes now.",
             Self::RefundExceedsPayment => "Find out which of the refunds and chargebacks was one too many, and claim it back.",
             Self::RefundUnlinked => "Find the payment this gave back; ask the provider if there is none.",
             Self::PayoutResidual => "Ask the provider what the rest of the payout is; no line of its report says.",

@@ -77,6 +77,7 @@ impl Tolerated {
                 account: None,
                 merchant_reference: None,
                 reference: None,
+                entry_id: None,
                 currency,
                 merchant_amount: None,
                 provider_amount: None,

@@ -31,6 +31,7 @@ fn wrong(payment: &Payment) -> Option<Itemless<'_>> {
         account: Some(&payment.of[1]),
         merchant_reference: payment.merchant_reference.as_deref(),
         reference: payment.provider_reference.as_deref(),
+        entry_id: None,
         currency: &payment.currency,
         merchant_amount: most,
         provider_amount: Some(given_back),

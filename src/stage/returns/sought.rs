@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::entry::{Entry, Kind, Returned, Whose};
 use super::payment;
@@ -75,6 +76,7 @@ impl Sought {
         let kinds: Vec<Option<Kind>> = kind.values.iter().map(|kind| kind.and_then(Kind::of)).collect();
         let mut of_account: HashMap<[Option<usize>; 2], Option<&[HashSet<String>; 2]>> = HashMap::new();
         let mut before = None;
+        let marks = self.marks();
         let is_sought = |&row: &usize| {
             let Some(kind) = kind.code(row).and_then(|code| kinds[code]) else { return false };
             let codes = [provider.code(row), account.code(row)];
@@ -88,16 +90,44 @@ impl Sought {
             let Some(references) = references else { return false };
             let of_provider = if kind == Kind::Payment { own.stated(row) } else { original.stated(row) };
             let is_among = |whose: Whose, reference: Option<&str>| {
-                reference.is_some_and(|reference| references[whose as usize].contains(reference))
+                let marked = reference.filter(|reference| marks.may_hold(reference));
+                marked.is_some_and(|reference| references[whose as usize].contains(reference))
             };
             is_among(Whose::Provider, of_provider) || is_among(Whose::Merchant, merchant.stated(row))
         };
         (0..entries.num_rows()).filter(is_sought).collect()
     }
 
+    fn marks(&self) -> Marks {
+        let references = || self.accounts.values().flatten().flatten();
+        let mut marks = Marks(vec![0; (references().count() * 16).next_power_of_two().div_ceil(64)]);
+        references().for_each(|reference| {
+            let (word, bit) = marks.place(reference);
+            marks.0[word] |= bit;
+        });
+        marks
+    }
+
     /// Those rows of the entries of a night.
     #[must_use]
     pub fn among(&self, entries: &RecordBatch, night: NaiveDate) -> Vec<Entry> {
         Entry::of(entries, self.rows(entries).into_iter(), night)
+    }
+}
+
+/// A bit for every reference, by its hash: almost none of a night's references is sought, and that is told from the bit.
+struct Marks(Vec<u64>);
+
+impl Marks {
+    fn place(&self, reference: &str) -> (usize, u64) {
+        let hash = xxh3_64(reference.as_bytes());
+        // The number of words is a power of two.
+        let words = self.0.len() as u64;
+        (usize::try_from((hash >> 6) & (words - 1)).expect("there are fewer words than addresses"), 1 << (hash & 63))
+    }
+
+    fn may_hold(&self, reference: &str) -> bool {
+        let (word, bit) = self.place(reference);
+        self.0[word] & bit != 0
     }
 }
