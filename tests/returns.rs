@@ -285,7 +285,7 @@ fn balance(lines: &[Line], payment: u8, nights: std::ops::RangeInclusive<u32>) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// On the night something is given back, its payment stands as the nights before add up; whole and in shares alike.
     #[test]
