@@ -177,6 +177,19 @@ fn what_no_night_has_is_a_break_once_the_lake_could_have_it() {
     assert_eq!(breaks(&till, november(12))[1..], ["refund_unlinked open p1 - -1.00 -1.00"], "no longer ago than the job says");
 }
 
+/// A break that is carried on keeps every name of its payment: the one that comes late may bear any.
+#[test]
+fn a_late_payment_makes_good_by_whichever_of_its_names() {
+    let till = till(30);
+    let lines = "payment 10.00 0 merchant_reference=R provider_reference=L; chargeback -20.00 0 merchant_reference=R original_reference=N";
+    close(&till, 1, lines);
+    assert_eq!(breaks(&till, november(1)), ["refund_exceeds_payment open R -10.00 -20.00 -10.00"]);
+    close(&till, 2, "");
+    close(&till, 3, "payment 30.00 0 provider_reference=N");
+    assert_eq!(breaks(&till, november(3)), ["refund_exceeds_payment cleared R -10.00 -20.00 -10.00"]);
+    assert_eq!(returns(&till, november(3)), ["R partly 40.00 20.00 20.00 USD"]);
+}
+
 #[test]
 fn currencies_are_held_against_their_own() {
     let till = till(30);
@@ -208,7 +221,7 @@ fn accounts_have_payments_of_their_own() {
     let provider = &head[head.find("[[provider]]").unwrap()..];
     let other = provider.replace("account = \"a\"", "account = \"b\"").replace("lines_", "other_");
     fs::write(&job, format!("{head}{other}[merchant.orders]{merchant}")).unwrap();
-    till.lines(november(1), "payment 10.00 0 provider_reference=p1");
+    till.lines(november(1), "payment 10.00 0 provider_reference=p1; refund -1.00 0 original_reference=p1");
     fs::rename(till.folder.path().join("lines_20261101.csv"), till.folder.path().join("other_20261101.csv")).unwrap();
     close(&till, 1, "payment 3.00 0 provider_reference=p1; refund -5.00 0 original_reference=p1");
     assert_eq!(breaks(&till, november(1)), ["refund_exceeds_payment open p1 -3.00 -5.00 -2.00"]);

@@ -117,8 +117,11 @@ fn about(part: &RecordBatch, row: usize, kind: BreakType, stated: Amount, detail
     }
 }
 
+/// The least exact a rate is taken to be: zeros at its end are not kept.
+const FOURTH_DECIMAL: i128 = 10_i128.pow(12 - 4);
+
 /// What settles is what the customer was charged, less the merchant's discount, at the rate that is stated. The rate is
-/// taken to be rounded to the decimals it shows, and the amount to those of its currency.
+/// taken to be rounded to the decimals it shows, four at least, and the amount to those of its currency.
 fn variance(part: &RecordBatch, row: usize, rate: i128, rules: &Rules) -> Option<Found> {
     let currencies = [words(part, "currency"), words(part, "customer_currency")];
     let [currency, customer_currency] = currencies.map(|words| words.optional(row));
@@ -132,7 +135,7 @@ fn variance(part: &RecordBatch, row: usize, rate: i128, rules: &Rules) -> Option
     let settles = amounts(part, "gross").get(row)?;
     let digits = minor_digits(currency);
     let mut last_decimal = 1;
-    while rate % (last_decimal * 10) == 0 {
+    while rate % (last_decimal * 10) == 0 && last_decimal < FOURTH_DECIMAL {
         last_decimal *= 10;
     }
     let at = |rate: i128, rounding| charged.abs().at_rate(rate, 2, digits, rounding);

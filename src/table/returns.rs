@@ -26,6 +26,11 @@ pub static RETURNS: Table = Table {
         ),
         optional("merchant_reference", Text, "The merchant's identifier of the payment."),
         optional("provider_reference", Text, "The provider's identifier of the payment."),
+        optional(
+            "other_references",
+            Text,
+            "What else it is called, by the `provider` or the `merchant`: each with whose word it is, and on a line of its own.",
+        ),
         optional("paid", Amount, "What was paid in this currency; empty where no payment in it is known.").unit("currency"),
         required("refunded", Amount, "What was refunded, less what of it came back.").unit("currency"),
         required("charged_back", Amount, "What was charged back, less what of it was reversed.").unit("currency"),

@@ -70,6 +70,8 @@ pub struct Entry {
     pub(super) provider_reference: Option<String>,
     /// The merchant's identifier of the payment.
     pub(super) merchant_reference: Option<String>,
+    /// What else it is known to be called, where that comes out of the table of the night before.
+    pub(super) also: Vec<(Whose, String)>,
     /// What the customer was charged in, or else what settles.
     pub(super) currency: String,
     pub(super) amount: Amount,
@@ -124,6 +126,7 @@ impl Entry {
                 of: [provider.get(row).to_owned(), account.get(row).to_owned()],
                 provider_reference: provider_reference.map(ToOwned::to_owned),
                 merchant_reference: merchant.stated(row).map(ToOwned::to_owned),
+                also: Vec::new(),
                 currency: currency.to_owned(),
                 amount,
             })
@@ -134,7 +137,8 @@ impl Entry {
     /// What it is called, each with whose word it is.
     pub(super) fn references(&self) -> impl Iterator<Item = (Whose, &str)> {
         let provider = self.provider_reference.iter().map(|reference| (Whose::Provider, reference.as_str()));
-        provider.chain(self.merchant_reference.iter().map(|reference| (Whose::Merchant, reference.as_str())))
+        let merchant = self.merchant_reference.iter().map(|reference| (Whose::Merchant, reference.as_str()));
+        provider.chain(merchant).chain(self.also.iter().map(|(whose, reference)| (*whose, reference.as_str())))
     }
 
     /// What it takes from the payment, or gives back to the merchant when negative; nothing for a payment.
@@ -148,4 +152,15 @@ impl Entry {
 pub(super) enum Whose {
     Provider,
     Merchant,
+}
+
+impl Whose {
+    pub(super) const ALL: [Self; 2] = [Self::Provider, Self::Merchant];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Merchant => "merchant",
+        }
+    }
 }

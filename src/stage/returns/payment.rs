@@ -1,6 +1,6 @@
 //! One payment that something was given back of, and the rows of the table `returns`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::{Array, RecordBatch, StringArray};
 use chrono::NaiveDate;
@@ -24,6 +24,8 @@ pub(super) struct Payment {
     pub(super) currency: String,
     pub(super) merchant_reference: Option<String>,
     pub(super) provider_reference: Option<String>,
+    /// What else it is called.
+    pub(super) also: BTreeSet<(Whose, String)>,
     /// In every currency, each once, in the order of nights.
     pub(super) payments: Vec<Entry>,
     /// In this currency, each once, in the order of nights.
@@ -146,6 +148,16 @@ fn by_currency(mut entries: Vec<Entry>, unlinked: &[&str]) -> Vec<Payment> {
     };
     let merchant_reference = least(|entry| entry.merchant_reference.as_ref());
     let provider_reference = least(|entry| entry.provider_reference.as_ref());
+    let also: BTreeSet<(Whose, String)> = payments
+        .iter()
+        .chain(&returns)
+        .flat_map(Entry::references)
+        .filter(|(whose, reference)| {
+            let least = if *whose == Whose::Provider { &provider_reference } else { &merchant_reference };
+            least.as_deref() != Some(reference)
+        })
+        .map(|(whose, reference)| (whose, reference.to_owned()))
+        .collect();
     let mut currencies: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for entry in returns {
         currencies.entry(entry.currency.clone()).or_default().push(entry);
@@ -165,6 +177,7 @@ fn by_currency(mut entries: Vec<Entry>, unlinked: &[&str]) -> Vec<Payment> {
             currency,
             merchant_reference: merchant_reference.clone(),
             provider_reference: provider_reference.clone(),
+            also: also.clone(),
             payments: payments.clone(),
             returns,
         }
@@ -208,8 +221,8 @@ impl Groups {
 /// The payments and returns of the rows of a night's table that are breaks.
 pub(super) fn left_wrong(table: &RecordBatch) -> Vec<Entry> {
     let [provider, account, currency, state] = ["provider", "account", "currency", "state"].map(|name| words(table, name));
-    let [merchant, own, payments, returns] =
-        ["merchant_reference", "provider_reference", "payments", "returns"].map(|name| text(table, name));
+    let [merchant, own, others, payments, returns] =
+        ["merchant_reference", "provider_reference", "other_references", "payments", "returns"].map(|name| text(table, name));
     let stated = |column: &StringArray, row: usize| column.is_valid(row).then(|| column.value(row).to_owned());
     let mut entries = Vec::new();
     for row in (0..table.num_rows()).filter(|&row| State::is_wrong(state.get(row))) {
@@ -222,6 +235,7 @@ pub(super) fn left_wrong(table: &RecordBatch) -> Vec<Entry> {
                 of: [provider.get(row).to_owned(), account.get(row).to_owned()],
                 provider_reference: stated(own, row),
                 merchant_reference: stated(merchant, row),
+                also: stated(others, row).unwrap_or_default().lines().filter_map(named).collect(),
                 currency: if of_returns { currency.get(row) } else { what }.to_owned(),
                 amount: Amount::parse(amount.as_bytes(), SCALE).ok()?,
             })
@@ -232,6 +246,12 @@ pub(super) fn left_wrong(table: &RecordBatch) -> Vec<Entry> {
         }
     }
     entries
+}
+
+/// What a payment is called besides, as the table has it.
+fn named(said: &str) -> Option<(Whose, String)> {
+    let (word, reference) = said.split_once(' ')?;
+    Some((Whose::ALL.into_iter().find(|whose| whose.as_str() == word)?, reference.to_owned()))
 }
 
 /// The table, of payments in its order.
@@ -257,6 +277,14 @@ pub(super) fn table(payments: &[Payment], night: NaiveDate) -> Result<RecordBatc
         ("state", word(|payment| payment.state.as_str())),
         ("merchant_reference", written(|payment| payment.merchant_reference.clone())),
         ("provider_reference", written(|payment| payment.provider_reference.clone())),
+        (
+            "other_references",
+            written(|payment| {
+                let others: Vec<String> =
+                    payment.also.iter().map(|(whose, reference)| format!("{} {reference}", whose.as_str())).collect();
+                Some(others.join(BETWEEN)).filter(|others| !others.is_empty())
+            }),
+        ),
         ("paid", sum(Payment::paid)),
         ("refunded", sum(|payment| Some(payment.given_back_by([Kind::Refund, Kind::RefundReversal])))),
         ("charged_back", sum(|payment| Some(payment.given_back_by([Kind::Chargeback, Kind::ChargebackReversal])))),
