@@ -140,6 +140,7 @@ def job_of(job):
         for day in (first + datetime.timedelta(days=days) for days in range((last - first).days + 60)):
             duckdb.execute("INSERT INTO settled VALUES (?, ?, ?)", [provider["name"], day, business_days_after(day, int(count))])
     duckdb.execute("SET VARIABLE has_bank = ?", ["bank" in job])
+    duckdb.execute("SET VARIABLE timezone = ?", [job["timezone"]])
 
 
 def close():

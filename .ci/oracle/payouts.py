@@ -18,7 +18,7 @@ SELECT provider, account, currency, reference, count(*) FILTER (NOT is_payout) A
     coalesce(sum(gross) FILTER (NOT is_payout AND kind NOT LIKE 'refund%' AND kind NOT LIKE 'chargeback%'
         AND kind NOT IN ('payment', 'fee', 'fee_refund', 'tax')), 0) AS other,
     -sum(gross) FILTER (is_payout) AS stated,
-    max(coalesce(available_on, CAST(timezone('Asia/Shanghai', occurred_at) AS DATE))) FILTER (is_payout) AS paid_on
+    max(coalesce(available_on, CAST(timezone(getvariable('timezone'), occurred_at) AS DATE))) FILTER (is_payout) AS paid_on
 FROM named WHERE reference IS NOT NULL
 GROUP BY ALL
 HAVING bool_or(kind <> 'transfer') OR (provider, account, currency, reference) IN (FROM known)
