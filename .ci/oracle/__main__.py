@@ -156,18 +156,17 @@ def close():
 def differences(computed, published):
     """The first night on which the two differ, and its rows; the nights after follow from it."""
     duckdb.execute(f"CREATE OR REPLACE TABLE left_side AS {computed}")
-    duckdb.execute(f"CREATE OR REPLACE TABLE right_side AS SELECT * FROM left_side LIMIT 0")
+    duckdb.execute("CREATE OR REPLACE TABLE right_side AS FROM left_side LIMIT 0")
     duckdb.execute(f"INSERT INTO right_side BY NAME {published}")
     differing = """
         SELECT 'only computed' AS side, * FROM (FROM left_side EXCEPT ALL FROM right_side)
         UNION ALL
         SELECT 'only published' AS side, * FROM (FROM right_side EXCEPT ALL FROM left_side)
     """
-    found = duckdb.execute(f"FROM ({differing}) ORDER BY business_date, * EXCLUDE (side), side")
+    found = duckdb.execute(f"SELECT CAST(COLUMNS(*) AS TEXT) FROM ({differing}) ORDER BY business_date, * EXCLUDE (side), side")
     columns = [column[0] for column in found.description]
-    rows = found.fetchall()
-    night = columns.index("business_date")
-    return [dict(zip(columns, row)) for row in rows if row[night] == rows[0][night]], len(rows)
+    rows = [dict(zip(columns, row)) for row in found.fetchall()]
+    return [row for row in rows if row["business_date"] == rows[0]["business_date"]], len(rows)
 
 
 def main():
