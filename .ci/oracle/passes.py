@@ -26,12 +26,14 @@ SELECT *, side = 'provider' OR CASE WHEN one_succeeded THEN status = 'succeeded'
 """
 
 # What one side says twice, of one reference of the provider's, currency and amount, is one thing; its first copy speaks for all.
+COPIES = """
+CREATE OR REPLACE TABLE copies AS
+SELECT *, row_number() OVER thing AS copy, first(id) OVER thing AS thing
+FROM standing WHERE stands WINDOW thing AS (PARTITION BY key, side, provider_reference, currency, amount ORDER BY id)
+"""
+
 THINGS = """
 CREATE OR REPLACE TABLE things AS
-WITH copies AS (
-    SELECT *, row_number() OVER (PARTITION BY key, side, provider_reference, currency, amount ORDER BY id) AS copy
-    FROM standing WHERE stands
-)
 SELECT *, count(*) FILTER (side = 'provider') OVER (PARTITION BY key) AS entries,
     count(*) FILTER (side = 'merchant') OVER (PARTITION BY key) AS records
 FROM copies WHERE copy = 1
@@ -68,23 +70,31 @@ UNION ALL FROM sharing_money
 """
 
 # What no agreeing pair took may be one payment in parts: all of one currency and one sign, all claimed, sums equal; or parts
-# of one record that are less than it, for the rest may come.
+# of one record that are less than it, for the rest may come. Two parts may be equal; where that does not add up, they are
+# copies, and the first of each is tried.
 GROUPS = """
 CREATE OR REPLACE TABLE groups AS
 WITH parts AS (
-    SELECT * FROM things
+    SELECT * FROM copies
     WHERE NOT EXISTS (
-        FROM pairs WHERE pairs.key = things.key
-            AND CASE WHEN of_one THEN same_money ELSE id IN (CASE side WHEN 'provider' THEN entry_id ELSE record_id END) END
+        FROM pairs WHERE pairs.key = copies.key
+            AND CASE WHEN of_one THEN same_money ELSE thing = CASE side WHEN 'provider' THEN entry_id ELSE record_id END END
     )
+),
+tried AS (
+    SELECT *, true AS with_copies FROM parts
+    UNION ALL
+    SELECT *, false AS with_copies FROM parts WHERE copy = 1
 )
-SELECT key, list(id ORDER BY id) FILTER (side = 'provider') AS entry_ids, list(id ORDER BY id) FILTER (side = 'merchant') AS record_ids
-FROM parts GROUP BY key
+SELECT key, list(id ORDER BY id) FILTER (side = 'provider') AS entry_ids,
+    list(id ORDER BY id) FILTER (side = 'merchant') AS record_ids
+FROM tried GROUP BY key, with_copies
 HAVING count(*) > 2 AND count(DISTINCT side) = 2 AND count(DISTINCT currency) = 1 AND (min(amount) > 0 OR max(amount) < 0)
     AND bool_and(claims)
     AND (sum(amount) FILTER (side = 'provider') = sum(amount) FILTER (side = 'merchant')
-        OR count(*) FILTER (side = 'merchant') = 1
+        OR NOT with_copies AND count(*) FILTER (side = 'merchant') = 1
             AND abs(sum(amount) FILTER (side = 'provider')) < abs(sum(amount) FILTER (side = 'merchant')))
+QUALIFY with_copies OR NOT bool_or(with_copies) OVER (PARTITION BY key)
 """
 
 # Of a key with one thing on a side, the group takes the place of the pair that does not agree.
@@ -196,7 +206,7 @@ def statements():
             taken=" AND ".join(taken),
         )
         if rule == BY_KEY:
-            yield from [STANDING, THINGS, PAIRS, GROUPS, KEY_MEETINGS]
+            yield from [STANDING, COPIES, THINGS, PAIRS, GROUPS, KEY_MEETINGS]
         else:
             yield FITS.format(fits=WITHIN_AN_HOUR if rule == IN_TIME else SAME_MONEY)
             yield ONLY_CANDIDATES
