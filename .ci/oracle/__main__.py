@@ -19,8 +19,9 @@ import breaks
 import items
 import passes
 import payouts
+import returns
 
-READ = ["entries", "attempts", "refunds", "bank_lines", "matches", "breaks", "open_items", "rollforward", "fees", "payouts", "nights"]
+READ = ["nights", "entries", "attempts", "refunds", "bank_lines", "matches", "breaks", "open_items", "rollforward", "returns", "fees", "payouts"]
 
 MACROS = """
 CREATE MACRO night() AS getvariable('night');
@@ -43,6 +44,8 @@ CREATE TABLE computed.breaks AS
     FROM published.breaks LIMIT 0;
 CREATE TABLE computed.open_items AS SELECT * EXCLUDE (fee_rule) FROM published.open_items LIMIT 0;
 CREATE TABLE computed.rollforward AS FROM published.rollforward LIMIT 0;
+CREATE TABLE computed.returns AS
+    SELECT * EXCLUDE (payment_id, payments, returns), [''] AS ids FROM published.returns LIMIT 0;
 CREATE TABLE computed.payouts AS
     SELECT * EXCLUDE (payout_id, other_references, statements), false AS goes_on FROM published.payouts LIMIT 0;
 CREATE TABLE computed.fees AS
@@ -67,6 +70,10 @@ CHECKS = {
     ),
     "open_items": ("SELECT * FROM computed.open_items", "SELECT * EXCLUDE (fee_rule) FROM published.open_items"),
     "rollforward": ("SELECT * FROM computed.rollforward", "SELECT * FROM published.rollforward"),
+    "returns": (
+        "SELECT * EXCLUDE (ids) FROM computed.returns",
+        "SELECT * EXCLUDE (payment_id, payments, returns) FROM published.returns",
+    ),
     "payouts": (
         "SELECT * EXCLUDE (goes_on) FROM computed.payouts",
         "SELECT * EXCLUDE (payout_id, other_references, statements) FROM published.payouts",
@@ -90,6 +97,7 @@ CHECKS = {
     ),
 }
 
+# The night, step by step; a step of two is done until what the second asks for stays the same.
 CLOSE = [
     items.OWN,
     items.ITEMS,
@@ -98,6 +106,9 @@ CLOSE = [
     breaks.MATCHES,
     items.OPEN_ITEMS,
     items.OUTCOMES,
+    returns.MOVED,
+    [returns.TOGETHER, returns.PAYMENTS_APART],
+    returns.RETURNS,
     payouts.BATCHES,
     payouts.KNOWN_PAYOUTS,
     payouts.KNOWN_LINES,
@@ -105,6 +116,7 @@ CLOSE = [
     payouts.PAYOUTS,
     payouts.OPEN_BANK_LINES,
     breaks.FOUND,
+    returns.FOUND,
     payouts.FOUND,
     breaks.BREAKS,
     breaks.ROLLFORWARD,
@@ -149,8 +161,15 @@ def close():
     for night, previous in nights:
         duckdb.execute("SET VARIABLE night = ?", [night])
         duckdb.execute("SET VARIABLE previous_night = CAST(? AS DATE)", [previous])
-        for statement in CLOSE:
-            duckdb.execute(statement)
+        for step in CLOSE:
+            if isinstance(step, str):
+                duckdb.execute(step)
+                continue
+            change, count = step
+            before, after = None, duckdb.execute(count).fetchone()
+            while before != after:
+                duckdb.execute(change)
+                before, after = after, duckdb.execute(count).fetchone()
 
 
 def differences(computed, published):

@@ -106,7 +106,7 @@ LEFT JOIN items AS record ON record.side = 'merchant' AND record.kind = named.ki
 """
 
 # A break the night before left is found again, or cleared by what came to the item it waits for; any other stays as it
-# is. Breaks of payouts and of the bank are told anew each night: one that is not found again has cleared.
+# is. Breaks of returns, payouts and the bank are told anew each night: one that is not found again has cleared.
 BREAKS = """
 INSERT INTO computed.breaks BY NAME
 WITH before AS (FROM computed.breaks WHERE business_date = previous_night() AND state IN ('waiting', 'open')),
@@ -123,7 +123,7 @@ known AS (
     FROM found LEFT JOIN before USING (about)
     UNION ALL BY NAME
     SELECT before.* EXCLUDE (at_stake) REPLACE (CASE
-            WHEN break_type IN ('payout_residual', 'payout_not_in_bank', 'bank_unexplained') THEN 'cleared'
+            WHEN break_type IN ('refund_exceeds_payment', 'payout_residual', 'payout_not_in_bank', 'bank_unexplained') THEN 'cleared'
             WHEN waits_for IN (SELECT id FROM left_to_tonight) THEN 'cleared'
             ELSE state END AS state, false AS restated)
     FROM before ANTI JOIN found USING (about)

@@ -263,6 +263,25 @@ def refunds_by_hand(world):
     records("asked-for-later", [2220], night=1, merchant_refund_reference="asked-for-later")
 
 
+def returns_by_hand(world):
+    """Given back in parts, wholly, too much, too much and made good, in another currency, and by the provider's number alone."""
+    for reference in ["partly", "wholly", "too-much", "too-much-and-made-good", "paid-in-euro", "paid-in-two"]:
+        number = f"number-of-{reference}"
+        parts = [8000, 8000] if reference == "paid-in-two" else [16000]
+        for part, amount in enumerate(parts):
+            world.entry(0, "payment", amount, named=f"{number}-{part}", merchant_reference=f"given-back-{reference}")
+        world.attempt(0, f"given-back-{reference}", 16000, merchant_reference=f"given-back-{reference}")
+        world.entry(0, "refund", -6000, merchant_reference=f"given-back-{reference}", currency="USD" if "euro" in reference else "EUR")
+        if reference != "partly":
+            # Named by the payment it is of: its second part, where it has two.
+            world.entry(1, "refund", -10000, original_reference=f"{number}-{len(parts) - 1}")
+        if "too-much" in reference:
+            world.entry(2, "chargeback", -16000, merchant_reference=f"given-back-{reference}")
+        if "made-good" in reference:
+            world.entry(4, "chargeback_reversal", 16000, merchant_reference=f"given-back-{reference}")
+    world.entry(2, "refund", -500, original_reference="number-of-no-night")
+
+
 def others_by_hand(world):
     """Disputes, batches whose lines come on two nights, one whose payout is not what its lines add up to, and lines of no order."""
     world.entry(0, "chargeback", -3000, merchant_reference="disputed")
@@ -311,6 +330,10 @@ def by_chance(world, random, cases):
             if random.random() < 0.1 and night < NIGHTS - 1:
                 # Stated again on the next night, by the number it has or by none.
                 world.entry(night + 1, kind, amount, provider=provider, named=number, fee=fee, **cells)
+        if kind == "payment" and random.random() < 0.2:
+            night, amount, cells = said()
+            cells["original_reference"] = random.choice(numbers)
+            world.entry(night, random.choice(["refund", "chargeback"]), -amount, provider=provider, **cells)
         for number in range(recorded):
             night, amount, cells = said()
             cells["provider_reference"] = random.choice(numbers)
@@ -334,9 +357,11 @@ def main():
     world = World()
     payments_by_hand(world)
     refunds_by_hand(world)
+    returns_by_hand(world)
     others_by_hand(world)
     by_chance(world, random.Random(seed), 1500)
     world.write(folder)
 
 
-main()
+if __name__ == "__main__":
+    main()
