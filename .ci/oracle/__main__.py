@@ -1,6 +1,6 @@
 """Closes the nights of a job again in SQL, from what the lake says was read, and holds the result against its tables.
 
-    python oracle jobs/nightly.toml      after its nights were closed
+    python oracle JOB [WAYS]      after its nights were closed; all of WAYS, a line each, must have happened
 
 Written from what the tables mean, not from the program: entries, records and bank lines are what was read. Who meets whom,
 what is missing, what a line costs by contract, what a payout is made of and how all of it goes on from night to night is
@@ -21,7 +21,20 @@ import passes
 import payouts
 import returns
 
-READ = ["nights", "entries", "attempts", "refunds", "bank_lines", "matches", "breaks", "open_items", "rollforward", "returns", "fees", "payouts"]
+READ = [
+    "nights",
+    "entries",
+    "attempts",
+    "refunds",
+    "bank_lines",
+    "matches",
+    "breaks",
+    "open_items",
+    "rollforward",
+    "returns",
+    "fees",
+    "payouts",
+]
 
 MACROS = """
 CREATE MACRO night() AS getvariable('night');
@@ -40,7 +53,8 @@ COMPUTED = """
 CREATE SCHEMA computed;
 CREATE TABLE computed.matches AS SELECT * EXCLUDE (match_id), '' AS match FROM published.matches LIMIT 0;
 CREATE TABLE computed.breaks AS
-    SELECT * EXCLUDE (break_id, suggested_action, resolution, detail), '' AS about, '' AS waits_for, false AS restated, {money} AS at_stake
+    SELECT * EXCLUDE (break_id, suggested_action, resolution, detail), '' AS about, '' AS waits_for, false AS restated,
+        {money} AS at_stake
     FROM published.breaks LIMIT 0;
 CREATE TABLE computed.open_items AS SELECT * EXCLUDE (fee_rule) FROM published.open_items LIMIT 0;
 CREATE TABLE computed.rollforward AS FROM published.rollforward LIMIT 0;
@@ -52,8 +66,8 @@ CREATE TABLE computed.fees AS
     SELECT * EXCLUDE (rule, batch_reference, tax, effective_rate, month_volume, last_month_volume), false AS has_rule
     FROM published.fees LIMIT 0;
 CREATE TABLE computed.open_bank_lines AS
-    SELECT bank_line_id, business_date, bank, account, line_reference, end_to_end_reference, customer_reference, text, currency, amount,
-        booked_on, business_date AS first_seen, business_date AS expected_by
+    SELECT bank_line_id, business_date, bank, account, line_reference, end_to_end_reference, customer_reference, text, currency,
+        amount, booked_on, business_date AS first_seen, business_date AS expected_by
     FROM published.bank_lines LIMIT 0;
 CREATE TABLE computed.outcomes (business_date DATE, side TEXT, kind TEXT, id TEXT, outcome TEXT, reason TEXT)
 """.format(money="CAST(0 AS DECIMAL(24, 8))")
@@ -80,8 +94,11 @@ CHECKS = {
     ),
     "fees": (
         "SELECT * FROM computed.fees",
-        """SELECT * EXCLUDE (rule, batch_reference, tax, effective_rate, month_volume, last_month_volume), rule IS NOT NULL AS has_rule
-        FROM published.fees""",
+        """
+        SELECT * EXCLUDE (rule, batch_reference, tax, effective_rate, month_volume, last_month_volume),
+            rule IS NOT NULL AS has_rule
+        FROM published.fees
+        """,
     ),
     "outcomes of entries, attempts and refunds": (
         "SELECT * FROM computed.outcomes",
@@ -89,10 +106,8 @@ CHECKS = {
         SELECT business_date, 'provider' AS side, kind, entry_id AS id, outcome, outcome_reason AS reason FROM published.entries
         UNION ALL
         SELECT business_date, 'merchant', 'payment', attempt_id, outcome, outcome_reason FROM published.attempts
-        WHERE outcome_reason IS DISTINCT FROM 'provider_not_in_job'
         UNION ALL
         SELECT business_date, 'merchant', 'refund', refund_id, outcome, outcome_reason FROM published.refunds
-        WHERE outcome_reason IS DISTINCT FROM 'provider_not_in_job'
         """,
     ),
 }
@@ -123,6 +138,30 @@ CLOSE = [
     payouts.FEES,
 ]
 
+# In which ways anything met, or did not.
+WAYS = """
+SELECT 'a ' || kind || ' meets by ' || pass FROM computed.matches
+UNION
+SELECT 'a ' || kind || ' in parts meets by ' || pass || ', ' || regexp_replace(cardinality, '[2-9]', 'n', 'g')
+FROM computed.matches WHERE cardinality <> '1:1'
+UNION
+SELECT break_type || ' is ' || state FROM computed.breaks
+UNION
+SELECT break_type || ' is said otherwise' FROM computed.breaks WHERE restated
+UNION
+SELECT 'a ' || side || ' item is excluded: ' || reason FROM computed.outcomes WHERE outcome = 'excluded'
+UNION
+SELECT 'a record that claims nothing waits' FROM computed.outcomes WHERE outcome = 'waiting' AND reason IS NULL
+UNION
+SELECT 'an item waits since an earlier night: ' || kind FROM computed.open_items WHERE first_seen < business_date
+UNION
+SELECT 'a payout is ' || state FROM computed.payouts
+UNION
+SELECT 'a payout has lines of several nights' FROM computed.payouts WHERE first_seen < business_date AND lines > 1
+UNION
+SELECT 'what was given back of a payment: ' || state FROM computed.returns
+"""
+
 # Of a difference no more than so many rows are told.
 TOLD = 10
 
@@ -145,7 +184,8 @@ def job_of(job):
         unknown = set(fee) - {"percent", "fixed", "on_refund", "on_chargeback"}
         assert not unknown and fee["on_refund"] == "kept", f"this rule of a contract is not computed here: {fee}"
         charged_back = fee.get("on_chargeback", {}).get("fixed")
-        duckdb.execute("INSERT INTO contracts VALUES (?, ?, ?, ?)", [provider["name"], fee["percent"], fee.get("fixed", "0"), charged_back])
+        contract = [provider["name"], fee["percent"], fee.get("fixed", "0"), charged_back]
+        duckdb.execute("INSERT INTO contracts VALUES (?, ?, ?, ?)", contract)
         count, business, _ = provider["settles_in"].split()
         assert business == "business", provider["settles_in"]
         # A payout may be due some days after its night.
@@ -173,19 +213,44 @@ def close():
 
 
 def differences(computed, published):
-    """The first night on which the two differ, and its rows; the nights after follow from it."""
+    """The first night on which the two differ, and its rows of either side; and how many rows differ in all."""
     duckdb.execute(f"CREATE OR REPLACE TABLE left_side AS {computed}")
     duckdb.execute("CREATE OR REPLACE TABLE right_side AS FROM left_side LIMIT 0")
     duckdb.execute(f"INSERT INTO right_side BY NAME {published}")
-    differing = """
-        SELECT 'only computed' AS side, * FROM (FROM left_side EXCEPT ALL FROM right_side)
-        UNION ALL
-        SELECT 'only published' AS side, * FROM (FROM right_side EXCEPT ALL FROM left_side)
-    """
-    found = duckdb.execute(f"SELECT CAST(COLUMNS(*) AS TEXT) FROM ({differing}) ORDER BY business_date, * EXCLUDE (side), side")
-    columns = [column[0] for column in found.description]
-    rows = [dict(zip(columns, row)) for row in found.fetchall()]
-    return [row for row in rows if row["business_date"] == rows[0]["business_date"]], len(rows)
+    sides = []
+    for one, other in [("left_side", "right_side"), ("right_side", "left_side")]:
+        found = duckdb.execute(f"SELECT CAST(COLUMNS(*) AS TEXT) FROM (FROM {one} EXCEPT ALL FROM {other}) ORDER BY ALL")
+        columns = [column[0] for column in found.description]
+        sides.append([dict(zip(columns, row)) for row in found.fetchall()])
+    night = min((row["business_date"] for side in sides for row in side), default=None)
+    return night, [[row for row in side if row["business_date"] == night] for side in sides], sum(map(len, sides))
+
+
+def tell(computed, published):
+    """Rows that differ: those that are alike in most columns together, each with what differs."""
+    for row in computed[:TOLD]:
+        other = max(published, key=lambda other: len(other.items() & row.items()), default={})
+        if 2 * len(other.items() & row.items()) <= len(row):
+            print("  only computed: " + said(row))
+            continue
+        published.remove(other)
+        print("  both: " + said(dict(row.items() & other.items()), row))
+        for column in (column for column in row if row[column] != other[column]):
+            print(f"    {column}: computed {row[column]}, published {other[column]}")
+    for row in published[:TOLD]:
+        print("  only published: " + said(row))
+
+
+def said(row, order=None):
+    return ", ".join(f"{column} {row[column]}" for column in order or row if row.get(column) and column != "business_date")
+
+
+def every_way(ways):
+    """Nothing is shown by a world in which it does not happen."""
+    happened = {way for (way,) in duckdb.execute(WAYS).fetchall()}
+    missing = [way for way in ways if way not in happened]
+    print("\n".join(f"does not happen: {way}" for way in missing) or f"all of {len(ways)} ways happen")
+    return not missing
 
 
 def main():
@@ -204,15 +269,16 @@ def main():
 
     failed = False
     for what, (computed, published) in CHECKS.items():
-        rows, count = differences(computed, published)
-        if not rows:
+        night, sides, count = differences(computed, published)
+        if night is None:
             print(f"{what}: {duckdb.execute('SELECT count(*) FROM left_side').fetchone()[0]} rows are what SQL computes")
             continue
         failed = True
-        print(f"{what}: {count} rows differ, {len(rows)} of them on {rows[0]['business_date']}, the first night that differs")
-        for row in rows[:TOLD]:
-            stated = {column: value for column, value in row.items() if value is not None and column != "business_date"}
-            print(f"  {stated.pop('side')}: " + ", ".join(f"{column} {value}" for column, value in stated.items()))
+        # The nights after follow from the first.
+        print(f"{what}: {count} rows differ; of {night}, the first night that does:")
+        tell(*sides)
+    for ways in sys.argv[2:]:
+        failed |= not every_way(pathlib.Path(ways).read_text().splitlines())
     sys.exit(failed)
 
 

@@ -59,7 +59,8 @@ SELECT night() AS business_date, meeting AS match, linked.kind, pass, len(entry_
     if(linked.kind = 'refund', record_id, NULL) AS refund_id, entry.provider, entry.account,
     coalesce(record.merchant_reference, entry.merchant_reference) AS merchant_reference,
     coalesce(entry.provider_reference, record.provider_reference) AS provider_reference, entry.currency,
-    if(by_entries, entry.amount, record.amount) AS merchant_amount, if(by_entries, entry.amount, record.amount) AS provider_amount,
+    if(by_entries, entry.amount, record.amount) AS merchant_amount,
+    if(by_entries, entry.amount, record.amount) AS provider_amount,
     0 AS difference, if(linked.entry_id IS NULL, 0, entry.fee) AS fee, entry.occurred_at,
     night() - record.first_seen AS settled_after_days
 FROM linked
@@ -115,15 +116,15 @@ known AS (
     SELECT found.*, coalesce(before.first_seen, night()) AS first_seen,
         -- What is stated again in other words takes the place of what was said before.
         before.about IS NOT NULL AND
-            (found.provider, found.account, found.currency, found.merchant_reference, found.provider_reference, found.order_id,
-                found.merchant_amount, found.provider_amount, found.difference)
+            (found.provider, found.account, found.currency, found.merchant_reference, found.provider_reference,
+                found.order_id, found.merchant_amount, found.provider_amount, found.difference)
             IS DISTINCT FROM
-            (before.provider, before.account, before.currency, before.merchant_reference, before.provider_reference, before.order_id,
-                before.merchant_amount, before.provider_amount, before.difference) AS restated
+            (before.provider, before.account, before.currency, before.merchant_reference, before.provider_reference,
+                before.order_id, before.merchant_amount, before.provider_amount, before.difference) AS restated
     FROM found LEFT JOIN before USING (about)
     UNION ALL BY NAME
     SELECT before.* EXCLUDE (at_stake) REPLACE (CASE
-            WHEN break_type IN ('refund_exceeds_payment', 'payout_residual', 'payout_not_in_bank', 'bank_unexplained') THEN 'cleared'
+            WHEN coalesce(entry_id, attempt_id, refund_id) IS NULL THEN 'cleared'
             WHEN waits_for IN (SELECT id FROM left_to_tonight) THEN 'cleared'
             ELSE state END AS state, false AS restated)
     FROM before ANTI JOIN found USING (about)
@@ -149,16 +150,18 @@ before AS (FROM computed.breaks WHERE business_date = previous_night() AND state
 moved AS (
     SELECT provider, currency, break_type, difference, 1 AS opening, 0 AS new, 0 AS cleared, 0 AS closing FROM before
     UNION ALL
-    SELECT provider, currency, break_type, difference, 0, 1, 0, 0 FROM tonight WHERE restated OR about NOT IN (SELECT about FROM before)
+    SELECT provider, currency, break_type, difference, 0, 1, 0, 0 FROM tonight
+    WHERE restated OR about NOT IN (SELECT about FROM before)
     UNION ALL
     SELECT provider, currency, break_type, difference, 0, 0, 1, 0 FROM tonight WHERE state = 'cleared'
     UNION ALL
-    SELECT provider, currency, break_type, difference, 0, 0, 1, 0 FROM before WHERE about IN (SELECT about FROM tonight WHERE restated)
+    SELECT provider, currency, break_type, difference, 0, 0, 1, 0 FROM before
+    WHERE about IN (SELECT about FROM tonight WHERE restated)
     UNION ALL
     SELECT provider, currency, break_type, difference, 0, 0, 0, 1 FROM tonight WHERE state IN ('waiting', 'open')
 )
-SELECT night() AS business_date, provider, currency, break_type, sum(opening) AS opening, sum(new) AS new, sum(cleared) AS cleared,
-    0 AS resolved, sum(closing) AS closing, sum(opening * difference) AS opening_amount, sum(new * difference) AS new_amount,
+SELECT night() AS business_date, provider, currency, break_type, sum(opening) AS opening, sum(new) AS new,
+    sum(cleared) AS cleared, 0 AS resolved, sum(closing) AS closing, sum(opening * difference) AS opening_amount, sum(new * difference) AS new_amount,
     sum(cleared * difference) AS cleared_amount, 0 AS resolved_amount, sum(closing * difference) AS closing_amount
 FROM moved GROUP BY ALL
 """

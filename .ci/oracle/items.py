@@ -67,9 +67,7 @@ WHERE items.kind IN ('payment', 'refund')
 OUTCOMES = """
 INSERT INTO computed.outcomes
 WITH told AS (
-    SELECT side, kind, id, CASE
-        WHEN side = 'provider' THEN kind NOT IN ('payment', 'refund', 'chargeback', 'chargeback_reversal') END AS of_no_order,
-        outcome, coalesce(judged.break_type, ended.reason) AS reason, claims, expected_by
+    SELECT side, items.kind, id, outcome, coalesce(judged.break_type, ended.reason) AS reason, claims, expected_by
     FROM items LEFT JOIN ended USING (side, kind, id) LEFT JOIN judged USING (meeting)
 ),
 said AS (
@@ -90,6 +88,12 @@ said AS (
     FROM told
 )
 SELECT night(), own.side, own.kind, own.id, said.outcome, said.reason FROM own JOIN said USING (side, kind, id)
+UNION ALL
+SELECT night(), 'merchant', kind, id, 'excluded', 'provider_not_in_job' FROM (
+    SELECT business_date, provider, 'payment' AS kind, attempt_id AS id FROM published.attempts
+    UNION ALL
+    SELECT business_date, provider, 'refund', refund_id FROM published.refunds
+) WHERE business_date = night() AND provider NOT IN (SELECT provider FROM contracts)
 UNION ALL
 SELECT night(), 'provider', kind, entry_id, 'excluded', 'not_of_an_order' FROM priced
 WHERE business_date = night() AND kind NOT IN ('payment', 'refund', 'chargeback', 'chargeback_reversal')

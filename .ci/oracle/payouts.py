@@ -4,7 +4,7 @@
 BATCHES = """
 CREATE OR REPLACE TABLE batches AS
 WITH named AS (
-    SELECT *, coalesce(batch_reference, if(kind LIKE 'payout%', provider_reference, NULL)) AS reference, kind LIKE 'payout%' AS is_payout
+    SELECT *, kind LIKE 'payout%' AS is_payout, coalesce(batch_reference, if(is_payout, provider_reference, NULL)) AS reference
     FROM priced WHERE business_date = night() AND kind <> 'info'
 ),
 known AS (
@@ -37,7 +37,7 @@ joined AS (
         coalesce(before.chargebacks, 0) + coalesce(batches.chargebacks, 0) AS chargebacks,
         coalesce(before.fees, 0) + coalesce(batches.fees, 0) AS fees,
         coalesce(before.other, 0) + coalesce(batches.other, 0) AS other,
-        if(before.stated IS NULL AND batches.stated IS NULL, NULL, coalesce(before.stated, 0) + coalesce(batches.stated, 0)) AS stated,
+        coalesce(before.stated + batches.stated, before.stated, batches.stated) AS stated,
         greatest(before.paid_on, batches.paid_on) AS paid_on,
         before.expected_by AS expected_before, batches.stated IS NOT NULL AS stated_tonight,
         pass, bank, bank_line_ids, bank_reference, bank_amount, booked_on
@@ -45,7 +45,8 @@ joined AS (
 )
 SELECT *, gross + refunds + chargebacks - fees + other AS expected,
     if(lines > 0, stated - expected, NULL) AS residual, coalesce(stated, expected) AS due,
-    if(expected_before IS NULL OR stated_tonight, expected_by(provider, greatest(night(), paid_on)), expected_before) AS expected_by
+    if(expected_before IS NULL OR stated_tonight, expected_by(provider, greatest(night(), paid_on)), expected_before)
+        AS expected_by
 FROM joined
 """
 
@@ -112,8 +113,8 @@ SELECT night() AS business_date, known_lines.* FROM known_lines ANTI JOIN paid U
 FOUND = """
 INSERT INTO found BY NAME
 WITH payouts AS (FROM computed.payouts WHERE business_date = night())
-SELECT concat_ws(' ', 'payout_residual', provider, account, currency, reference) AS about, 'payout_residual' AS break_type, 'open' AS state,
-    provider, account, reference AS provider_reference, currency, expected AS merchant_amount, stated AS provider_amount,
+SELECT concat_ws(' ', 'payout_residual', provider, account, currency, reference) AS about, 'payout_residual' AS break_type,
+    'open' AS state, provider, account, reference AS provider_reference, currency, expected AS merchant_amount, stated AS provider_amount,
     residual AS difference
 FROM payouts WHERE residual <> 0
 UNION ALL BY NAME

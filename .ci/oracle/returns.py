@@ -25,7 +25,8 @@ FROM moved
 PAYMENTS_APART = "SELECT count(DISTINCT payment) FROM moved"
 
 # Each currency by itself. Told of is each payment something was given back of tonight, in whatever currency, and each of which
-# the night before knew more given back than paid. What has no payment may be of a night before the lake's first: no job here looks back as short as its lake is old.
+# the night before knew more given back than paid. What has no payment may be of
+# a night before the lake's first, for no lake here is as old as a payment may be.
 RETURNS = """
 INSERT INTO computed.returns BY NAME
 WITH payments AS (

@@ -96,10 +96,11 @@ class World:
     def attempt(self, night, id, amount, *, provider="harbour", at=600, status="succeeded", currency="EUR", **cells):
         order = f"order-{id}-{night}"
         state = "paid" if status == "succeeded" else "created"
-        self.add("orders", night, order_id=order, created_at=self.time(night, 0), amount=money(amount), currency=currency, status=state)
+        paid = {"amount": money(amount), "currency": currency}
+        self.add("orders", night, order_id=order, created_at=self.time(night, 0), status=state, **paid)
         self.add(
-            "attempts", night, attempt_id=id, order_id=order, provider=provider, method="card", started_at=self.time(night, at - 1),
-            finished_at=self.time(night, at), status=status, amount=money(amount), currency=currency, **cells,
+            "attempts", night, attempt_id=id, order_id=order, provider=provider, method="card",
+            started_at=self.time(night, at - 1), finished_at=self.time(night, at), status=status, **paid, **cells,
         )
 
     def refund(self, night, id, amount, *, provider="harbour", at=600, status="succeeded", currency="EUR", **cells):
@@ -206,9 +207,14 @@ def payments_by_hand(world):
     entries("rest-too-late", [10000], night=4)
     for night, amount in enumerate([14500, 14600, 14600]):
         world.attempt(night, "recorded-again", amount, merchant_reference="recorded-again", provider="summit")
-        world.entry(night, "payment", amount + 100, named="stated-again", merchant_reference="never-recorded-stated-again", provider="summit")
+        again = {"named": "stated-again", "merchant_reference": "never-recorded-stated-again"}
+        world.entry(night, "payment", amount + 100, provider="summit", **again)
     attempts("failed-and-stated-later", [14700], status="failed")
     entries("failed-and-stated-later", [14700], night=1)
+    # Stated again once it waits no more; and a provider that is none of the job's.
+    for night in range(3):
+        world.attempt(night, "failed-and-said-again", 14750, merchant_reference="failed-and-said-again", status="failed")
+    attempts("asked-elsewhere", [14760], provider="elsewhere")
     # Fee, currency, what the merchant does not claim.
     entries("charged-too-much", [14800], fee=200)
     attempts("charged-too-much", [14800])
@@ -241,8 +247,8 @@ def refunds_by_hand(world):
     named("given-back-which", [2070, 2080], [2090])
     named("never-given-back", [], [2100])
     named("never-asked-for", [2110], [])
-    world.refund(0, "on-its-way", 2120, merchant_reference="on-its-way", merchant_refund_reference="on-its-way", status="pending")
-    world.refund(0, "did-not-work", 2130, merchant_reference="did-not-work", merchant_refund_reference="did-not-work", status="failed")
+    for id, amount, status in [("on-its-way", 2120, "pending"), ("did-not-work", 2130, "failed")]:
+        world.refund(0, id, amount, merchant_reference=id, merchant_refund_reference=id, status=status)
     entries("did-not-work", [2130], merchant_refund_reference="did-not-work")
     entries("other-payment", [2140], merchant_refund_reference="reference-of-refund-alone")
     world.refund(0, "reference-of-refund-alone", 2140, merchant_refund_reference="reference-of-refund-alone")
@@ -271,7 +277,8 @@ def returns_by_hand(world):
         for part, amount in enumerate(parts):
             world.entry(0, "payment", amount, named=f"{number}-{part}", merchant_reference=f"given-back-{reference}")
         world.attempt(0, f"given-back-{reference}", 16000, merchant_reference=f"given-back-{reference}")
-        world.entry(0, "refund", -6000, merchant_reference=f"given-back-{reference}", currency="USD" if "euro" in reference else "EUR")
+        currency = "USD" if reference == "paid-in-euro" else "EUR"
+        world.entry(0, "refund", -6000, merchant_reference=f"given-back-{reference}", currency=currency)
         if reference != "partly":
             # Named by the payment it is of: its second part, where it has two.
             world.entry(1, "refund", -10000, original_reference=f"{number}-{len(parts) - 1}")
@@ -283,7 +290,7 @@ def returns_by_hand(world):
 
 
 def others_by_hand(world):
-    """Disputes, batches whose lines come on two nights, one whose payout is not what its lines add up to, and lines of no order."""
+    """Disputes; batches, one of several nights and one whose payout is not what its lines add up to; lines of no order."""
     world.entry(0, "chargeback", -3000, merchant_reference="disputed")
     world.entry(1, "chargeback", -3100, provider="summit", merchant_reference="disputed-too")
     world.entry(2, "chargeback_reversal", 3000, merchant_reference="disputed")
@@ -359,6 +366,7 @@ def main():
     refunds_by_hand(world)
     returns_by_hand(world)
     others_by_hand(world)
+    world.refund(0, "asked-elsewhere", 2230, provider="elsewhere", merchant_reference="asked-elsewhere")
     by_chance(world, random.Random(seed), 1500)
     world.write(folder)
 
