@@ -135,7 +135,7 @@ SELECT * EXCLUDE (business_date, cleared_on, age_days, age_bucket, severity, age
         AS age_bucket,
     -- At stake is the difference, or the amount both state; one step more for what is known for longer than seven days.
     CASE WHEN state = 'waiting' THEN 'low' ELSE ['low', 'medium', 'high', 'critical'][1 + least(3,
-        len(list_filter([100, 1000, 10000], lambda least: at_stake >= least)) + CAST(age > 7 AS INTEGER))] END AS severity
+        len(list_filter([100, 1000, 10000], lambda amount: at_stake >= amount)) + CAST(age > 7 AS INTEGER))] END AS severity
 FROM (
     SELECT *, night() - first_seen AS age, if(difference = 0, coalesce(abs(merchant_amount), 0), abs(difference)) AS at_stake
     FROM known
@@ -161,7 +161,8 @@ moved AS (
     SELECT provider, currency, break_type, difference, 0, 0, 0, 1 FROM tonight WHERE state IN ('waiting', 'open')
 )
 SELECT night() AS business_date, provider, currency, break_type, sum(opening) AS opening, sum(new) AS new,
-    sum(cleared) AS cleared, 0 AS resolved, sum(closing) AS closing, sum(opening * difference) AS opening_amount, sum(new * difference) AS new_amount,
-    sum(cleared * difference) AS cleared_amount, 0 AS resolved_amount, sum(closing * difference) AS closing_amount
+    sum(cleared) AS cleared, 0 AS resolved, sum(closing) AS closing, sum(opening * difference) AS opening_amount,
+    sum(new * difference) AS new_amount, sum(cleared * difference) AS cleared_amount, 0 AS resolved_amount,
+    sum(closing * difference) AS closing_amount
 FROM moved GROUP BY ALL
 """

@@ -194,14 +194,13 @@ WITHIN_AN_HOUR = "abs(epoch_us(entry.occurred_at) - epoch_us(record.occurred_at)
 
 
 def statements():
-    """The SQL of all passes, in order."""
+    """The SQL of all passes, in order. What does not state all of a key has no part in its pass."""
     yield EMPTY
     for name, kind, columns, unasked, rule in PASSES:
         taken = ["true"] + ["provider IS NULL"] * unasked + ["claims"] * (rule != BY_KEY)
         yield AT_KEY.format(
             kind=kind,
             keys=", ".join(f"CAST({column} AS TEXT)" for column in columns),
-            # Who was asked is no part of the key where the record does not say.
             stated=" AND ".join(f"{column} IS NOT NULL" for column in columns),
             taken=" AND ".join(taken),
         )

@@ -66,7 +66,8 @@ UNION ALL BY NAME
 SELECT * EXCLUDE (business_date) FROM before ANTI JOIN own USING (bank_line_id)
 """
 
-# A line that names a payout, and is its amount, is that payout.
+# A line that names a payout, and is its amount, is that payout. Neither groups of payouts and lines, nor what meets by amount
+# and date or as a sum, is computed here: where that happens the tables differ.
 PAID = """
 CREATE OR REPLACE TABLE paid AS
 SELECT provider, known_payouts.account, known_payouts.currency, reference, line.bank, line.bank_line_id, amount, line.booked_on,
@@ -114,8 +115,8 @@ FOUND = """
 INSERT INTO found BY NAME
 WITH payouts AS (FROM computed.payouts WHERE business_date = night())
 SELECT concat_ws(' ', 'payout_residual', provider, account, currency, reference) AS about, 'payout_residual' AS break_type,
-    'open' AS state, provider, account, reference AS provider_reference, currency, expected AS merchant_amount, stated AS provider_amount,
-    residual AS difference
+    'open' AS state, provider, account, reference AS provider_reference, currency, expected AS merchant_amount,
+    stated AS provider_amount, residual AS difference
 FROM payouts WHERE residual <> 0
 UNION ALL BY NAME
 SELECT concat_ws(' ', 'payout_not_in_bank', provider, account, currency, reference) AS about, 'payout_not_in_bank' AS break_type,

@@ -137,7 +137,7 @@ def payments_by_hand(world):
         ("agrees", [10100], [10100]),
         ("other-amount", [10300], [10200]),
         ("captured-in-two", [4000, 6400], [10400]),
-        ("captured-in-two-and-once-too-often", [4000, 4001, 2500], [10500]),
+        ("captured-in-three-for-a-cent-too-much", [4000, 4001, 2500], [10500]),
         ("one-for-two-attempts", [10600], [4100, 6500]),
         ("two-for-three-attempts", [5000, 5700], [3000, 3100, 4600]),
         ("three-for-two-attempts", [3000, 3100, 4700], [5100, 5700]),
