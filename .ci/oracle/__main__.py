@@ -2,10 +2,13 @@
 
     python oracle JOB [WAYS]      after its nights were closed; all of WAYS, a line each, must have happened
 
-Written from what the tables mean, not from the program: entries, records and bank lines are what was read. Who meets whom,
-what is missing, what a line costs by contract, what a payout is made of and how all of it goes on from night to night is
-computed here, night after night, from nothing but the nights computed before. Both sides have the same rows, each as often:
-EXCEPT ALL is empty both ways.
+Entries, records and bank lines are what was read. Who meets whom, what is missing, what a line costs by contract, what a payout
+is made of and how all of it goes on from night to night is computed here, night after night, from nothing but the nights
+computed before. Both sides have the same rows, each as often: EXCEPT ALL is empty both ways.
+
+Where README and the descriptions of the tables do not say which of several candidates is meant, in which order a pair is judged
+or which entry of a group is linked with which record, the rule is the program's own, told again in SQL: that finds where the
+program does not do what it means to, and not whether it means the right thing.
 """
 
 import datetime
