@@ -62,7 +62,7 @@ CREATE TABLE computed.breaks AS
 CREATE TABLE computed.open_items AS SELECT * EXCLUDE (fee_rule) FROM published.open_items LIMIT 0;
 CREATE TABLE computed.rollforward AS FROM published.rollforward LIMIT 0;
 CREATE TABLE computed.returns AS
-    SELECT * EXCLUDE (payment_id, payments, returns), [''] AS ids FROM published.returns LIMIT 0;
+    SELECT * EXCLUDE (payment_id, other_references, payments, returns), [''] AS ids FROM published.returns LIMIT 0;
 CREATE TABLE computed.payouts AS
     SELECT * EXCLUDE (payout_id, other_references, statements), false AS goes_on FROM published.payouts LIMIT 0;
 CREATE TABLE computed.fees AS
@@ -89,7 +89,7 @@ CHECKS = {
     "rollforward": ("SELECT * FROM computed.rollforward", "SELECT * FROM published.rollforward"),
     "returns": (
         "SELECT * EXCLUDE (ids) FROM computed.returns",
-        "SELECT * EXCLUDE (payment_id, payments, returns) FROM published.returns",
+        "SELECT * EXCLUDE (payment_id, other_references, payments, returns) FROM published.returns",
     ),
     "payouts": (
         "SELECT * EXCLUDE (goes_on) FROM computed.payouts",
