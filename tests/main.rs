@@ -30,6 +30,7 @@ mod returns;
 mod sample;
 mod schema;
 mod shares;
+mod simulation;
 mod source;
 mod tidy;
 mod tolerance;
