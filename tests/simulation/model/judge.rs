@@ -62,6 +62,9 @@ impl Together {
             self.entries.iter().filter(|item| payment && item.contracted.is_some_and(|fee| fee != item.fee)).collect();
         if !wrong.is_empty() {
             found.kind = "fee_mismatch";
+            // `schemas/tables` speak of what the merchant recorded; of a fee that is the contract.
+            found.merchant_amount = Some(wrong.iter().filter_map(|item| item.contracted).sum());
+            found.provider_amount = Some(wrong.iter().map(|item| item.fee).sum());
             found.difference = wrong.iter().map(|item| item.contracted.unwrap_or(0) - item.fee).sum();
             found.currency = wrong[0].settled;
             return Verdict::Differs(Box::new(found), false);
