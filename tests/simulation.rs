@@ -14,6 +14,7 @@ mod files;
 mod model;
 mod payments;
 mod published;
+mod refunds;
 mod stories;
 mod world;
 

@@ -36,18 +36,11 @@ const STORIES: [(usize, fn(&mut Teller, usize)); 24] = [
 impl Teller {
     /// One order of a night: most are paid and that is all.
     pub(super) fn payment_story(&mut self, night: usize) {
-        let all = STORIES.iter().map(|(weight, _)| weight).sum();
-        let mut chosen = self.chance.below(all);
-        for (weight, tell) in STORIES {
-            if chosen < weight {
-                return tell(self, night);
-            }
-            chosen -= weight;
-        }
+        self.one_of(&STORIES, night);
     }
 
     /// Both sides state a payment, each on its own night or so many later; what is only late is found as such.
-    fn both(&mut self, payment: &Payment, line: Line, attempt: Attempt, later: (usize, usize)) -> bool {
+    pub(super) fn both(&mut self, payment: &Payment, line: Line, attempt: Attempt, later: (usize, usize)) -> bool {
         let record = self.records(attempt, later.1);
         // Past midnight a line is in the file of the next night.
         let line = self.states(payment.provider, line, later.0);

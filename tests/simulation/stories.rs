@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::world::{Answers, Attempt, Files, Line, NIGHTS, PROVIDERS, Provider, SETTINGS, Setting, Step, World};
+use super::world::{Answers, Attempt, Files, Line, NIGHTS, PROVIDERS, Provider, Refund, SETTINGS, Setting, Step, World};
 use crate::laws::Chance;
 
 /// A world while its stories are told.
@@ -36,6 +36,9 @@ pub(super) fn world(seed: u64) -> World {
     for night in 0..NIGHTS {
         for _ in 0..5 + teller.chance.below(6) {
             teller.payment_story(night);
+        }
+        for _ in 0..1 + teller.chance.below(3) {
+            teller.refund_story(night);
         }
     }
     World {
@@ -126,6 +129,12 @@ impl Teller {
         Some(night)
     }
 
+    pub(super) fn refunds(&mut self, refund: Refund, later: usize) -> Option<usize> {
+        let night = self.night_of(refund.requested_at)? + later;
+        self.nights.get_mut(night)?.refunds.push(refund);
+        Some(night)
+    }
+
     /// Whether what one side stated on `first` is a problem before the other states it on `then`, if it ever does.
     pub(super) fn is_late(&self, provider: usize, first: usize, then: Option<usize>) -> bool {
         let by = self.setting.settled_by(&PROVIDERS[provider], self.setting.date(first));
@@ -135,17 +144,39 @@ impl Teller {
 
     /// What there is to find where a payment is stated on these nights by the provider and by the merchant.
     pub(super) fn find_late(&mut self, payment: &Payment, line: Option<usize>, record: Option<usize>) {
+        self.find_missing(payment, line, record, ["missing_in_merchant", "missing_in_provider"]);
+    }
+
+    /// The same, where it is called so when the record is missing, or the line.
+    pub(super) fn find_missing(
+        &mut self,
+        payment: &Payment,
+        line: Option<usize>,
+        record: Option<usize>,
+        [no_record, no_line]: [&'static str; 2],
+    ) {
         if let Some(line) = line
             && record.is_none_or(|record| record > line)
             && self.is_late(payment.provider, line, record)
         {
-            self.find("missing_in_merchant", payment.story);
+            self.find(no_record, payment.story);
         }
         if let Some(record) = record
             && line.is_none_or(|line| line > record)
             && self.is_late(payment.provider, record, line)
         {
-            self.find("missing_in_provider", payment.story);
+            self.find(no_line, payment.story);
+        }
+    }
+
+    /// Tells one of these stories, each as often as its number says.
+    pub(super) fn one_of(&mut self, stories: &[(usize, fn(&mut Self, usize))], night: usize) {
+        let mut chosen = self.chance.below(stories.iter().map(|(weight, _)| weight).sum());
+        for (weight, tell) in stories {
+            if chosen < *weight {
+                return tell(self, night);
+            }
+            chosen -= weight;
         }
     }
 }
