@@ -13,6 +13,7 @@ mod answers;
 mod files;
 mod model;
 mod payments;
+mod payouts;
 mod published;
 mod refunds;
 mod stories;

@@ -83,6 +83,7 @@ fn stories_by_name(world: &World) -> BTreeMap<&str, usize> {
         stories.extend(night.refunds.iter().map(|refund| (refund.id.as_str(), refund.story)));
         stories.extend(night.bank.iter().map(|line| (line.reference.as_str(), line.story)));
     }
+    stories.extend(world.batches.iter().map(|(batch, story)| (batch.as_str(), *story)));
     stories.remove("");
     stories
 }

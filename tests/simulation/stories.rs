@@ -14,6 +14,7 @@ pub(super) struct Teller {
     pub(super) nights: Vec<Files>,
     pub(super) answers: Answers,
     pub(super) stories: Vec<&'static str>,
+    pub(super) batches: BTreeMap<String, usize>,
 }
 
 /// A payment as the merchant asked for it: what most stories begin with.
@@ -32,7 +33,7 @@ pub(super) fn world(seed: u64) -> World {
     let mut chance = Chance(seed);
     let setting = SETTINGS[chance.below(SETTINGS.len())];
     let nights = vec![Files::default(); NIGHTS];
-    let mut teller = Teller { chance, setting, nights, answers: Answers::new(), stories: Vec::new() };
+    let mut teller = Teller { chance, setting, nights, answers: Answers::new(), stories: Vec::new(), batches: BTreeMap::new() };
     for night in 0..NIGHTS {
         for _ in 0..5 + teller.chance.below(6) {
             teller.payment_story(night);
@@ -41,6 +42,7 @@ pub(super) fn world(seed: u64) -> World {
             teller.refund_story(night);
         }
     }
+    teller.payout_stories();
     World {
         setting,
         nights: teller.nights,
@@ -48,6 +50,7 @@ pub(super) fn world(seed: u64) -> World {
         steps: (0..NIGHTS).map(Step::Close).collect(),
         answers: teller.answers,
         stories: teller.stories,
+        batches: teller.batches,
     }
 }
 

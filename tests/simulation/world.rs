@@ -184,6 +184,8 @@ pub(super) struct World {
     pub(super) answers: Answers,
     /// What each story is called, for people.
     pub(super) stories: Vec<&'static str>,
+    /// The story of each batch, by its name.
+    pub(super) batches: BTreeMap<String, usize>,
 }
 
 impl Files {
