@@ -16,6 +16,7 @@ mod payments;
 mod payouts;
 mod published;
 mod refunds;
+mod schedule;
 mod stories;
 mod world;
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::world::{Answers, Attempt, Files, Line, NIGHTS, PROVIDERS, Provider, Refund, SETTINGS, Setting, Step, World};
+use super::schedule::schedule;
+use super::world::{Answers, Attempt, Files, Line, NIGHTS, PROVIDERS, Provider, Refund, SETTINGS, Setting, World};
 use crate::laws::Chance;
 
 /// A world while its stories are told.
@@ -43,11 +44,12 @@ pub(super) fn world(seed: u64) -> World {
         }
     }
     teller.payout_stories();
+    let (steps, before) = schedule(&mut teller);
     World {
         setting,
         nights: teller.nights,
-        before: BTreeMap::new(),
-        steps: (0..NIGHTS).map(Step::Close).collect(),
+        before,
+        steps,
         answers: teller.answers,
         stories: teller.stories,
         batches: teller.batches,

@@ -61,7 +61,8 @@ pub(super) struct Paid {
 pub(super) fn close(setting: &Setting, date: NaiveDate, files: &Files, ids: &Identifiers, before: &State) -> Paid {
     let mut payouts = before.payouts.clone();
     for (provider, lines) in files.lines.iter().enumerate() {
-        for line in lines {
+        // A line that names no batch is in none.
+        for line in lines.iter().filter(|line| !line.batch.is_empty()) {
             add(&mut payouts, provider, line, setting, date);
         }
     }
@@ -339,7 +340,8 @@ fn by_name(payouts: &mut [Payout], bank: &mut [Booked]) {
 
 /// A payout that no name joins is not looked for longer than a week after it was expected.
 fn is_in_time(payout: &Payout, line: &Booked) -> bool {
-    payout.paid_on.is_some_and(|paid_on| line.booked_on >= paid_on) && line.booked_on <= payout.expected_by + Days::new(7)
+    // One that is not stated yet is dated by the night that first heard of it.
+    line.booked_on >= payout.paid_on.unwrap_or(payout.first_seen) && line.booked_on <= payout.expected_by + Days::new(7)
 }
 
 fn by_amount_and_date(payouts: &mut [Payout], bank: &mut [Booked]) {
