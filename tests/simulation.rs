@@ -9,6 +9,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod again;
 mod answers;
 mod files;
 mod model;
@@ -18,6 +19,7 @@ mod published;
 mod refunds;
 mod schedule;
 mod stories;
+mod tangled;
 mod world;
 
 use std::collections::BTreeMap;
@@ -70,6 +72,9 @@ impl Simulation {
         for (night, stated) in world.nights.iter().enumerate() {
             files::write_night(folder.path(), world.setting.date(night), world.before.get(&night).unwrap_or(stated));
         }
+        if env::var_os("TIEOUT_KEEP").is_some() {
+            let _ = std::process::Command::new("cp").arg("-r").arg(folder.path()).arg(format!("/tmp/kept{seed}")).status();
+        } // DEBUG
         let job = Job::load(&folder.path().join("job.toml")).unwrap_or_else(|error| panic!("{error}"));
         let lake = Lake::open(&folder.path().join("lake")).unwrap();
         let (states, said, manifests) = Default::default();

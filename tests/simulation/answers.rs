@@ -17,7 +17,7 @@ struct Count {
 /// What was found, by break type.
 #[derive(Default)]
 pub(super) struct Found {
-    counts: BTreeMap<&'static str, Count>,
+    counts: BTreeMap<String, Count>,
     wrong: Vec<(String, usize)>,
     missed: Vec<(&'static str, usize)>,
 }
@@ -35,18 +35,23 @@ impl Found {
                 }
                 let names = ["attempt_id", "refund_id", "provider_reference"].map(cell);
                 let story = names.iter().find_map(|name| stories.get(name)).unwrap_or_else(|| panic!("of no story: {row:?}"));
-                open.insert((cell("break_type").to_owned(), *story));
+                if !world.undecided.contains(story) {
+                    open.insert((cell("break_type").to_owned(), *story));
+                }
             }
         }
         let mut found = Self::default();
         for (kind, story) in world.answers.iter().flat_map(|(kind, stories)| stories.iter().map(move |story| (*kind, *story))) {
-            let count = found.counts.entry(kind).or_default();
+            let count = found.counts.entry(kind.to_owned()).or_default();
             if open.remove(&(kind.to_owned(), story)) {
                 count.right += 1;
             } else {
                 count.missed += 1;
                 found.missed.push((kind, story));
             }
+        }
+        for (kind, _) in &open {
+            found.counts.entry(kind.clone()).or_default().wrong += 1;
         }
         found.wrong = open.into_iter().collect();
         found
@@ -66,7 +71,7 @@ impl Found {
 
     pub(super) fn add(&mut self, other: &Self) {
         for (kind, count) in &other.counts {
-            let sum = self.counts.entry(kind).or_default();
+            let sum = self.counts.entry(kind.clone()).or_default();
             sum.right += count.right;
             sum.wrong += count.wrong;
             sum.missed += count.missed;

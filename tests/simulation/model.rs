@@ -41,6 +41,8 @@ pub(super) struct Item {
     pub(super) amount: i64,
     /// Whether it says that money moves.
     pub(super) claims: bool,
+    /// Whether it says that it is done: of several tries of one thing this stands.
+    pub(super) succeeded: bool,
     pub(super) at: DateTime<Utc>,
     /// What was charged for an entry, and what its contract says, in the currency that settles.
     pub(super) fee: i64,
@@ -124,8 +126,10 @@ fn tonight(setting: &Setting, date: NaiveDate, files: &Files, ids: &Identifiers)
     }
     let records = files.attempts.iter().map(attempt).chain(files.refunds.iter().map(refund));
     for mut item in records {
-        let provider = PROVIDERS.iter().find(|known| known.name == item.provider).expect("a provider of the world");
-        (item.first_seen, item.expected_by) = (date, setting.settled_by(provider, date));
+        // Where no provider is named, the slowest of all has time.
+        let asked = PROVIDERS.iter().filter(|known| item.provider.is_empty() || known.name == item.provider);
+        item.first_seen = date;
+        item.expected_by = asked.map(|provider| setting.settled_by(provider, date)).max().expect("a provider of the world");
         items.push(item);
     }
     items.retain(|item| item.kind != Kind::Other);
@@ -153,6 +157,7 @@ fn entry(line: &Line, id: &str) -> Item {
         currency,
         amount,
         claims: true,
+        succeeded: true,
         at: line.occurred_at,
         fee: line.fee,
         contracted: None,
@@ -175,6 +180,7 @@ fn attempt(attempt: &Attempt) -> Item {
         currency: attempt.currency,
         amount: attempt.amount,
         claims: attempt.status == "succeeded",
+        succeeded: attempt.status == "succeeded",
         at: attempt.started_at,
         fee: 0,
         contracted: None,
@@ -198,6 +204,7 @@ fn refund(refund: &Refund) -> Item {
         amount: -refund.amount,
         // A refund claims money as soon as it is on its way.
         claims: ["succeeded", "pending"].contains(&refund.status),
+        succeeded: refund.status == "succeeded",
         at: refund.requested_at,
         fee: 0,
         contracted: None,

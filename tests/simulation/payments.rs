@@ -6,7 +6,7 @@ use super::stories::{Payment, Teller, contracted};
 use super::world::{Attempt, Line, PROVIDERS};
 
 /// Which stories are told how often: the first is the usual one.
-const STORIES: [(usize, fn(&mut Teller, usize)); 24] = [
+const STORIES: [(usize, fn(&mut Teller, usize)); 25] = [
     (24, Teller::paid),
     (3, Teller::late_line),
     (3, Teller::late_record),
@@ -31,6 +31,7 @@ const STORIES: [(usize, fn(&mut Teller, usize)); 24] = [
     (1, Teller::without_a_reference_and_not_alone),
     (1, Teller::by_the_providers_reference),
     (1, Teller::two_payments_of_one_order),
+    (1, Teller::of_no_provider_in_particular),
 ];
 
 impl Teller {
@@ -353,6 +354,22 @@ impl Teller {
             let name = format!("{}-{number}", line.provider_reference);
             let attempt = Attempt { id: format!("{}-{number}", attempt.id), provider_reference: name.clone(), ..attempt.clone() };
             self.both(&payment, Line { provider_reference: name, ..line.clone() }, attempt, (0, 0));
+        }
+    }
+
+    /// The merchant does not say which provider was asked: any provider's line will do.
+    fn of_no_provider_in_particular(&mut self, night: usize) {
+        let payment = self.payment("of no provider in particular", night);
+        let line = self.line(&payment);
+        let mut attempt = Self::attempt(&payment);
+        attempt.provider = "";
+        if self.chance.below(3) > 0 {
+            self.both(&payment, line, attempt, (0, 0));
+        } else if let Some(record) = self.records(attempt, 0) {
+            // It waits as long as the slowest of them has time.
+            if (0..PROVIDERS.len()).all(|provider| self.is_late(provider, record, None)) {
+                self.find("missing_in_provider", payment.story);
+            }
         }
     }
 }

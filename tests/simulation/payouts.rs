@@ -30,9 +30,15 @@ impl Teller {
         for night in 0..NIGHTS {
             let mut paid = Vec::new();
             for provider in 0..PROVIDERS.len() {
+                self.beside_the_orders(provider, night);
                 paid.extend(self.pay(provider, night));
             }
             self.reach_the_bank(paid);
+            match self.chance.below(8) {
+                0 => self.equal_payouts(night),
+                1 => self.one_sum(night),
+                _ => {}
+            }
             if self.chance.below(4) == 0 {
                 self.unexplained(night);
             }
@@ -45,7 +51,9 @@ impl Teller {
         let lines = &mut self.nights[night].lines[provider];
         // Payouts that are stated already are of the batches of other nights.
         let of_night = || lines.iter().filter(|line| line.kind != "payout");
-        let (count, net) = (of_night().count(), of_night().map(|line| line.gross - line.fee).sum::<i64>());
+        // Lines of kind info move no money.
+        let money = || of_night().filter(|line| line.kind != "info");
+        let (count, net) = (money().count(), money().map(|line| line.gross - line.fee).sum::<i64>());
         for line in lines.iter_mut().filter(|line| line.kind != "payout") {
             line.batch.clone_from(&batch);
         }
@@ -84,7 +92,14 @@ impl Teller {
     }
 
     /// What the bank has of the payouts of a night.
-    fn reach_the_bank(&mut self, paid: Vec<Paid>) {
+    fn reach_the_bank(&mut self, mut paid: Vec<Paid>) {
+        if let [first, second, ..] = &paid[..]
+            && [first, second].iter().all(|payout| PROVIDERS[payout.provider].currency == "USD")
+            && self.chance.below(3) == 0
+        {
+            let both: Vec<Paid> = paid.drain(..2).collect();
+            self.in_one_line(&both);
+        }
         for payout in paid {
             let named = [Named::ByReference, Named::InItsText, Named::ByTrace, Named::Nowhere][self.chance.below(4)];
             let later = self.chance.below(3);
@@ -99,6 +114,97 @@ impl Teller {
                     self.find_late_in_the_bank(&payout, booked);
                 }
             }
+        }
+    }
+
+    /// Two payouts, of two providers, are one line of the bank, which calls them by a name they share.
+    fn in_one_line(&mut self, both: &[Paid]) {
+        let trace = both[0].trace.clone();
+        let stated = self.nights[both[1].night].lines[both[1].provider].iter_mut();
+        for line in stated.filter(|line| line.kind == "payout" && line.story == both[1].story) {
+            line.merchant_reference.clone_from(&trace);
+        }
+        // Booked when both are stated: before that the bank would have another amount than the one that is.
+        let (later, sum) = (self.chance.below(3), both.iter().map(|payout| payout.cents).sum());
+        let night = both.iter().map(|payout| payout.night).max().unwrap_or(0) + later;
+        let booked = (night < NIGHTS).then_some(night);
+        if let Some(files) = self.nights.get_mut(night) {
+            let text = "settlement".to_owned();
+            files.bank.push(BankLine { story: both[0].story, cents: sum, reference: trace, text });
+        }
+        for payout in both {
+            self.find_late_in_the_bank(payout, booked);
+        }
+    }
+
+    /// Two payouts of one amount without lines, and a line of the bank that may be either.
+    fn equal_payouts(&mut self, night: usize) {
+        let amount = 777_000 + i64::try_from(night).expect("few nights");
+        for name in ["a", "b"] {
+            let story = self.story("one of two payouts of one amount");
+            let batch = format!("NOEQUAL{story:06}{name}");
+            self.batches.insert(batch.clone(), story);
+            self.find("ambiguous", story);
+            self.nights[night].lines[0].push(Line {
+                story,
+                kind: "payout",
+                provider_reference: format!("po{story:07}"),
+                batch,
+                gross: -amount,
+                currency: "USD",
+                occurred_at: self.setting.at(night, 80_000),
+                ..Line::default()
+            });
+        }
+        let story = self.story("a line of the bank that may be either of two payouts");
+        let reference = format!("EITHER{story:06}");
+        self.find("ambiguous", story);
+        let text = "settlement of the week".to_owned();
+        self.nights[night].bank.push(BankLine { story, cents: amount, reference, text });
+    }
+
+    /// Two payouts of one account, of which nobody knows but the bank, which has their sum.
+    fn one_sum(&mut self, night: usize) {
+        let amount = 31_000 + 13 * i64::try_from(night).expect("few nights");
+        let mut sum = 0;
+        for cents in [amount, 3 * amount + 7] {
+            let story = self.story("one of two payouts that are one sum");
+            let batch = format!("SUM{story:07}");
+            self.batches.insert(batch.clone(), story);
+            self.undecided.insert(story);
+            sum += cents;
+            self.nights[night].lines[1].push(Line {
+                story,
+                kind: "payout",
+                provider_reference: format!("po{story:07}"),
+                batch,
+                gross: -cents,
+                currency: "USD",
+                occurred_at: self.setting.at(night, 80_000),
+                ..Line::default()
+            });
+        }
+        let story = self.story("a line of the bank that is a sum");
+        self.undecided.insert(story);
+        let (reference, text) = (format!("TOTAL{story:06}"), "settlement of the week".to_owned());
+        self.nights[night].bank.push(BankLine { story, cents: sum, reference, text });
+    }
+
+    /// Lines of a batch that are of no order.
+    fn beside_the_orders(&mut self, provider: usize, night: usize) {
+        for _ in 0..self.chance.below(3) {
+            let kinds = ["fee", "adjustment", "reserve_hold", "reserve_release", "info", "fee_refund", "tax"];
+            let story = self.story("a line of no order");
+            let line = Line {
+                story,
+                kind: kinds[self.chance.below(kinds.len())],
+                provider_reference: format!("other{story:05}"),
+                gross: [-123, -40, 55, 210][self.chance.below(4)],
+                currency: PROVIDERS[provider].currency,
+                occurred_at: self.setting.at(night, 70_000),
+                ..Line::default()
+            };
+            self.nights[night].lines[provider].push(line);
         }
     }
 

@@ -16,6 +16,7 @@ pub(super) struct Teller {
     pub(super) answers: Answers,
     pub(super) stories: Vec<&'static str>,
     pub(super) batches: BTreeMap<String, usize>,
+    pub(super) undecided: BTreeSet<usize>,
 }
 
 /// A payment as the merchant asked for it: what most stories begin with.
@@ -34,13 +35,19 @@ pub(super) fn world(seed: u64) -> World {
     let mut chance = Chance(seed);
     let setting = SETTINGS[chance.below(SETTINGS.len())];
     let nights = vec![Files::default(); NIGHTS];
-    let mut teller = Teller { chance, setting, nights, answers: Answers::new(), stories: Vec::new(), batches: BTreeMap::new() };
+    let (answers, batches) = (Answers::new(), BTreeMap::new());
+    let mut teller = Teller { chance, setting, nights, answers, stories: Vec::new(), batches, undecided: BTreeSet::new() };
     for night in 0..NIGHTS {
         for _ in 0..5 + teller.chance.below(6) {
             teller.payment_story(night);
         }
         for _ in 0..1 + teller.chance.below(3) {
             teller.refund_story(night);
+        }
+        for tell in [Teller::story_told_again, Teller::tangled_story] {
+            if teller.chance.below(2) == 0 {
+                tell(&mut teller, night);
+            }
         }
     }
     teller.payout_stories();
@@ -53,6 +60,7 @@ pub(super) fn world(seed: u64) -> World {
         answers: teller.answers,
         stories: teller.stories,
         batches: teller.batches,
+        undecided: teller.undecided,
     }
 }
 

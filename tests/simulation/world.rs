@@ -184,19 +184,8 @@ pub(super) struct World {
     pub(super) answers: Answers,
     /// What each story is called, for people.
     pub(super) stories: Vec<&'static str>,
+    /// The stories of which nobody knows what there is to find.
+    pub(super) undecided: BTreeSet<usize>,
     /// The story of each batch, by its name.
     pub(super) batches: BTreeMap<String, usize>,
-}
-
-impl Files {
-    fn is_empty(&self) -> bool {
-        self.lines.iter().all(Vec::is_empty) && self.attempts.is_empty() && self.refunds.is_empty() && self.bank.is_empty()
-    }
-}
-
-impl World {
-    /// How many nights state nothing at all: a world of those would prove nothing.
-    pub(super) fn empty_nights(&self) -> usize {
-        self.nights.iter().filter(|night| night.is_empty()).count()
-    }
 }

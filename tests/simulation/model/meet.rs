@@ -28,10 +28,15 @@ const WITHIN: TimeDelta = TimeDelta::hours(1);
 pub(super) fn meet(mut items: Vec<Item>, night: NaiveDate) -> Met {
     items.sort_by(|one, other| one.name().cmp(&other.name()));
     let mut table = Table { night, open: items, met: Met::default() };
-    table.by_key(Kind::Payment, |item| &item.merchant_reference);
-    table.by_key(Kind::Payment, |item| &item.provider_reference);
-    table.by_key(Kind::Refund, |item| &item.refund_reference);
-    table.by_key(Kind::Refund, |item| &item.provider_reference);
+    table.by_key(Kind::Payment, |item| item.merchant_reference.clone());
+    table.by_key(Kind::Payment, |item| item.provider_reference.clone());
+    // A refund that both sides say is of one payment is meant before one of which one side does not say.
+    table.by_key(Kind::Refund, |item| {
+        let both = [&item.merchant_reference, &item.refund_reference];
+        if both.iter().any(|name| name.is_empty()) { String::new() } else { both.map(String::as_str).join(" ") }
+    });
+    table.by_key(Kind::Refund, |item| item.refund_reference.clone());
+    table.by_key(Kind::Refund, |item| item.provider_reference.clone());
     table.refunds_of_a_payment();
     for kind in [Kind::Payment, Kind::Refund] {
         table.by_amount_and_time(kind);
@@ -71,18 +76,23 @@ impl Table {
         }
     }
 
-    /// Items of one provider with one key that is not empty.
-    fn by_key(&mut self, kind: Kind, key: impl Fn(&Item) -> &String) {
-        let mut keys: Vec<(&'static str, String)> =
-            self.open.iter().filter(|item| item.kind == kind).map(|item| (item.provider, key(item).clone())).collect();
-        keys.sort();
-        keys.dedup();
-        for (provider, name) in keys.into_iter().filter(|(_, name)| !name.is_empty()) {
-            let has = |item: &Item| item.kind == kind && item.provider == provider && *key(item) == name;
-            let sides = [true, false].map(|side| self.open.iter().any(|item| has(item) && item.of_provider == side));
-            if sides == [true, true] {
-                let (entries, records) = self.take(has).into_iter().partition(|item| item.of_provider);
-                self.decide(entries, records);
+    /// Items of one provider with one key that is not empty; then records that name no provider, with lines of any.
+    fn by_key(&mut self, kind: Kind, key: impl Fn(&Item) -> String) {
+        for named in [true, false] {
+            let mut keys: Vec<(&'static str, String)> =
+                self.open.iter().filter(|item| item.kind == kind).map(|item| (item.provider, key(item))).collect();
+            keys.sort();
+            keys.dedup();
+            for (provider, name) in keys.into_iter().filter(|(provider, name)| !name.is_empty() && provider.is_empty() != named) {
+                let has = |item: &Item| {
+                    let of_provider = item.provider == provider || !named && item.of_provider;
+                    item.kind == kind && of_provider && key(item) == name
+                };
+                let sides = [true, false].map(|side| self.open.iter().any(|item| has(item) && item.of_provider == side));
+                if sides == [true, true] {
+                    let (entries, records) = self.take(has).into_iter().partition(|item| item.of_provider);
+                    self.decide(entries, records);
+                }
             }
         }
     }
@@ -91,8 +101,8 @@ impl Table {
     fn decide(&mut self, entries: Vec<Item>, records: Vec<Item>) {
         // A reference is used again by every retry: what succeeded stands, or else the last try. The others are out.
         let mut records = records;
-        if records.iter().any(|record| record.claims) {
-            records.retain(|record| record.claims);
+        if records.iter().any(|record| record.succeeded) {
+            records.retain(|record| record.succeeded);
         } else {
             let last = records.iter().max_by_key(|record| (record.at, record.id.clone())).expect("a record").clone();
             records = vec![last];
@@ -173,8 +183,9 @@ impl Table {
             self.open.iter().filter(|item| item.kind == kind && item.of_provider == side && item.claims).cloned().collect()
         };
         let (entries, records) = (of(true), of(false));
-        let fits =
-            |entry: &Item, record: &Item| entry.provider == record.provider && fits(entry, record) && !differ(entry, record);
+        let fits = |entry: &Item, record: &Item| {
+            (record.provider.is_empty() || entry.provider == record.provider) && fits(entry, record) && !differ(entry, record)
+        };
         let mut pairs = Vec::new();
         for entry in &entries {
             let theirs: Vec<&Item> = records.iter().filter(|record| fits(entry, record)).collect();

@@ -59,7 +59,9 @@ pub(super) struct Paid {
 }
 
 pub(super) fn close(setting: &Setting, date: NaiveDate, files: &Files, ids: &Identifiers, before: &State) -> Paid {
-    let mut payouts = before.payouts.clone();
+    // Where several fitted, and where another amount was found, everything is looked at anew.
+    let mut payouts: Vec<Payout> =
+        before.payouts.iter().map(|payout| Payout { ambiguous: false, other_amount: None, ..payout.clone() }).collect();
     for (provider, lines) in files.lines.iter().enumerate() {
         // A line that names no batch is in none.
         for line in lines.iter().filter(|line| !line.batch.is_empty()) {
@@ -96,7 +98,7 @@ pub(super) fn close(setting: &Setting, date: NaiveDate, files: &Files, ids: &Ide
         }
     }
     paid.payouts = payouts.into_iter().filter(|payout| payout.goes_on(date)).collect();
-    paid.bank = bank.into_iter().filter(|line| line.outcome.1 == "bank_unexplained").collect();
+    paid.bank = bank.into_iter().filter(|line| line.outcome.0 != "payout").collect();
     paid
 }
 
@@ -127,12 +129,16 @@ fn add(payouts: &mut Vec<Payout>, provider: usize, line: &Line, setting: &Settin
                 return;
             }
             payout.statements.push(statement);
-            payout.names.extend([line.provider_reference.clone(), line.merchant_reference.clone()]);
+            let names = [&line.provider_reference, &line.merchant_reference].map(String::clone);
+            payout.names.extend(names.into_iter().filter(|name| !name.is_empty()));
             let paid_on = setting.date_of(line.occurred_at);
             payout.paid_on = Some(paid_on);
             payout.expected_by = setting.settled_by(&PROVIDERS[provider], paid_on);
             return;
         }
+        // Nothing moves.
+        "info" => return,
+        "fee" | "fee_refund" | "tax" => payout.fees -= line.gross,
         "payment" => payout.gross += line.gross,
         "refund" => payout.refunds += line.gross,
         "chargeback" | "chargeback_reversal" => payout.chargebacks += line.gross,
@@ -293,7 +299,7 @@ fn meet(payouts: &mut [Payout], bank: &mut [Booked]) {
 }
 
 fn is_open(payout: &Payout) -> bool {
-    payout.met.is_none() && payout.other_amount.is_none() && payout.currency == "USD" && payout.due() != 0
+    payout.met.is_none() && !payout.ambiguous && payout.other_amount.is_none() && payout.currency == "USD" && payout.due() != 0
 }
 
 fn by_name(payouts: &mut [Payout], bank: &mut [Booked]) {
@@ -348,19 +354,72 @@ fn by_amount_and_date(payouts: &mut [Payout], bank: &mut [Booked]) {
     let fits = |payout: &Payout, line: &Booked| {
         is_open(payout) && line.outcome.0.is_empty() && payout.due() == line.cents && is_in_time(payout, line)
     };
-    let mut pairs = Vec::new();
+    let (mut pairs, mut several) = (Vec::new(), (Vec::new(), Vec::new()));
     for (at, payout) in payouts.iter().enumerate() {
-        let lines: Vec<usize> = (0..bank.len()).filter(|line| fits(payout, &bank[*line])).collect();
-        if let [line] = lines[..]
-            && payouts.iter().filter(|other| fits(other, &bank[line])).count() == 1
-        {
-            pairs.push((at, line));
+        for (line, booked) in bank.iter().enumerate().filter(|(_, line)| fits(payout, line)) {
+            let lines = bank.iter().filter(|other| fits(payout, other)).count();
+            let candidates = payouts.iter().filter(|other| fits(other, booked)).count();
+            if (lines, candidates) == (1, 1) {
+                pairs.push((at, line));
+            } else {
+                several.0.push(at);
+                several.1.push(line);
+            }
         }
     }
     for (payout, line) in pairs {
         payouts[payout].met = Some(("amount_and_date", payouts[payout].due(), bank[line].booked_on));
         bank[line].outcome = ("payout", "amount_and_date");
     }
+    set_ambiguous(payouts, bank, &several.0, &several.1);
 }
 
-fn by_sum(_: &mut [Payout], _: &mut [Booked]) {}
+fn set_ambiguous(payouts: &mut [Payout], bank: &mut [Booked], several: &[usize], lines: &[usize]) {
+    for at in several {
+        payouts[*at].ambiguous = true;
+    }
+    for at in lines {
+        bank[*at].outcome = ("break", "ambiguous");
+    }
+}
+
+/// Of more payouts of one account than this, no sum is tried.
+const SUMMANDS: usize = 12;
+
+/// Lines that are the sum of two or more payouts of one account, where there is one way.
+fn by_sum(payouts: &mut [Payout], bank: &mut [Booked]) {
+    let mut ways: Vec<(usize, Vec<usize>)> = Vec::new();
+    for (line, booked) in bank.iter().enumerate().filter(|(_, line)| line.outcome.0.is_empty()) {
+        for provider in 0..PROVIDERS.len() {
+            let of_account =
+                |at: &usize| payouts[*at].provider == provider && is_open(&payouts[*at]) && is_in_time(&payouts[*at], booked);
+            let account: Vec<usize> = (0..payouts.len()).filter(of_account).collect();
+            // Where one account has too many, what is found of another may not be the only way.
+            if account.len() > SUMMANDS {
+                ways.retain(|(of, _)| *of != line);
+                break;
+            }
+            for set in 0_u32..1 << account.len() {
+                let chosen: Vec<usize> =
+                    account.iter().enumerate().filter(|(at, _)| set & (1 << at) != 0).map(|(_, payout)| *payout).collect();
+                if chosen.len() > 1 && chosen.iter().map(|at| payouts[*at].due()).sum::<i64>() == booked.cents {
+                    ways.push((line, chosen));
+                }
+            }
+        }
+    }
+    // A line with one way, whose payouts are in no other.
+    let shared = |one: &(usize, Vec<usize>), other: &(usize, Vec<usize>)| {
+        one != other && (one.0 == other.0 || one.1.iter().any(|payout| other.1.contains(payout)))
+    };
+    for way in &ways {
+        if ways.iter().any(|other| shared(way, other)) {
+            set_ambiguous(payouts, bank, &way.1, &[way.0]);
+        } else {
+            for at in &way.1 {
+                payouts[*at].met = Some(("subset_sum", payouts[*at].due(), bank[way.0].booked_on));
+            }
+            bank[way.0].outcome = ("payout", "subset_sum");
+        }
+    }
+}
