@@ -115,21 +115,20 @@ impl Table {
         let paired = |item: &Item| pairs.iter().any(|(entry, record)| [entry.name(), record.name()].contains(&item.name()));
         let left = |items: &[Item]| -> Vec<Item> { items.iter().filter(|item| !paired(item)).cloned().collect() };
         let (left_entries, left_records) = (left(&entries), left(&records));
-        // One is meant, and the others beside it are the same thing once more.
-        if !pairs.is_empty() && (left_entries.is_empty() || left_records.is_empty()) {
-            for (entry, record) in pairs {
-                self.judge(vec![entry], vec![record]);
-            }
-            self.break_each(&left_entries, "duplicate_in_provider");
-            self.break_each(&left_records, "duplicate_in_merchant");
-        } else if in_parts(&left_entries, &left_records) {
-            for (entry, record) in pairs {
-                self.judge(vec![entry], vec![record]);
-            }
-            self.judge(left_entries, left_records);
-        } else {
+        if pairs.is_empty() && !in_parts(&entries, &records) {
             self.break_each(&entries, "ambiguous");
             self.break_each(&records, "ambiguous");
+            return;
+        }
+        // Who is meant for certain meets. The others beside them are one more payment in parts, or the same once more.
+        for (entry, record) in pairs {
+            self.judge(vec![entry], vec![record]);
+        }
+        if in_parts(&left_entries, &left_records) {
+            self.judge(left_entries, left_records);
+        } else {
+            self.break_each(&left_entries, "duplicate_in_provider");
+            self.break_each(&left_records, "duplicate_in_merchant");
         }
     }
 
@@ -242,14 +241,14 @@ fn differ(one: &Item, other: &Item) -> bool {
     .any(|(one, other)| !one.is_empty() && !other.is_empty() && one != other)
 }
 
-/// Copies are one thing: what its side calls it, and its amount. The smallest identifier stands for it.
+/// Copies are one thing: what its provider calls it, if anything, and its amount. The smallest identifier stands for it.
 fn without_copies(items: Vec<Item>) -> (Vec<Item>, Vec<Item>) {
     let (mut first, mut copies): (Vec<Item>, Vec<Item>) = (Vec::new(), Vec::new());
     for item in items {
         let same = |known: &Item| {
             (&known.provider_reference, known.currency, known.amount) == (&item.provider_reference, item.currency, item.amount)
         };
-        if !item.provider_reference.is_empty() && first.iter().any(same) { copies.push(item) } else { first.push(item) }
+        if first.iter().any(same) { copies.push(item) } else { first.push(item) }
     }
     (first, copies)
 }
