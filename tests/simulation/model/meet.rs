@@ -142,7 +142,7 @@ impl Table {
         };
         self.only_candidates(Kind::Refund, fits);
         // One refund of one side for several of the other.
-        let of_one_side = |side: bool| move |item: &&Item| item.kind == Kind::Refund && item.of_provider == side;
+        let of_one_side = |side: bool| move |item: &&Item| item.kind == Kind::Refund && item.of_provider == side && item.claims;
         let mut payments: Vec<(&'static str, String)> = self
             .open
             .iter()
@@ -157,7 +157,7 @@ impl Table {
                 of.filter(|item| item.provider == provider && item.merchant_reference == payment).cloned().collect()
             });
             let one_of_several = entries.len().min(records.len()) == 1 && entries.len() + records.len() > 2;
-            let agree = entries.iter().all(|entry| records.iter().all(|record| !differ(entry, record) && record.claims));
+            let agree = entries.iter().all(|entry| records.iter().all(|record| !differ(entry, record)));
             let sum = |items: &[Item]| items.iter().map(|item| item.amount).sum::<i64>();
             if one_of_several && agree && one_currency(&entries, &records) && sum(&entries) == sum(&records) {
                 for item in entries.iter().chain(&records) {
