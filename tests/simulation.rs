@@ -47,7 +47,6 @@ const SEEDS: u64 = 20;
 
 /// A world on disk, with its lake and what the model made of it so far.
 struct Simulation {
-    seed: u64,
     folder: TempDir,
     world: World,
     job: Job,
@@ -75,7 +74,7 @@ impl Simulation {
         let job = Job::load(&folder.path().join("job.toml")).unwrap_or_else(|error| panic!("{error}"));
         let lake = Lake::open(&folder.path().join("lake")).unwrap();
         let (states, said, manifests) = Default::default();
-        Self { seed, folder, world, job, lake, states, said, manifests }
+        Self { folder, world, job, lake, states, said, manifests }
     }
 
     /// Does one thing; what differs, if anything.

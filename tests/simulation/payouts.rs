@@ -1,7 +1,5 @@
 //! Stories of payouts: what a provider pays for the lines of a night, and what the bank has of it.
 
-use chrono::TimeDelta;
-
 use super::stories::Teller;
 use super::world::{BankLine, Line, NIGHTS, PROVIDERS};
 

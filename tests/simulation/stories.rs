@@ -23,7 +23,6 @@ pub(super) struct Teller {
 #[derive(Clone)]
 pub(super) struct Payment {
     pub(super) story: usize,
-    pub(super) night: usize,
     pub(super) provider: usize,
     pub(super) reference: String,
     pub(super) amount: i64,
@@ -87,7 +86,7 @@ impl Teller {
         let at = self.setting.at(night, u32::try_from(seconds).expect("within a day"));
         // Few amounts, so that many are equal.
         let amount = [1_000, 1_990, 2_500, 4_200, 12_345, 250_000][self.chance.below(6)];
-        Payment { story, night, provider, reference: format!("SO-{story:05}"), amount, at }
+        Payment { story, provider, reference: format!("SO-{story:05}"), amount, at }
     }
 
     /// The attempt of a payment, which succeeded.

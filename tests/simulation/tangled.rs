@@ -66,6 +66,11 @@ impl Teller {
                     amount,
                     ..Self::attempt(&payment)
                 };
+                // Sometimes it is stated again a night later, with another amount, whatever became of it.
+                if self.chance.below(4) == 0 {
+                    let amount = [1_000, 600, 400][self.chance.below(3)];
+                    self.records(Attempt { amount, ..attempt.clone() }, later + 1);
+                }
                 self.records(attempt, later);
             }
         }

@@ -111,6 +111,10 @@ impl Table {
         let (records, copied_records) = without_copies(records);
         self.break_each(&copied_entries, "duplicate_in_provider");
         self.break_each(&copied_records, "duplicate_in_merchant");
+        // One thing of one side is several of the other where the sums are equal, whatever the merchant calls one of them.
+        if entries.len().min(records.len()) == 1 && in_parts(&entries, &records) && closes(&entries, &records) {
+            return self.judge(entries, records);
+        }
         let pairs = pairs(&entries, &records);
         let paired = |item: &Item| pairs.iter().any(|(entry, record)| [entry.name(), record.name()].contains(&item.name()));
         let left = |items: &[Item]| -> Vec<Item> { items.iter().filter(|item| !paired(item)).cloned().collect() };
@@ -288,6 +292,11 @@ fn one_currency(entries: &[Item], records: &[Item]) -> bool {
     entries.iter().chain(records).all(|item| item.currency == records[0].currency)
 }
 
+fn closes(entries: &[Item], records: &[Item]) -> bool {
+    let sum = |items: &[Item]| items.iter().map(|item| item.amount).sum::<i64>();
+    sum(entries) == sum(records)
+}
+
 /// Whether these are one payment in parts: their sums are equal; or they are parts of one record and less than all of it,
 /// for the rest may come.
 fn in_parts(entries: &[Item], records: &[Item]) -> bool {
@@ -297,5 +306,5 @@ fn in_parts(entries: &[Item], records: &[Item]) -> bool {
     }
     let sum = |items: &[Item]| items.iter().map(|item| item.amount).sum::<i64>();
     let (theirs, ours) = (sum(entries), sum(records));
-    theirs == ours || (records.len() == 1 && theirs.abs() < ours.abs())
+    closes(entries, records) || (records.len() == 1 && theirs.abs() < ours.abs())
 }
