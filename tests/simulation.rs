@@ -121,7 +121,7 @@ impl Simulation {
     /// Nights come out as they were published after their tables were deleted.
     fn verify(&self, nights: &[usize]) -> Result<(), String> {
         fs::remove_dir_all(self.folder.path().join("lake/data")).unwrap();
-        let mut again = Reperformance::new(&self.lake, Memory::Unlimited, &|_| {}).unwrap();
+        let mut again = Reperformance::new(&self.lake, Memory::Unlimited, &|_| {});
         for night in nights {
             let manifest = &self.manifests[night];
             let made = again.again(manifest).map_err(|error| error.to_string())?;

@@ -33,7 +33,11 @@ impl Found {
                 if cell("state") != "open" {
                     continue;
                 }
-                let names = ["attempt_id", "refund_id", "provider_reference"].map(cell);
+                let names = ["attempt_id", "refund_id", "provider_reference", "merchant_reference"].map(cell);
+                // Of what bears no name nobody decided what there is to find.
+                if names.iter().all(|name| name.is_empty()) {
+                    continue;
+                }
                 let story = names.iter().find_map(|name| stories.get(name)).unwrap_or_else(|| panic!("of no story: {row:?}"));
                 if !world.undecided.contains(story) {
                     open.insert((cell("break_type").to_owned(), *story));
@@ -41,7 +45,8 @@ impl Found {
             }
         }
         let mut found = Self::default();
-        for (kind, story) in world.answers.iter().flat_map(|(kind, stories)| stories.iter().map(move |story| (*kind, *story))) {
+        let answers = world.answers.iter().flat_map(|(kind, stories)| stories.iter().map(move |story| (*kind, *story)));
+        for (kind, story) in answers.filter(|(_, story)| !world.undecided.contains(story)) {
             let count = found.counts.entry(kind.to_owned()).or_default();
             if open.remove(&(kind.to_owned(), story)) {
                 count.right += 1;
@@ -84,6 +89,7 @@ fn stories_by_name(world: &World) -> BTreeMap<&str, usize> {
     let mut stories = BTreeMap::new();
     for night in world.nights.iter().chain(world.before.values()) {
         stories.extend(night.lines.iter().flatten().map(|line| (line.provider_reference.as_str(), line.story)));
+        stories.extend(night.lines.iter().flatten().map(|line| (line.merchant_reference.as_str(), line.story)));
         stories.extend(night.attempts.iter().map(|attempt| (attempt.id.as_str(), attempt.story)));
         stories.extend(night.refunds.iter().map(|refund| (refund.id.as_str(), refund.story)));
         stories.extend(night.bank.iter().map(|line| (line.reference.as_str(), line.story)));

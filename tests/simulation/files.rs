@@ -6,7 +6,7 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 
-use super::world::{BankLine, Files, PROVIDERS, Setting};
+use super::world::{BankLine, Files, LOOKS_BACK, PROVIDERS, Setting};
 
 /// Cents as the files write them.
 pub(super) fn money(cents: i64) -> String {
@@ -16,6 +16,7 @@ pub(super) fn money(cents: i64) -> String {
 /// Writes the job of a world into its folder.
 pub(super) fn write_job(folder: &Path, setting: &Setting) {
     let mut job = format!("name = \"shop\"\nlake = \"lake\"\ntimezone = \"{}\"\n", setting.zone.name());
+    write!(job, "[matching]\ngiven_back_within = \"{LOOKS_BACK} days\"\n").expect("text");
     for provider in &PROVIDERS {
         let name = provider.name;
         let lag = format!(
@@ -51,7 +52,7 @@ pub(super) fn write_night(folder: &Path, date: NaiveDate, files: &Files) {
         fs::write(path, text).expect("a folder of the test");
     };
     for (provider, lines) in PROVIDERS.iter().zip(&files.lines) {
-        let mut text = "kind,provider_reference,merchant_reference,merchant_refund_reference,batch_reference,\
+        let mut text = "kind,provider_reference,merchant_reference,merchant_refund_reference,original_reference,batch_reference,\
                         currency,gross,fee,customer_amount,customer_currency,occurred_at\n"
             .to_owned();
         for line in lines {
@@ -61,6 +62,7 @@ pub(super) fn write_night(folder: &Path, date: NaiveDate, files: &Files) {
                 &line.provider_reference,
                 &line.merchant_reference,
                 &line.refund_reference,
+                &line.original_reference,
                 &line.batch,
                 line.currency,
                 &money(line.gross),

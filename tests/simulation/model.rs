@@ -6,6 +6,7 @@ mod breaks;
 mod judge;
 mod meet;
 mod payouts;
+mod returns;
 mod rows;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -66,6 +67,10 @@ pub(super) struct State {
     pub(super) breaks: Vec<Break>,
     pub(super) payouts: Vec<payouts::Payout>,
     pub(super) bank: Vec<payouts::Booked>,
+    pub(super) stated: Vec<returns::Stated>,
+    pub(super) wrong: Vec<(Vec<returns::Stated>, &'static str, bool)>,
+    /// The first night of all.
+    pub(super) first: Option<NaiveDate>,
 }
 
 /// What a night says: rows by table, and what it leaves.
@@ -95,18 +100,21 @@ pub(super) fn close(setting: &Setting, date: NaiveDate, files: &Files, ids: &Ide
     items.extend(carried);
     let met = meet::meet(items, date);
     let paid = payouts::close(setting, date, files, ids, before);
-    let found = met.breaks.into_iter().chain(paid.breaks).collect();
+    let returned = returns::close(setting, date, files, ids, before);
+    let found = met.breaks.into_iter().chain(paid.breaks).chain(returned.breaks).collect();
     let (breaks, rollforward) = breaks::roll(found, before, date);
     let tables = vec![
         ("matches", met.matches.iter().map(|link| rows::of_match(link, date)).collect()),
         ("breaks", breaks.iter().map(|found| rows::of_break(found, date)).collect()),
         ("open_items", met.open.iter().map(rows::of_open_item).collect()),
         ("rollforward", rollforward),
+        ("returns", returned.rows),
         ("payouts", paid.rows),
         ("bank_lines", paid.bank_rows),
     ];
     let breaks = breaks.into_iter().filter(|found| found.cleared_on.is_none()).collect();
-    Night { tables, state: State { items: met.open, breaks, payouts: paid.payouts, bank: paid.bank } }
+    let (stated, wrong, first) = (returned.stated, returned.wrong, before.first.or(Some(date)));
+    Night { tables, state: State { items: met.open, breaks, payouts: paid.payouts, bank: paid.bank, stated, wrong, first } }
 }
 
 /// The items of the files of a night.

@@ -11,13 +11,14 @@ use tieout::table::column::Table;
 use tieout::table::entries::ENTRIES;
 use tieout::table::payouts::PAYOUTS;
 use tieout::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS, ROLLFORWARD};
+use tieout::table::returns::RETURNS;
 
 use super::model::{Identifiers, Row, tell};
 use super::world::PROVIDERS;
 use crate::nights::shown;
 
 /// Every table that is compared, with the columns that are: those a rule decides, and not those that follow from them.
-const COMPARED: [(&Table, &[&str]); 6] = [
+const COMPARED: [(&Table, &[&str]); 7] = [
     (
         &MATCHES,
         &[
@@ -94,6 +95,23 @@ const COMPARED: [(&Table, &[&str]); 6] = [
             "resolved_amount",
             "closing",
             "closing_amount",
+        ],
+    ),
+    (
+        &RETURNS,
+        &[
+            "provider",
+            "currency",
+            "state",
+            "merchant_reference",
+            "provider_reference",
+            "paid",
+            "refunded",
+            "charged_back",
+            "given_back",
+            "remaining",
+            "first_seen",
+            "last_seen",
         ],
     ),
     (

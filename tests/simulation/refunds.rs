@@ -3,10 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::stories::{Payment, Teller};
-use super::world::{Line, PROVIDERS, Refund};
+use super::world::{LOOKS_BACK, Line, PROVIDERS, Refund};
 
 /// Which stories are told how often.
-const STORIES: [(usize, fn(&mut Teller, usize)); 12] = [
+const STORIES: [(usize, fn(&mut Teller, usize)); 14] = [
     (4, Teller::refunded),
     (2, Teller::refund_line_late),
     (2, Teller::refund_record_late),
@@ -19,6 +19,8 @@ const STORIES: [(usize, fn(&mut Teller, usize)); 12] = [
     (1, Teller::equal_refunds_of_a_payment),
     (1, Teller::refunded_in_one),
     (2, Teller::charged_back),
+    (1, Teller::charged_back_after_the_refund),
+    (1, Teller::refunded_and_never_paid),
 ];
 
 impl Teller {
@@ -47,6 +49,8 @@ impl Teller {
             provider_reference: format!("re{name}-{:05}", payment.story),
             merchant_reference: payment.reference.clone(),
             refund_reference: format!("RR{name}-{:05}", payment.story),
+            // Some providers say which payment it is of, in their own words.
+            original_reference: if self.chance.below(2) == 0 { String::new() } else { format!("ch-{:05}", payment.story) },
             gross: -amount,
             fee: [0, 0, -11][self.chance.below(3)],
             currency: PROVIDERS[payment.provider].currency,
@@ -134,6 +138,11 @@ impl Teller {
         let at = self.days_after(&payment);
         let (mut line, refund) = self.refund(&payment, "", payment.amount, at);
         line.gross += [-50, -1, 1, 200][self.chance.below(4)];
+        let exceeds = -line.gross > payment.amount;
+        // Whatever the merchant says, and whenever.
+        if exceeds && self.night_of(line.occurred_at).is_some() {
+            self.find("refund_exceeds_payment", payment.story);
+        }
         if self.both_refund(&payment, (line, refund), (0, 0)) {
             self.find("refund_amount_mismatch", payment.story);
         }
@@ -157,7 +166,10 @@ impl Teller {
         let payment = self.paid_before("a refund's line twice", night);
         let at = self.days_after(&payment);
         let (line, refund) = self.refund(&payment, "", payment.amount, at);
-        self.states(payment.provider, line.clone(), 0);
+        // The money goes back twice.
+        if self.states(payment.provider, line.clone(), 0).is_some() {
+            self.find("refund_exceeds_payment", payment.story);
+        }
         if self.both_refund(&payment, (line, refund), (0, 0)) {
             self.find("duplicate_in_provider", payment.story);
         }
@@ -221,6 +233,39 @@ impl Teller {
         }
         if self.chance.below(2) == 0 && self.states(payment.provider, back, 0).is_some() {
             self.find("chargeback_reversed", payment.story);
+        }
+    }
+
+    /// The merchant gave half of it back, and the customer's bank took all of it.
+    fn charged_back_after_the_refund(&mut self, night: usize) {
+        let payment = self.paid_before("charged back after the refund", night);
+        let at = self.days_after(&payment);
+        let refund = self.refund(&payment, "", payment.amount / 2, at);
+        let refunded = refund.0.clone();
+        self.both_refund(&payment, refund, (0, 0));
+        let line = Line {
+            kind: "chargeback",
+            provider_reference: format!("lost-{:05}", payment.story),
+            refund_reference: String::new(),
+            gross: -payment.amount,
+            fee: 1_500,
+            occurred_at: refunded.occurred_at + TimeDelta::days(1),
+            ..refunded
+        };
+        if self.states(payment.provider, line, 0).is_some() {
+            self.find("chargeback", payment.story);
+            self.find("refund_exceeds_payment", payment.story);
+        }
+    }
+
+    /// Both sides state a refund, and no night has its payment: which is known once the nights go back far enough.
+    fn refunded_and_never_paid(&mut self, night: usize) {
+        let payment = self.payment("refunded and never paid", night);
+        let refund = self.refund(&payment, "", payment.amount, payment.at);
+        let stated = self.night_of(refund.0.occurred_at);
+        self.both_refund(&payment, refund, (0, 0));
+        if stated.is_some_and(|night| night as u64 >= LOOKS_BACK) {
+            self.find("refund_unlinked", payment.story);
         }
     }
 }

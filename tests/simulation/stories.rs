@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 use super::schedule::schedule;
 use super::world::{Answers, Attempt, Files, Line, NIGHTS, PROVIDERS, Provider, Refund, SETTINGS, Setting, World};
@@ -123,7 +123,7 @@ impl Teller {
     }
 
     /// The night whose files have what happened at that time; none after the last.
-    fn night_of(&self, at: DateTime<Utc>) -> Option<usize> {
+    pub(super) fn night_of(&self, at: DateTime<Utc>) -> Option<usize> {
         let date = self.setting.date_of(at);
         (0..NIGHTS).find(|night| self.setting.date(*night) == date)
     }
@@ -131,7 +131,12 @@ impl Teller {
     /// Puts a line into the file of its night, or of so many nights later. Says which that was; none after the last.
     pub(super) fn states(&mut self, provider: usize, line: Line, later: usize) -> Option<usize> {
         let night = self.night_of(line.occurred_at)? + later;
+        let (story, is_of_a_payment) = (line.story, line.kind != "payout");
+        let due = self.setting.settled_by(&PROVIDERS[provider], self.setting.date_of(line.occurred_at));
         self.nights.get_mut(night)?.lines[provider].push(line);
+        if is_of_a_payment && due.month() < self.setting.date(night).month() {
+            self.find("out_of_period", story);
+        }
         Some(night)
     }
 

@@ -8,6 +8,9 @@ use chrono_tz::Tz;
 /// How many nights a world has.
 pub(super) const NIGHTS: usize = 30;
 
+/// How many days after its payment money may be given back, as the job says: fewer than a world has nights.
+pub(super) const LOOKS_BACK: u64 = 10;
+
 /// A provider of the world, as its job and the model know it.
 #[derive(Clone, Copy)]
 pub(super) struct Provider {
@@ -100,6 +103,8 @@ pub(super) struct Line {
     pub(super) provider_reference: String,
     pub(super) merchant_reference: String,
     pub(super) refund_reference: String,
+    /// What the provider calls the payment that is given back.
+    pub(super) original_reference: String,
     pub(super) batch: String,
     /// In cents, as all money of a world.
     pub(super) gross: i64,

@@ -105,11 +105,13 @@ fn settle(provider: &Items, merchant: &Items, entries: &[u32], records: &[u32]) 
     // Several payments under one key on both sides: those that agree one to one, by reference or else by amount; what
     // is left on both sides may be one payment in parts.
     let mut pairs = one_to_one(provider, merchant, entries, records, |thing| thing.reference.map(|reference| (reference, 0)));
-    if pairs.is_empty() {
-        pairs = one_to_one(provider, merchant, entries, records, |thing| Some((thing.currency, thing.amount.0)));
-    }
-    let of_entries = left(provider, entries, pairs.iter().map(|pair| pair.0));
-    let of_records = left(merchant, records, pairs.iter().map(|pair| pair.1));
+    let beside = |pairs: &[(u32, u32)]| {
+        let of_entries = left(provider, entries, pairs.iter().map(|pair| pair.0));
+        (of_entries, left(merchant, records, pairs.iter().map(|pair| pair.1)))
+    };
+    let (of_entries, of_records) = beside(&pairs);
+    pairs.extend(one_to_one(provider, merchant, &of_entries, &of_records, |thing| Some((thing.currency, thing.amount.0))));
+    let (of_entries, of_records) = beside(&pairs);
     Settled { group: in_parts(provider, merchant, &of_entries, &of_records), pairs }
 }
 

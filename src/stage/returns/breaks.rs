@@ -31,7 +31,8 @@ fn wrong(payment: &Payment) -> Option<Itemless<'_>> {
         account: Some(&payment.of[1]),
         merchant_reference: payment.merchant_reference.as_deref(),
         reference: payment.provider_reference.as_deref(),
-        entry_id: None,
+        // What was given back last, which was one too many, or has no name at all.
+        entry_id: payment.returns.last().map(|entry| entry.id.as_str()),
         currency: &payment.currency,
         merchant_amount: most,
         provider_amount: Some(given_back),

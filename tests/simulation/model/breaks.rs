@@ -33,9 +33,10 @@ pub(in crate::simulation) struct Break {
 }
 
 impl Break {
-    /// Whether it is told anew each night: breaks of payouts and of the bank.
-    fn of_payouts(&self) -> bool {
-        ["payout_residual", "payout_not_in_bank", "bank_unexplained"].contains(&self.kind)
+    /// Whether it is told anew each night: breaks of money given back, of payouts and of the bank.
+    fn is_told_anew(&self) -> bool {
+        let anew = ["refund_exceeds_payment", "refund_unlinked", "payout_residual", "payout_not_in_bank", "bank_unexplained"];
+        anew.contains(&self.kind)
             // Of what a payout or a line of the bank may be, no entry and no record is said.
             || self.kind == "ambiguous" && self.entry.is_empty() && self.attempt.is_empty() && self.refund.is_empty()
     }
@@ -74,7 +75,7 @@ pub(super) fn roll(found: Vec<Break>, before: &State, night: NaiveDate) -> (Vec<
         let came_in = |(of_provider, kind, id): &(bool, Kind, String)| {
             before.items.iter().any(|item| item.name() == (*of_provider, *kind, id.as_str()))
         };
-        if carried.waits_for.iter().any(came_in) || carried.of_payouts() {
+        if carried.waits_for.iter().any(came_in) || carried.is_told_anew() {
             carried.cleared_on = Some(night);
             count(&carried, 2);
         }

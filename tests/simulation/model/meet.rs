@@ -107,8 +107,34 @@ impl Table {
             let last = records.iter().max_by_key(|record| (record.at, record.id.clone())).expect("a record").clone();
             records = vec![last];
         }
-        let (entries, copied_entries) = without_copies(entries);
-        let (records, copied_records) = without_copies(records);
+        let (all_entries, all_records) = (entries, records);
+        let (entries, copied_entries) = without_copies(all_entries.clone());
+        let (records, copied_records) = without_copies(all_records.clone());
+        let agree = |(entry, record): &(Item, Item)| (entry.amount, entry.currency) == (record.amount, record.currency);
+        // Equal parts look like copies: they are parts where all of them add up, and no pair does by itself.
+        let one_side = entries.len().min(records.len()) == 1;
+        if one_side && !pairs(&entries, &records).iter().any(agree) && add_up(&all_entries, &all_records) {
+            return self.judge(all_entries, all_records);
+        }
+        let pairs_of_things = pairs(&entries, &records);
+        let is_of_a_pair =
+            |item: &&Item| pairs_of_things.iter().any(|(entry, record)| is_copy(entry, item) || is_copy(record, item));
+        let beside = |items: &[Item]| -> Vec<Item> { items.iter().filter(|item| !is_of_a_pair(item)).cloned().collect() };
+        let (beside_entries, beside_records) = (beside(&all_entries), beside(&all_records));
+        if !one_side && add_up(&beside_entries, &beside_records) {
+            let copied = |copies: Vec<Item>| -> Vec<Item> { copies.into_iter().filter(|item| is_of_a_pair(&item)).collect() };
+            self.break_each(&copied(copied_entries), "duplicate_in_provider");
+            self.break_each(&copied(copied_records), "duplicate_in_merchant");
+            for (entry, record) in pairs_of_things.clone() {
+                self.judge(vec![entry], vec![record]);
+            }
+            return self.judge(beside_entries, beside_records);
+        }
+        if pairs_of_things.is_empty() && !in_parts(&entries, &records) {
+            self.break_each(&all_entries, "ambiguous");
+            self.break_each(&all_records, "ambiguous");
+            return;
+        }
         self.break_each(&copied_entries, "duplicate_in_provider");
         self.break_each(&copied_records, "duplicate_in_merchant");
         // One thing of one side is several of the other where the sums are equal, whatever the merchant calls one of them.
@@ -119,11 +145,6 @@ impl Table {
         let paired = |item: &Item| pairs.iter().any(|(entry, record)| [entry.name(), record.name()].contains(&item.name()));
         let left = |items: &[Item]| -> Vec<Item> { items.iter().filter(|item| !paired(item)).cloned().collect() };
         let (left_entries, left_records) = (left(&entries), left(&records));
-        if pairs.is_empty() && !in_parts(&entries, &records) {
-            self.break_each(&entries, "ambiguous");
-            self.break_each(&records, "ambiguous");
-            return;
-        }
         // Who is meant for certain meets. The others beside them are one more payment in parts, or the same once more.
         for (entry, record) in pairs {
             self.judge(vec![entry], vec![record]);
@@ -295,6 +316,16 @@ fn one_currency(entries: &[Item], records: &[Item]) -> bool {
 fn closes(entries: &[Item], records: &[Item]) -> bool {
     let sum = |items: &[Item]| items.iter().map(|item| item.amount).sum::<i64>();
     sum(entries) == sum(records)
+}
+
+/// Whether these are several that are one payment, for their sums are equal.
+fn add_up(entries: &[Item], records: &[Item]) -> bool {
+    entries.len() + records.len() > 2 && in_parts(entries, records) && closes(entries, records)
+}
+
+fn is_copy(one: &Item, other: &Item) -> bool {
+    one.of_provider == other.of_provider
+        && (&one.provider_reference, one.currency, one.amount) == (&other.provider_reference, other.currency, other.amount)
 }
 
 /// Whether these are one payment in parts: their sums are equal; or they are parts of one record and less than all of it,
