@@ -63,8 +63,8 @@ pub(super) fn close(setting: &Setting, date: NaiveDate, files: &Files, ids: &Ide
     let mut payouts: Vec<Payout> =
         before.payouts.iter().map(|payout| Payout { ambiguous: false, other_amount: None, ..payout.clone() }).collect();
     for (provider, lines) in files.lines.iter().enumerate() {
-        // A line that names no batch is in none.
-        for line in lines.iter().filter(|line| !line.batch.is_empty()) {
+        // A line that names no batch is in none, and what moves no money says nothing of one.
+        for line in lines.iter().filter(|line| !line.batch.is_empty() && line.kind != "info") {
             add(&mut payouts, provider, line, setting, date);
         }
     }
@@ -136,8 +136,6 @@ fn add(payouts: &mut Vec<Payout>, provider: usize, line: &Line, setting: &Settin
             payout.expected_by = setting.settled_by(&PROVIDERS[provider], paid_on);
             return;
         }
-        // Nothing moves.
-        "info" => return,
         "fee" | "fee_refund" | "tax" => payout.fees -= line.gross,
         "payment" => payout.gross += line.gross,
         "refund" => payout.refunds += line.gross,
