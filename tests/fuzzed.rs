@@ -136,7 +136,7 @@ fn a_header_of_parquet_lists_no_more_than_its_bytes() {
         [&[0x09, 0xc8, 0x01, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07][..], &[0x09, 0, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07]];
     let bytes = wire::parquet("order_id,created_at,amount,currency,status\nSO-1,2026-11-17T10:00:00+08:00,1.00,CNY,paid\n");
     let (body, tail) = bytes.split_at(bytes.len() - 8);
-    let length = u32::from_le_bytes(tail[..4].try_into().unwrap()) + late.len() as u32;
+    let length = u32::from_le_bytes(tail[..4].try_into().unwrap()) + u32::try_from(late.len()).unwrap();
     let (stop, before) = body.split_last().unwrap();
     let in_footer = [before, late, &[*stop], &length.to_le_bytes(), &tail[4..]].concat();
     let (mark, page) = bytes.split_at(4);

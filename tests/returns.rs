@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 
 use chrono::NaiveDate;
@@ -317,12 +318,12 @@ proptest! {
                 // A payment is called both, or what names it by the provider's word would not meet what names it by the
                 // merchant's; and each part of it has a name of its own.
                 if is_payment && !first {
-                    text += &format!(" provider_reference={night}-{number}");
+                    write!(text, " provider_reference={night}-{number}").unwrap();
                 } else if is_payment || line.says & 1 != 0 {
-                    text += &format!(" {provider}=p{}", line.payment);
+                    write!(text, " {provider}=p{}", line.payment).unwrap();
                 }
                 if is_payment || line.says & 2 != 0 {
-                    text += &format!(" merchant_reference=M{}", line.payment);
+                    write!(text, " merchant_reference=M{}", line.payment).unwrap();
                 }
                 text
             };

@@ -41,7 +41,7 @@ FROM copies WHERE copy = 1
 
 # Where one side has one thing it is told which of the other is meant: by the provider's reference, then by the amount, as far
 # as these tell; and none if several are left. Where both have several, those pair that share what no other of the key does:
-# the provider's reference, or else currency and amount.
+# the provider's reference, and then, of those that are left, currency and amount.
 PAIRS = """
 CREATE OR REPLACE TABLE pairs AS
 WITH crossed AS (
@@ -61,7 +61,10 @@ sharing_reference AS (
     QUALIFY count(*) OVER (PARTITION BY key, entry_id) = 1 AND count(*) OVER (PARTITION BY key, record_id) = 1
 ),
 sharing_money AS (
-    FROM (FROM crossed ANTI JOIN sharing_reference USING (key)) WHERE NOT of_one AND same_money
+    FROM crossed WHERE NOT of_one AND same_money AND NOT EXISTS (
+        FROM sharing_reference AS taken
+        WHERE taken.key = crossed.key AND (taken.entry_id = crossed.entry_id OR taken.record_id = crossed.record_id)
+    )
     QUALIFY count(*) OVER (PARTITION BY key, entry_id) = 1 AND count(*) OVER (PARTITION BY key, record_id) = 1
 )
 FROM by_money QUALIFY count(*) OVER (PARTITION BY key) = 1

@@ -37,7 +37,7 @@ paid AS (SELECT payment, currency, sum(amount) AS paid FROM moved WHERE kind = '
 given_back AS (
     SELECT payment, provider, account, currency, -coalesce(sum(amount) FILTER (kind LIKE 'refund%'), 0) AS refunded,
         -coalesce(sum(amount) FILTER (kind LIKE 'chargeback%'), 0) AS charged_back, -sum(amount) AS given_back,
-        list(id) AS ids, min(night) AS first_seen, max(night) AS last_seen
+        list(id ORDER BY night, id) AS ids, min(night) AS first_seen, max(night) AS last_seen
     FROM moved WHERE kind <> 'payment' GROUP BY ALL
 ),
 -- What a payment is called by its returns, of whatever currency, where no payment says.
@@ -69,6 +69,6 @@ INSERT INTO found BY NAME
 SELECT concat_ws(' ', 'refund_exceeds_payment', provider, account, currency, merchant_reference, 'or',
         if(merchant_reference IS NULL, provider_reference, NULL)) AS about,
     'refund_exceeds_payment' AS break_type, 'open' AS state, provider, account, merchant_reference, provider_reference, currency,
-    -paid AS merchant_amount, -given_back AS provider_amount, paid - given_back AS difference
+    -paid AS merchant_amount, -given_back AS provider_amount, paid - given_back AS difference, ids[-1] AS entry_id
 FROM computed.returns WHERE business_date = night() AND state = 'exceeds'
 """

@@ -169,19 +169,17 @@ impl<R: Read + Seek> Headers<BufReader<R>> {
         let mut number = 0;
         loop {
             let head = self.byte()?;
-            if head & 0xf == 0 {
+            let (further, written) = (head >> 4, head & 0xf);
+            if written == 0 {
                 return Ok(());
             }
-            number = match head >> 4 {
-                0 => zigzag(self.varint()?),
-                further => number + i64::from(further),
-            };
+            number = if further == 0 { zigzag(self.varint()?) } else { number + i64::from(further) };
             let shape = fields.iter().find(|(known, _)| *known == number).map(|(_, shape)| shape);
-            match head & 0xf {
+            match written {
                 // The value of a field of truth is its type.
                 1 | 2 if matches!(shape, None | Some(Truth)) => {}
                 1 | 2 => return Err(broken("a truth value in the place of something else")),
-                written => self.value(written, shape, deepest)?,
+                _ => self.value(written, shape, deepest)?,
             }
         }
     }

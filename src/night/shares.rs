@@ -21,7 +21,7 @@ use super::scatter::{Scatter, name_of};
 use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::lake::{Night, Run, Staging};
-use crate::stage::analyze::{self, Counted, count, tables};
+use crate::stage::analyze::{self, Analysis, Counted, count, tables};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{Charged, breaks_of_batches, charge};
@@ -151,18 +151,7 @@ pub(super) fn stages(
     (closing.progress)("analyzing");
     let failures = FailureCategories::shipped()?;
     let rules = closing.analysis_rules(&failures);
-    let mut counted: Option<Counted> = None;
-    for share in apart.shares() {
-        let orders: Vec<RecordBatch> = apart.spill.read(&run(&ORDERS, 0, share))?.collect::<Result<_>>()?;
-        let attempts = apart.take(BY_ORDER, share)?;
-        let outcomes: Vec<Vec<Option<Outcome>>> = attempts.iter().map(items::outcomes_of_columns).collect();
-        let of_share = count(&analyze::Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes }, &rules)?;
-        counted = Some(match counted {
-            None => of_share,
-            Some(before) => before.and(&of_share)?,
-        });
-    }
-    let analysis = tables(&counted.expect("a night has a share"), &rules)?;
+    let analysis = analyze(apart, &rules)?;
     let night = closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage);
 
     (closing.progress)("merging");
@@ -170,6 +159,22 @@ pub(super) fn stages(
         tables.par_iter().with_max_len(1).try_for_each(|table| merge(table, apart, staging, summary.rows(table.name)))?;
     }
     Ok(night)
+}
+
+/// Analyzes the orders and attempts that have ended, share by share.
+fn analyze(apart: Apart, rules: &analyze::Rules) -> Result<Analysis> {
+    let mut counted: Option<Counted> = None;
+    for share in apart.shares() {
+        let orders: Vec<RecordBatch> = apart.spill.read(&run(&ORDERS, 0, share))?.collect::<Result<_>>()?;
+        let attempts = apart.take(BY_ORDER, share)?;
+        let outcomes: Vec<Vec<Option<Outcome>>> = attempts.iter().map(items::outcomes_of_columns).collect();
+        let of_share = count(&analyze::Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes }, rules)?;
+        counted = Some(match counted {
+            None => of_share,
+            Some(before) => before.and(&of_share)?,
+        });
+    }
+    tables(&counted.expect("a night has a share"), rules)
 }
 
 /// Law 1: a row of a share is a row of the table, which has so many.

@@ -251,7 +251,7 @@ impl Story {
         };
         self.line(1, line);
         let requested = order.refunded_at() + Days::new(1);
-        self.told.events.push((1, Event::Refund(RefundRecord { refund_id, requested, amount, order })));
+        self.told.events.push((1, Event::Refund(RefundRecord { order, refund_id, requested, amount })));
     }
 
     fn paid_on_retry(&mut self, draw: &mut Draw) {

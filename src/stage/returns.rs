@@ -70,6 +70,7 @@ fn each_once(due: &[(String, Amount)], payments: &[Payment]) -> Result<()> {
 }
 
 /// What of an earlier night's entries has to be looked at to see whether it is sought.
+#[must_use]
 pub fn sought_columns() -> [&'static str; 6] {
     sought::COLUMNS
 }

@@ -1,10 +1,10 @@
 //! Stories of what is delivered more than once: while it waits, and after it met its counterpart.
 
-use super::stories::{Teller, contracted};
+use super::stories::{Story, Teller, contracted};
 use super::world::{Attempt, Line, PROVIDERS};
 
 /// Which stories are told how often.
-const STORIES: [(usize, fn(&mut Teller, usize)); 4] = [
+const STORIES: [Story; 4] = [
     (2, Teller::record_stated_again),
     (2, Teller::line_stated_again),
     (1, Teller::record_delivered_after_it_met),

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 
-use super::stories::{Payment, Teller, contracted};
+use super::stories::{Payment, Story, Teller, contracted};
 use super::world::{Attempt, Line, PROVIDERS};
 
 /// Which stories are told how often: the first is the usual one.
-const STORIES: [(usize, fn(&mut Teller, usize)); 25] = [
+const STORIES: [Story; 25] = [
     (24, Teller::paid),
     (3, Teller::late_line),
     (3, Teller::late_record),
@@ -188,7 +188,7 @@ impl Teller {
         let mut twice = Attempt { id: format!("{}-again", attempt.id), ..attempt.clone() };
         if self.chance.below(2) == 0 {
             attempt.provider_reference.clone_from(&line.provider_reference);
-            twice.provider_reference = "another".to_owned();
+            "another".clone_into(&mut twice.provider_reference);
         } else {
             twice.amount += 300;
         }
@@ -302,14 +302,14 @@ impl Teller {
     }
 
     /// An amount that no other story has.
-    fn rare(&mut self, payment: &mut Payment) {
+    fn rare(payment: &mut Payment) {
         payment.amount = 300_000 + i64::try_from(payment.story).expect("few stories") * 7;
     }
 
     /// No reference joins the two, but both are alone with their amount and within the hour.
     fn without_a_reference(&mut self, night: usize) {
         let mut payment = self.payment("no reference", night);
-        self.rare(&mut payment);
+        Self::rare(&mut payment);
         let mut line = self.line(&payment);
         line.merchant_reference.clear();
         self.both(&payment, line, Self::attempt(&payment), (0, 0));
@@ -318,7 +318,7 @@ impl Teller {
     /// Two and two of one amount: nobody guesses, and they stay what they are.
     fn without_a_reference_and_not_alone(&mut self, night: usize) {
         let mut payment = self.payment("no reference, and another of the amount", night);
-        self.rare(&mut payment);
+        Self::rare(&mut payment);
         let mut line = self.line(&payment);
         line.merchant_reference.clear();
         let attempt = Self::attempt(&payment);

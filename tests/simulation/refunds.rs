@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::stories::{Payment, Teller};
+use super::stories::{Payment, Story, Teller};
 use super::world::{LOOKS_BACK, Line, PROVIDERS, Refund};
 
 /// Which stories are told how often.
-const STORIES: [(usize, fn(&mut Teller, usize)); 14] = [
+const STORIES: [Story; 14] = [
     (4, Teller::refunded),
     (2, Teller::refund_line_late),
     (2, Teller::refund_record_late),

@@ -19,6 +19,9 @@ pub(super) struct Teller {
     pub(super) undecided: BTreeSet<usize>,
 }
 
+/// How often a story is told, and how, of a payment of a night.
+pub(super) type Story = (usize, fn(&mut Teller, usize));
+
 /// A payment as the merchant asked for it: what most stories begin with.
 #[derive(Clone)]
 pub(super) struct Payment {
@@ -40,7 +43,7 @@ pub(super) fn world(seed: u64) -> World {
         for _ in 0..5 + teller.chance.below(6) {
             teller.payment_story(night);
         }
-        for _ in 0..1 + teller.chance.below(3) {
+        for _ in 0..=teller.chance.below(3) {
             teller.refund_story(night);
         }
         for tell in [Teller::story_told_again, Teller::tangled_story] {
@@ -71,7 +74,7 @@ impl Teller {
 
     /// Says that there is something to find about a story.
     pub(super) fn find(&mut self, kind: &'static str, story: usize) {
-        self.answers.entry(kind).or_insert_with(BTreeSet::new).insert(story);
+        self.answers.entry(kind).or_default().insert(story);
     }
 
     /// A payment of a new story, on a night. One in five is within a minute of midnight.
@@ -187,7 +190,7 @@ impl Teller {
     }
 
     /// Tells one of these stories, each as often as its number says.
-    pub(super) fn one_of(&mut self, stories: &[(usize, fn(&mut Self, usize))], night: usize) {
+    pub(super) fn one_of(&mut self, stories: &[Story], night: usize) {
         let mut chosen = self.chance.below(stories.iter().map(|(weight, _)| weight).sum());
         for (weight, tell) in stories {
             if chosen < *weight {

@@ -16,7 +16,7 @@ impl Teller {
         let refunds = self.chance.below(3) == 0;
         let payment = self.payment("tangled", night);
         self.undecided.insert(payment.story);
-        for number in 0..1 + self.chance.below(4) {
+        for number in 0..=self.chance.below(4) {
             let mut line = self.line(&payment);
             line.provider_reference = self.pick(&["x", "y", "z"], payment.story);
             line.merchant_reference = self.pick(&["", "A", "A", "A", "B"], payment.story);
@@ -38,7 +38,7 @@ impl Teller {
             }
             self.states(payment.provider, line, later);
         }
-        for number in 0..1 + self.chance.below(4) {
+        for number in 0..=self.chance.below(4) {
             let later = [0, 0, 0, 1, 2][self.chance.below(5)];
             let reference = self.pick(&["", "A", "A", "A", "B"], payment.story);
             let amount = [1_000, 1_000, 600, 400, 1_600][self.chance.below(5)];

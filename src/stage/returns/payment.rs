@@ -111,11 +111,9 @@ impl Payment {
 /// them: what shares a reference is of one.
 pub(super) fn of(returned: Returned, carried: &RecordBatch, stated: Vec<Entry>) -> Vec<Payment> {
     let left_wrong = left_wrong(carried);
-    let unlinked: Vec<&str> = {
-        let states = words(carried, "state");
-        let ids = text(carried, "payment_id");
-        (0..carried.num_rows()).filter(|&row| states.get(row) == State::Unlinked.as_str()).map(|row| ids.value(row)).collect()
-    };
+    let (state, id) = (words(carried, "state"), text(carried, "payment_id"));
+    let is_unlinked = |row: &usize| state.get(*row) == State::Unlinked.as_str();
+    let unlinked: Vec<&str> = (0..carried.num_rows()).filter(is_unlinked).map(|row| id.value(row)).collect();
     // Each once, as the last night stated it.
     let mut entries: Vec<Entry> = left_wrong.into_iter().chain(returned.0).chain(stated).collect();
     entries.sort_by(|one, other| one.id.cmp(&other.id).then(other.night.cmp(&one.night)));

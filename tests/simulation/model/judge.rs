@@ -81,7 +81,7 @@ impl Together {
             self.entries.iter().chain(&self.records).map(|item| (item.of_provider, item.kind, item.id.clone())).collect();
         found.about.sort();
         found.entry.clone_from(&entry.id);
-        found.provider = entry.provider.to_owned();
+        entry.provider.clone_into(&mut found.provider);
         found.provider_reference = first_of(&entry.provider_reference, &record.provider_reference);
         found.merchant_reference = first_of(&record.merchant_reference, &entry.merchant_reference);
         found.merchant_amount = Some(sum(&self.records));

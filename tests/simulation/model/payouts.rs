@@ -105,21 +105,18 @@ pub(super) fn close(setting: &Setting, date: NaiveDate, files: &Files, ids: &Ide
 /// Adds a line to its batch, which may be a new one.
 fn add(payouts: &mut Vec<Payout>, provider: usize, line: &Line, setting: &Setting, date: NaiveDate) {
     let same = |known: &Payout| known.provider == provider && known.reference == line.batch && known.currency == line.currency;
-    let at = match payouts.iter().position(same) {
-        Some(at) => at,
-        None => {
-            payouts.push(Payout {
-                provider,
-                reference: line.batch.clone(),
-                currency: line.currency,
-                names: vec![line.batch.clone()],
-                first_seen: date,
-                expected_by: setting.settled_by(&PROVIDERS[provider], date),
-                ..Payout::default()
-            });
-            payouts.len() - 1
-        }
-    };
+    let at = payouts.iter().position(same).unwrap_or_else(|| {
+        payouts.push(Payout {
+            provider,
+            reference: line.batch.clone(),
+            currency: line.currency,
+            names: vec![line.batch.clone()],
+            first_seen: date,
+            expected_by: setting.settled_by(&PROVIDERS[provider], date),
+            ..Payout::default()
+        });
+        payouts.len() - 1
+    });
     let payout = &mut payouts[at];
     payout.fees += line.fee;
     match line.kind {
@@ -253,10 +250,7 @@ impl Booked {
     }
 
     fn unexplained(&self, night: NaiveDate) -> Option<Break> {
-        let kind = match self.outcome.1 {
-            kind @ ("bank_unexplained" | "ambiguous") => kind,
-            _ => return None,
-        };
+        let kind @ ("bank_unexplained" | "ambiguous") = self.outcome.1 else { return None };
         Some(Break {
             kind,
             about: vec![(true, Kind::Other, self.id.clone())],
@@ -306,15 +300,15 @@ fn by_name(payouts: &mut [Payout], bank: &mut [Booked]) {
         let (mut group, mut lines) = (vec![start], Vec::new());
         loop {
             let size = group.len() + lines.len();
-            for at in 0..bank.len() {
-                let named = |of: &usize| is_open(&payouts[*of]) && payouts[*of].names.iter().any(|name| bank[at].names(name));
-                if bank[at].outcome.0.is_empty() && !lines.contains(&at) && group.iter().any(named) {
+            for (at, line) in bank.iter().enumerate() {
+                let named = |of: &usize| is_open(&payouts[*of]) && payouts[*of].names.iter().any(|name| line.names(name));
+                if line.outcome.0.is_empty() && !lines.contains(&at) && group.iter().any(named) {
                     lines.push(at);
                 }
             }
-            for at in 0..payouts.len() {
-                let named = |line: &usize| payouts[at].names.iter().any(|name| bank[*line].names(name));
-                if is_open(&payouts[at]) && !group.contains(&at) && lines.iter().any(named) {
+            for (at, payout) in payouts.iter().enumerate() {
+                let named = |line: &usize| payout.names.iter().any(|name| bank[*line].names(name));
+                if is_open(payout) && !group.contains(&at) && lines.iter().any(named) {
                     group.push(at);
                 }
             }
