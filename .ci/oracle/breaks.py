@@ -124,7 +124,7 @@ known AS (
     FROM found LEFT JOIN before USING (about)
     UNION ALL BY NAME
     SELECT before.* EXCLUDE (at_stake) REPLACE (CASE
-            WHEN coalesce(entry_id, attempt_id, refund_id) IS NULL THEN 'cleared'
+            WHEN coalesce(entry_id, attempt_id, refund_id) IS NULL OR break_type = 'refund_exceeds_payment' THEN 'cleared'
             WHEN waits_for IN (SELECT id FROM left_to_tonight) THEN 'cleared'
             ELSE state END AS state, false AS restated)
     FROM before ANTI JOIN found USING (about)
