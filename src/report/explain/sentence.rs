@@ -189,6 +189,10 @@ pub(super) fn name_of_break(row: &Row) -> String {
             kind @ "fee_mismatch" => format!("{kind} of batch {name}"),
             kind => format!("{kind} of {name}"),
         },
+        // Of a payment, and not of what was given back last.
+        (_, name) if !name.is_empty() && ["refund_exceeds_payment", "refund_unlinked"].contains(&row.get("break_type")) => {
+            format!("{} of {name}", row.get("break_type"))
+        }
         _ => format!("{} of {}", row.get("break_type"), items.join(" and ")),
     }
 }
