@@ -138,10 +138,9 @@ impl Table {
         self.break_each(&copied_entries, "duplicate_in_provider");
         self.break_each(&copied_records, "duplicate_in_merchant");
         // One thing of one side is several of the other where the sums are equal, whatever the merchant calls one of them.
-        if entries.len().min(records.len()) == 1 && in_parts(&entries, &records) && closes(&entries, &records) {
+        if one_in_parts {
             return self.judge(entries, records);
         }
-        let pairs = pairs(&entries, &records);
         let paired = |item: &Item| pairs.iter().any(|(entry, record)| [entry.name(), record.name()].contains(&item.name()));
         let left = |items: &[Item]| -> Vec<Item> { items.iter().filter(|item| !paired(item)).cloned().collect() };
         let (left_entries, left_records) = (left(&entries), left(&records));
