@@ -1,5 +1,7 @@
 //! Stories of payouts: what a provider pays for the lines of a night, and what the bank has of it.
 
+use std::collections::BTreeMap;
+
 use super::stories::Teller;
 use super::world::{BankLine, Line, NIGHTS, PROVIDERS};
 
@@ -41,6 +43,15 @@ impl Teller {
                 self.unexplained(night);
             }
         }
+        // Of payouts that happen to be of one amount nobody knows which a line without a name is.
+        let mut known = BTreeMap::new();
+        for (story, cents) in &self.due {
+            if let Some(other) = known.insert(*cents, *story)
+                && other != *story
+            {
+                self.undecided.extend([*story, other]);
+            }
+        }
     }
 
     /// States the payout of the lines of a night, that night or a little later.
@@ -64,6 +75,8 @@ impl Teller {
         let (cents, stated_on) = (net + residual, night + self.chance.below(3));
         // A batch in four is never stated; what its lines add up to is expected in the bank all the same.
         let stated = self.chance.below(4) > 0 && cents > 0 && stated_on < NIGHTS;
+        // Until it is stated it is what its lines add up to.
+        self.due.extend([(story, net), (story, cents)]);
         if net != 0 && self.is_late(provider, night, stated.then_some(stated_on)) {
             self.find("payout_not_in_bank", story);
         }
@@ -163,7 +176,8 @@ impl Teller {
 
     /// Two payouts of one account, of which nobody knows but the bank, which has their sum.
     fn one_sum(&mut self, night: usize) {
-        let amount = 31_000 + 13 * i64::try_from(night).expect("few nights");
+        // More than the other payouts together, for the same reason.
+        let amount = 40_000_000 + 13 * i64::try_from(night).expect("few nights");
         let mut sum = 0;
         for cents in [amount, 3 * amount + 7] {
             let story = self.story("one of two payouts that are one sum");
@@ -253,7 +267,8 @@ impl Teller {
     /// Money that is no payout. Of no provider: it waits as long as the slowest has time.
     fn unexplained(&mut self, night: usize) {
         let story = self.story("a line of the bank that is no payout");
-        let cents = [-4_000, -77, 31, 5_003][self.chance.below(4)];
+        // More than all payouts together, so that no sum of them is it by accident.
+        let cents = [-99_000_077, 99_000_031][self.chance.below(2)];
         let reference = format!("RENT{story:05}");
         self.nights[night].bank.push(BankLine { story, cents, reference, text: "rent and the like".to_owned() });
         let date = self.setting.date(night);

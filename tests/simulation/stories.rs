@@ -17,6 +17,8 @@ pub(super) struct Teller {
     pub(super) stories: Vec<&'static str>,
     pub(super) batches: BTreeMap<String, usize>,
     pub(super) undecided: BTreeSet<usize>,
+    /// What each batch should bring, by its story.
+    pub(super) due: Vec<(usize, i64)>,
 }
 
 /// How often a story is told, and how, of a payment of a night.
@@ -37,8 +39,8 @@ pub(super) fn world(seed: u64) -> World {
     let mut chance = Chance(seed);
     let setting = SETTINGS[chance.below(SETTINGS.len())];
     let nights = vec![Files::default(); NIGHTS];
-    let (answers, batches) = (Answers::new(), BTreeMap::new());
-    let mut teller = Teller { chance, setting, nights, answers, stories: Vec::new(), batches, undecided: BTreeSet::new() };
+    let (answers, stories, batches, undecided, due) = Default::default();
+    let mut teller = Teller { chance, setting, nights, answers, stories, batches, undecided, due };
     for night in 0..NIGHTS {
         for _ in 0..5 + teller.chance.below(6) {
             teller.payment_story(night);

@@ -137,7 +137,7 @@ impl Table {
         }
         self.break_each(&copied_entries, "duplicate_in_provider");
         self.break_each(&copied_records, "duplicate_in_merchant");
-        // One thing of one side is several of the other where the sums are equal, whatever the merchant calls one of them.
+        // One thing of one side is several of the other where the sums allow it, whatever the merchant calls one of them.
         if one_in_parts {
             return self.judge(entries, records);
         }
@@ -336,5 +336,5 @@ fn in_parts(entries: &[Item], records: &[Item]) -> bool {
     }
     let sum = |items: &[Item]| items.iter().map(|item| item.amount).sum::<i64>();
     let (theirs, ours) = (sum(entries), sum(records));
-    closes(entries, records) || (records.len() == 1 && theirs.abs() < ours.abs())
+    theirs == ours || (records.len() == 1 && theirs.abs() < ours.abs())
 }
