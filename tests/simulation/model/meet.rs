@@ -148,7 +148,7 @@ impl Table {
         for (entry, record) in pairs {
             self.judge(vec![entry], vec![record]);
         }
-        if in_parts(&left_entries, &left_records) {
+        if left_entries.len() + left_records.len() > 2 && in_parts(&left_entries, &left_records) {
             self.judge(left_entries, left_records);
         } else {
             self.break_each(&left_entries, "duplicate_in_provider");
@@ -286,13 +286,15 @@ fn pairs(entries: &[Item], records: &[Item]) -> Vec<(Item, Item)> {
         !entry.provider_reference.is_empty() && entry.provider_reference == record.provider_reference
     };
     let by_amount = |entry: &Item, record: &Item| entry.amount == record.amount && entry.currency == record.currency;
-    let found = only_pairs(entries, records, by_reference);
-    let rest = |items: &[Item]| -> Vec<Item> {
-        let free = |item: &&Item| !found.iter().any(|(entry, record)| [entry.name(), record.name()].contains(&item.name()));
-        items.iter().filter(free).cloned().collect()
-    };
-    let more = only_pairs(&rest(entries), &rest(records), by_amount);
-    found.into_iter().chain(more).collect()
+    let mut found = only_pairs(entries, records, by_reference);
+    // Whose amount another thing of the key has too is not known by it, though that one was met by its reference.
+    for (entry, record) in only_pairs(entries, records, by_amount) {
+        let taken = |item: &Item| found.iter().any(|(one, other)| [one.name(), other.name()].contains(&item.name()));
+        if !taken(&entry) && !taken(&record) {
+            found.push((entry, record));
+        }
+    }
+    found
 }
 
 fn only_pairs(entries: &[Item], records: &[Item], fits: impl Fn(&Item, &Item) -> bool) -> Vec<(Item, Item)> {
