@@ -8,7 +8,6 @@
 //! `TIEOUT_SEEDS=1000` tries more seeds than usual, `TIEOUT_SEED=7` one.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![expect(clippy::print_stdout, reason = "what was found is told with --nocapture")]
 
 mod again;
 mod answers;

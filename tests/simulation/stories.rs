@@ -8,9 +8,6 @@ use super::schedule::schedule;
 use super::world::{Answers, Attempt, Files, Line, NIGHTS, PROVIDERS, Provider, Refund, SETTINGS, Setting, World};
 use crate::laws::Chance;
 
-/// How often a kind of story is told, and how.
-pub(super) type Told = (usize, fn(&mut Teller, usize));
-
 /// A world while its stories are told.
 pub(super) struct Teller {
     pub(super) chance: Chance,

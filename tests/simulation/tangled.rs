@@ -4,11 +4,6 @@
 use super::stories::{Teller, contracted};
 use super::world::{Attempt, PROVIDERS, Refund};
 
-/// Whether several lines and several records may be tangled. Not yet: of lines `y` and `z` of 6.00 and records of 16.00,
-/// which says `y`, and of 6.00, all under one reference, the second line and the second record end as duplicates of what
-/// neither is a copy of; that is to be decided first.
-const SEVERAL_OF_BOTH_SIDES: bool = false;
-
 /// Whether a line or a record may come again under its own identity after it was judged to be another amount than its record. Not
 /// yet: such a line is carried as missing in the merchant, and the night after takes the break of the amount for cleared,
 /// as it is about a line that came in. On the 17th a line of 10.00 for a record of 6.00; on the 18th the same line again;

@@ -137,10 +137,11 @@ impl Table {
         }
         self.break_each(&copied_entries, "duplicate_in_provider");
         self.break_each(&copied_records, "duplicate_in_merchant");
-        // One thing of one side is several of the other where the sums allow it, whatever the merchant calls one of them.
-        if one_in_parts {
+        // One thing of one side is several of the other where the sums are equal, whatever the merchant calls one of them.
+        if entries.len().min(records.len()) == 1 && in_parts(&entries, &records) && closes(&entries, &records) {
             return self.judge(entries, records);
         }
+        let pairs = pairs(&entries, &records);
         let paired = |item: &Item| pairs.iter().any(|(entry, record)| [entry.name(), record.name()].contains(&item.name()));
         let left = |items: &[Item]| -> Vec<Item> { items.iter().filter(|item| !paired(item)).cloned().collect() };
         let (left_entries, left_records) = (left(&entries), left(&records));
@@ -148,7 +149,7 @@ impl Table {
         for (entry, record) in pairs {
             self.judge(vec![entry], vec![record]);
         }
-        if left_entries.len() + left_records.len() > 2 && in_parts(&left_entries, &left_records) {
+        if in_parts(&left_entries, &left_records) {
             self.judge(left_entries, left_records);
         } else {
             self.break_each(&left_entries, "duplicate_in_provider");
@@ -286,15 +287,13 @@ fn pairs(entries: &[Item], records: &[Item]) -> Vec<(Item, Item)> {
         !entry.provider_reference.is_empty() && entry.provider_reference == record.provider_reference
     };
     let by_amount = |entry: &Item, record: &Item| entry.amount == record.amount && entry.currency == record.currency;
-    let mut found = only_pairs(entries, records, by_reference);
-    // Whose amount another thing of the key has too is not known by it, though that one was met by its reference.
-    for (entry, record) in only_pairs(entries, records, by_amount) {
-        let taken = |item: &Item| found.iter().any(|(one, other)| [one.name(), other.name()].contains(&item.name()));
-        if !taken(&entry) && !taken(&record) {
-            found.push((entry, record));
-        }
-    }
-    found
+    let found = only_pairs(entries, records, by_reference);
+    let rest = |items: &[Item]| -> Vec<Item> {
+        let free = |item: &&Item| !found.iter().any(|(entry, record)| [entry.name(), record.name()].contains(&item.name()));
+        items.iter().filter(free).cloned().collect()
+    };
+    let more = only_pairs(&rest(entries), &rest(records), by_amount);
+    found.into_iter().chain(more).collect()
 }
 
 fn only_pairs(entries: &[Item], records: &[Item], fits: impl Fn(&Item, &Item) -> bool) -> Vec<(Item, Item)> {
@@ -338,5 +337,5 @@ fn in_parts(entries: &[Item], records: &[Item]) -> bool {
     }
     let sum = |items: &[Item]| items.iter().map(|item| item.amount).sum::<i64>();
     let (theirs, ours) = (sum(entries), sum(records));
-    theirs == ours || (records.len() == 1 && theirs.abs() < ours.abs())
+    closes(entries, records) || (records.len() == 1 && theirs.abs() < ours.abs())
 }
