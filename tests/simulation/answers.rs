@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Write};
 
+use super::model::Row;
 use super::published::Tables;
 use super::world::World;
 
@@ -26,27 +27,27 @@ impl Found {
     /// What the breaks of all nights say that are open and not only waiting, against the answers of the world.
     pub(super) fn of(world: &World, nights: &BTreeMap<usize, Tables>) -> Self {
         let stories = stories_by_name(world);
+        let undecided = undecided(world, nights, &stories);
         let mut open: BTreeSet<(String, usize)> = BTreeSet::new();
         for (_, rows) in nights.values().flatten().filter(|(table, _)| *table == "breaks") {
             for row in rows {
-                let cell = |name: &str| row.iter().find(|(column, _)| *column == name).map_or("", |(_, value)| value.as_str());
-                if cell("state") != "open" {
+                if cell(row, "state") != "open" {
                     continue;
                 }
-                let names = ["attempt_id", "refund_id", "provider_reference", "merchant_reference"].map(cell);
+                let names = NAMES.map(|name| cell(row, name));
                 // Of what bears no name nobody decided what there is to find.
                 if names.iter().all(|name| name.is_empty()) {
                     continue;
                 }
                 let story = names.iter().find_map(|name| stories.get(name)).unwrap_or_else(|| panic!("of no story: {row:?}"));
-                if !world.undecided.contains(story) {
-                    open.insert((cell("break_type").to_owned(), *story));
+                if !undecided.contains(story) {
+                    open.insert((cell(row, "break_type").to_owned(), *story));
                 }
             }
         }
         let mut found = Self::default();
         let answers = world.answers.iter().flat_map(|(kind, stories)| stories.iter().map(move |story| (*kind, *story)));
-        for (kind, story) in answers.filter(|(_, story)| !world.undecided.contains(story)) {
+        for (kind, story) in answers.filter(|(_, story)| !undecided.contains(story)) {
             let count = found.counts.entry(kind.to_owned()).or_default();
             if open.remove(&(kind.to_owned(), story)) {
                 count.right += 1;
@@ -82,6 +83,28 @@ impl Found {
             sum.missed += count.missed;
         }
     }
+}
+
+/// The columns that name what a row is about.
+const NAMES: [&str; 4] = ["attempt_id", "refund_id", "provider_reference", "merchant_reference"];
+
+fn cell<'r>(row: &'r Row, name: &str) -> &'r str {
+    row.iter().find(|(column, _)| *column == name).map_or("", |(_, value)| value.as_str())
+}
+
+/// The stories of which nobody knows what there is to find: those told so, and any two of which a line of one met a record
+/// of the other, as two may that have one amount at one time and nothing else to go by.
+fn undecided(world: &World, nights: &BTreeMap<usize, Tables>, stories: &BTreeMap<&str, usize>) -> BTreeSet<usize> {
+    let mut undecided = world.undecided.clone();
+    for (_, rows) in nights.values().flatten().filter(|(table, _)| *table == "matches") {
+        for row in rows {
+            let named: BTreeSet<usize> = NAMES.iter().filter_map(|name| stories.get(cell(row, name)).copied()).collect();
+            if named.len() > 1 {
+                undecided.extend(named);
+            }
+        }
+    }
+    undecided
 }
 
 /// The story of everything that a break may name.

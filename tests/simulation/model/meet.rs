@@ -137,8 +137,8 @@ impl Table {
         }
         self.break_each(&copied_entries, "duplicate_in_provider");
         self.break_each(&copied_records, "duplicate_in_merchant");
-        // One thing of one side is several of the other where the sums are equal, whatever the merchant calls one of them.
-        if entries.len().min(records.len()) == 1 && in_parts(&entries, &records) && closes(&entries, &records) {
+        // One thing of one side is several of the other where the sums allow it, whatever the merchant calls one of them.
+        if one_side && entries.len() + records.len() > 2 && in_parts(&entries, &records) {
             return self.judge(entries, records);
         }
         let pairs = pairs(&entries, &records);
@@ -149,7 +149,7 @@ impl Table {
         for (entry, record) in pairs {
             self.judge(vec![entry], vec![record]);
         }
-        if in_parts(&left_entries, &left_records) {
+        if left_entries.len() + left_records.len() > 2 && in_parts(&left_entries, &left_records) {
             self.judge(left_entries, left_records);
         } else {
             self.break_each(&left_entries, "duplicate_in_provider");
@@ -287,6 +287,17 @@ fn pairs(entries: &[Item], records: &[Item]) -> Vec<(Item, Item)> {
         !entry.provider_reference.is_empty() && entry.provider_reference == record.provider_reference
     };
     let by_amount = |entry: &Item, record: &Item| entry.amount == record.amount && entry.currency == record.currency;
+    // Where one side has one thing, those are left that have its reference, and of these those that have its amount.
+    if let [entry] = entries {
+        let left = narrowed(records, |record| by_reference(entry, record));
+        let left = narrowed(&left, |record| by_amount(entry, record));
+        return if let [record] = &left[..] { vec![(entry.clone(), record.clone())] } else { Vec::new() };
+    }
+    if let [record] = records {
+        let left = narrowed(entries, |entry| by_reference(entry, record));
+        let left = narrowed(&left, |entry| by_amount(entry, record));
+        return if let [entry] = &left[..] { vec![(entry.clone(), record.clone())] } else { Vec::new() };
+    }
     let found = only_pairs(entries, records, by_reference);
     let rest = |items: &[Item]| -> Vec<Item> {
         let free = |item: &&Item| !found.iter().any(|(entry, record)| [entry.name(), record.name()].contains(&item.name()));
@@ -294,6 +305,12 @@ fn pairs(entries: &[Item], records: &[Item]) -> Vec<(Item, Item)> {
     };
     let more = only_pairs(&rest(entries), &rest(records), by_amount);
     found.into_iter().chain(more).collect()
+}
+
+/// Those that fit, or all where none does.
+fn narrowed(items: &[Item], fits: impl Fn(&Item) -> bool) -> Vec<Item> {
+    let fitting: Vec<Item> = items.iter().filter(|item| fits(item)).cloned().collect();
+    if fitting.is_empty() { items.to_vec() } else { fitting }
 }
 
 fn only_pairs(entries: &[Item], records: &[Item], fits: impl Fn(&Item, &Item) -> bool) -> Vec<(Item, Item)> {
