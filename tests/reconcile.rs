@@ -560,6 +560,19 @@ fn amount_and_time() {
     );
 }
 
+/// A line that was judged to be another amount came again by itself, waited for a record as a new one does, and the night
+/// after took the difference for cleared.
+#[test]
+fn a_line_delivered_again_clears_no_difference() {
+    let mut nights = Nights::default();
+    nights.close(17, "P e1 10 ref=A pref=x; M a1 6 ref=A due=18");
+    nights.close(18, "P e1 10 ref=A pref=x seen=18 due=19");
+    let lines = nights.close(19, "").lines();
+    let of_the_difference: Vec<&String> = lines.iter().filter(|line| line.starts_with("amount_mismatch")).collect();
+    assert_eq!(of_the_difference.len(), 1, "{lines:#?}");
+    assert!(of_the_difference[0].starts_with("amount_mismatch open wechat e1 a1 difference 4.00 CNY"), "{lines:#?}");
+}
+
 #[test]
 fn a_late_counterpart_clears_the_break() {
     let mut nights = Nights::default();

@@ -110,10 +110,9 @@ pub fn roll<'n>(
         }
     }
     let waits_for = WaitsFor::of(carried);
-    let came_in = CameIn::of(came_in, before.values().filter_map(|(row, _)| waits_for.item(*row)), night);
+    let came_in = CameIn::of(came_in, before.values().flat_map(|(row, _)| waits_for.items(*row)), night);
     for (id, (row, state)) in before {
-        let is_cleared =
-            waits_for.is_told_anew(row) || waits_for.item(row).is_some_and(|item| came_in.0.get(&item) == Some(&true));
+        let is_cleared = waits_for.is_told_anew(row) || came_in.all(&waits_for.items(row));
         if !is_cleared && let Some((side, id)) = waits_for.missing(row) {
             return Err(Error::law(format!("{side} item {id} is missing among the items carried in"))
                 .expected("every open item of the night before"));
@@ -211,12 +210,12 @@ impl<'n> WaitsFor<'n> {
         is_ambiguous || BreakType::is_told_anew(kind)
     }
 
-    /// An item of a break which, while it is carried, may still meet another: the one that is missing its counterpart,
-    /// or the entry that is less than its record.
-    fn item(&self, row: usize) -> Option<(&'static str, Id<'n>)> {
+    /// The items of a break which, while they are carried, may still meet others: the one that is missing its counterpart,
+    /// or the entry that is less than its record, and the record. One of these two alone was delivered again by itself.
+    fn items(&self, row: usize) -> Vec<(&'static str, Id<'n>)> {
         let kind = self.kinds.get(row);
         let is_part = [BreakType::AmountMismatch, BreakType::RefundAmountMismatch].iter().any(|part| part.as_str() == kind);
-        if is_part { self.stated(row).next() } else { self.missing(row) }
+        if is_part { self.stated(row).collect() } else { self.missing(row).into_iter().collect() }
     }
 
     /// The one item of a missing break. A pair may be judged missing too, but waits for nothing.
@@ -260,6 +259,11 @@ impl<'n> CameIn<'n> {
             }
         }
         Self(known)
+    }
+
+    /// Whether there are any of these items, and all of them were left to this night.
+    fn all(&self, items: &[(&'static str, Id)]) -> bool {
+        !items.is_empty() && items.iter().all(|item| self.0.get(item) == Some(&true))
     }
 }
 
