@@ -181,7 +181,11 @@ fn data_that_is_not_whole_is_waited_for() {
 fn a_report_that_takes_too_long_is_not_yet() {
     let (_server, mut visit) = visit(&[Plays::Waits(1000)]);
     visit.manners.deadline = Duration::from_millis(200);
-    assert!(matches!(visit.fetch().unwrap(), Answer::NotYet { said, .. } if said.contains("frr_1")));
+    match visit.fetch() {
+        Ok(Answer::NotYet { said, .. }) => assert!(said.contains("frr_1"), "{said}"),
+        // On a busy machine the time is up within a question, which is no answer either.
+        other => assert_eq!(other.unwrap_err().exit, Exit::TryAgain),
+    }
 }
 
 #[test]
