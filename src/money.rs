@@ -148,12 +148,13 @@ impl Amount {
     }
 
     /// What this amount is in another currency at `rate` / `parts`, a rate of twelve decimals, rounded to `digits` decimals
-    /// by `rounding`; none where the product is more than 128 bits hold.
+    /// by `rounding`; none where that is more than an amount may be.
     #[must_use]
     pub fn at_rate(self, rate: i128, parts: i128, digits: u32, rounding: Rounding) -> Option<Self> {
         const ONE: i128 = 10_i128.pow(12);
         let unit = i128::from(power_of_ten(SCALE - digits.min(SCALE)));
-        Some(Self(rounding.divide(self.0.checked_mul(rate)?, ONE * parts * unit) * unit))
+        let exchanged = Self(rounding.divide(self.0.checked_mul(rate)?, ONE * parts * unit) * unit);
+        Some(exchanged).filter(|exchanged| exchanged.fits())
     }
 
     /// Digits after the point that are in use: 0 for `3`, 2 for `3.50`'s `3.5` written with two, never less than `least`.

@@ -139,22 +139,21 @@ fn variance(part: &RecordBatch, row: usize, rate: i128, rules: &Rules) -> Option
         last_decimal *= 10;
     }
     let at = |rate: i128, rounding| charged.abs().at_rate(rate, 2, digits, rounding);
-    let least = at(2 * rate - last_decimal, Rounding::Down)?;
-    let most = at(2 * rate + last_decimal, Rounding::Up)?;
+    let stated =
+        format!("{} {customer_currency} at the stated rate of {}", charged.in_currency(customer_currency), rate_text(rate));
+    let range = at(2 * rate - last_decimal, Rounding::Down).zip(at(2 * rate + last_decimal, Rounding::Up));
+    let Some(((least, most), expected)) = range.zip(at(2 * rate, Rounding::HalfUp)) else {
+        let detail = format!("{stated} is more than an amount may be");
+        return Some(about(part, row, BreakType::FxVariance, settles, detail));
+    };
     let magnitude = if (charged < Amount::ZERO) == (settles < Amount::ZERO) { settles.abs() } else { -settles.abs() };
-    let expected = at(2 * rate, Rounding::HalfUp)?;
     let tolerance = rules.tolerances.iter().find(|tolerance| tolerance.currency == currency);
     let allowed = tolerance.map_or(Amount::ZERO, |tolerance| tolerance.of(expected));
     if (least - allowed..=most + allowed).contains(&magnitude) {
         return None;
     }
     let expected = if charged < Amount::ZERO { -expected } else { expected };
-    let detail = format!(
-        "{} {customer_currency} at the stated rate of {} is {} {currency}",
-        charged.in_currency(customer_currency),
-        rate_text(rate),
-        expected.in_currency(currency)
-    );
+    let detail = format!("{stated} is {} {currency}", expected.in_currency(currency));
     Some(Found { expected: Some(expected), ..about(part, row, BreakType::FxVariance, settles, detail) })
 }
 

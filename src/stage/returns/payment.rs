@@ -254,7 +254,11 @@ fn named(said: &str) -> Option<(Whose, String)> {
 
 /// The table, of payments in its order.
 pub(super) fn table(payments: &[Payment], night: NaiveDate) -> Result<RecordBatch> {
-    let sums = |payment: &Payment| [payment.paid().unwrap_or_default(), payment.given_back()];
+    let sums = |payment: &Payment| {
+        let (paid, given_back) = (payment.paid().unwrap_or_default(), payment.given_back());
+        let refunded = payment.given_back_by([Kind::Refund, Kind::RefundReversal]);
+        [paid, given_back, refunded, given_back - refunded, paid - given_back]
+    };
     if let Some(payment) = payments.iter().find(|payment| sums(payment).into_iter().any(|sum| !sum.fits())) {
         return Err(Error::law(format!("a sum of the payment {} has more digits than an amount may have", payment.id)));
     }
