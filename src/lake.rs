@@ -45,7 +45,7 @@ pub use communication::{Ask, Communication, Correspondent};
 pub use difference::{Change, Difference, Row};
 pub use inbox::{Archived, Inbox, Incoming, Known, Received};
 pub use lock::{NightLock, Scratch};
-pub use manifest::{Input, Manifest, Night, Output, PreviousNight, Reply, SCHEMA_VERSION, Text};
+pub use manifest::{Input, Link, Manifest, Night, Output, PreviousNight, Reply, SCHEMA_VERSION, Text};
 pub use merge::Run;
 pub use parquet::{Division, Writer};
 pub use publish::{Published, Staging};
@@ -94,9 +94,14 @@ impl Lake {
 
     /// The newest manifest of each published night, in order of business date.
     pub fn nights(&self) -> Result<Vec<Manifest>> {
+        self.nights_from(NaiveDate::MIN)
+    }
+
+    /// The same of `first` and the nights after it.
+    fn nights_from(&self, first: NaiveDate) -> Result<Vec<Manifest>> {
         let Some(store) = Store::folder(&self.root)? else { return Ok(Vec::new()) };
         let mut manifests = Vec::new();
-        for night in published_nights(&store)? {
+        for night in published_nights(&store)?.into_iter().filter(|&night| night >= first) {
             manifests.extend(newest_manifest(&store, night)?);
         }
         Ok(manifests)
@@ -151,7 +156,15 @@ impl Lake {
     /// The nights that a new generation of one before them has left behind: each was closed on a manifest that is not the
     /// newest any more, or on a night that was.
     pub fn stale(&self) -> Result<BTreeSet<NaiveDate>> {
-        Ok(stale(&self.nights()?))
+        let Some(store) = Store::folder(&self.root)? else { return Ok(BTreeSet::new()) };
+        let mut links = Vec::new();
+        for night in published_nights(&store)? {
+            if let Some(&generation) = generations(&store, night)?.last() {
+                let path = manifest_path(night, generation);
+                links.push(Link::decode(&store.read(&path)?, &path)?);
+            }
+        }
+        Ok(stale(&links))
     }
 
     /// Whether every data file of `manifest` is there, has its size, and the footer it was published with. Reads
@@ -248,16 +261,16 @@ fn manifest_path(night: NaiveDate, generation: u64) -> String {
 
 /// The stale ones of the newest manifests of all nights, which come in their order.
 #[must_use]
-pub fn stale(nights: &[Manifest]) -> BTreeSet<NaiveDate> {
+pub fn stale(nights: &[Link]) -> BTreeSet<NaiveDate> {
     let mut stale = BTreeSet::new();
-    let mut before: Option<&Manifest> = None;
-    for manifest in nights {
-        let built_on = manifest.night.previous_night.as_ref().map(|previous| &previous.manifest_sha256);
-        let is_behind = before.is_some_and(|before| stale.contains(&before.night.business_date));
+    let mut before: Option<&Link> = None;
+    for night in nights {
+        let built_on = night.previous_night.as_ref().map(|previous| &previous.manifest_sha256);
+        let is_behind = before.is_some_and(|before| stale.contains(&before.business_date));
         if is_behind || built_on != before.map(|before| &before.sha256) {
-            stale.insert(manifest.night.business_date);
+            stale.insert(night.business_date);
         }
-        before = Some(manifest);
+        before = Some(night);
     }
     stale
 }

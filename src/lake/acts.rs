@@ -153,7 +153,7 @@ impl Lake {
     /// The nights from `night` on that are closed.
     pub fn closed_from(&self, night: NaiveDate) -> Result<Vec<Manifest>> {
         let mut closed = Vec::new();
-        for manifest in self.nights()?.into_iter().filter(|manifest| manifest.night.business_date >= night) {
+        for manifest in self.nights_from(night)? {
             if self.approval(&manifest)?.is_closed() {
                 closed.push(manifest);
             }

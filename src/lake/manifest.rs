@@ -192,24 +192,61 @@ impl Manifest {
     }
 
     pub(super) fn decode(bytes: &[u8], path: &str) -> Result<Self> {
-        let damaged = |error: serde_json::Error| {
-            Error::data(format!("this manifest cannot be read: {error}"))
-                .file(path)
-                .next("restore the file from a backup of the lake; the data files of the night are not touched")
-        };
-        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
-        let version = value["schema_version"].as_u64();
-        if version != Some(u64::from(SCHEMA_VERSION)) {
-            return Err(Error::data("this manifest was written by another version of tieout")
-                .file(path)
-                .expected(format!("schema_version {SCHEMA_VERSION}"))
-                .found(version.map_or("none".to_owned(), |version| version.to_string()))
-                .next("use the version of tieout that wrote the lake, or a newer one"));
-        }
-        let mut manifest: Self = serde_json::from_value(value).map_err(damaged)?;
+        check_version(bytes, path)?;
+        let mut manifest: Self = serde_json::from_slice(bytes).map_err(|error| damaged(path, &error))?;
         manifest.sha256 = hex(&Sha256::digest(bytes));
         Ok(manifest)
     }
+}
+
+/// What a manifest says of its place in the chain of nights. Read by itself, it costs a fraction of the whole.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Link {
+    /// The night.
+    pub business_date: NaiveDate,
+    /// The night it was built on.
+    pub previous_night: Option<PreviousNight>,
+    /// SHA-256 of the manifest file.
+    #[serde(skip)]
+    pub sha256: String,
+}
+
+impl Link {
+    pub(super) fn decode(bytes: &[u8], path: &str) -> Result<Self> {
+        check_version(bytes, path)?;
+        let mut link: Self = serde_json::from_slice(bytes).map_err(|error| damaged(path, &error))?;
+        link.sha256 = hex(&Sha256::digest(bytes));
+        Ok(link)
+    }
+}
+
+impl From<&Manifest> for Link {
+    fn from(manifest: &Manifest) -> Self {
+        let Night { business_date, previous_night, .. } = &manifest.night;
+        Self { business_date: *business_date, previous_night: previous_night.clone(), sha256: manifest.sha256.clone() }
+    }
+}
+
+fn check_version(bytes: &[u8], path: &str) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Version {
+        schema_version: Option<u64>,
+    }
+    let Version { schema_version } = serde_json::from_slice(bytes).map_err(|error| damaged(path, &error))?;
+    if schema_version == Some(u64::from(SCHEMA_VERSION)) {
+        return Ok(());
+    }
+    Err(Error::data("this manifest was written by another version of tieout")
+        .file(path)
+        .expected(format!("schema_version {SCHEMA_VERSION}"))
+        .found(schema_version.map_or("none".to_owned(), |version| version.to_string()))
+        .next("use the version of tieout that wrote the lake, or a newer one"))
+}
+
+fn damaged(path: &str, error: &serde_json::Error) -> Error {
+    Error::data(format!("this manifest cannot be read: {error}"))
+        .file(path)
+        .next("restore the file from a backup of the lake; the data files of the night are not touched")
 }
 
 /// Bytes as lower-case hexadecimal digits.

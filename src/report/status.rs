@@ -10,7 +10,7 @@ use super::signoff;
 use super::summary::{in_state, number};
 use crate::error::Result;
 use crate::job::Job;
-use crate::lake::{Approval, Input, Lake, Manifest, stale};
+use crate::lake::{Approval, Input, Lake, Link, Manifest, stale};
 use crate::money::Amount;
 use crate::table::build::date_of;
 use crate::table::read::{amount, amounts, dates, words};
@@ -67,7 +67,7 @@ impl Standing {
     /// Reads the last `nights` nights of `lake`.
     pub fn of(job: &Job, lake: &Lake, nights: usize) -> Result<Self> {
         let manifests = lake.nights()?;
-        let (published, stale) = (manifests.len(), stale(&manifests));
+        let (published, stale) = (manifests.len(), stale(&manifests.iter().map(Link::from).collect::<Vec<_>>()));
         let shown = manifests.into_iter().skip(published.saturating_sub(nights));
         let closed = |manifest: Manifest| {
             Ok(Closed {
