@@ -8,7 +8,7 @@ use super::world::{Attempt, PROVIDERS, Refund};
 /// yet: such a line is carried as missing in the merchant, and the night after takes the break of the amount for cleared,
 /// as it is about a line that came in. On the 17th a line of 10.00 for a record of 6.00; on the 18th the same line again;
 /// on the 19th nothing: `amount_mismatch` is cleared, and nobody resolved it.
-const COMES_AGAIN_AFTER_A_MISMATCH: bool = false;
+const COMES_AGAIN_AFTER_A_MISMATCH: bool = true;
 
 impl Teller {
     /// A tangle of payments, or of refunds, over three nights.

@@ -41,8 +41,10 @@ impl Break {
             || self.kind == "ambiguous" && self.entry.is_empty() && self.attempt.is_empty() && self.refund.is_empty()
     }
 
-    fn says(&self) -> (Option<i64>, Option<i64>, i64, &'static str) {
-        (self.merchant_amount, self.provider_amount, self.difference, self.currency)
+    fn says_the_same(&self, other: &Self) -> bool {
+        let amounts = |of: &Self| (of.merchant_amount, of.provider_amount, of.difference, of.currency);
+        let names = |of: &Self| [&of.provider, &of.merchant_reference, &of.provider_reference, &of.order].map(String::clone);
+        amounts(self) == amounts(other) && names(self) == names(other)
     }
 }
 
@@ -64,8 +66,8 @@ pub(super) fn roll(found: Vec<Break>, before: &State, night: NaiveDate) -> (Vec<
         if let Some(at) = left.iter().position(|found| found.kind == carried.kind && found.about == carried.about) {
             let mut found = left.remove(at);
             found.first_seen = carried.first_seen;
-            // What was stated again with another amount: what it said is cleared, what it says is new.
-            if found.says() != carried.says() {
+            // What was stated again and is another: what it said is cleared, what it says is new.
+            if !found.says_the_same(&carried) {
                 count(&carried, 2);
                 count(&found, 1);
             }
