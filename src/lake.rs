@@ -188,9 +188,16 @@ impl Lake {
         }
     }
 
-    /// Whether the data file of `manifest` for `table` is there, has its size, and the footer it was published with.
-    pub fn holds_intact(&self, manifest: &Manifest, table: &Table) -> Result<bool> {
-        manifest.outputs.iter().find(|output| output.table == table.name).map_or(Ok(false), |output| self.holds(output))
+    /// Whether the data files of `manifest` for `tables` are there, have their sizes, and the footers they were published
+    /// with.
+    pub fn holds_intact(&self, manifest: &Manifest, tables: &[&Table]) -> Result<bool> {
+        for table in tables {
+            let output = manifest.outputs.iter().find(|output| output.table == table.name);
+            if !output.map_or(Ok(false), |output| self.holds(output))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether the data files of `manifest` for `tables` have the very bytes that were published. Reads all of them.

@@ -33,6 +33,7 @@ use crate::stage::fees::{Contracts, Volumes};
 use crate::stage::payouts::{self, Settled, TiedOut};
 use crate::stage::reconcile::Rules;
 use crate::stage::returns::{self, Entry, Returned, Sought, Tied};
+use crate::stage::stated_before;
 use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
 use crate::table::column::Table;
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
@@ -304,7 +305,8 @@ impl Closing<'_> {
             let mut found = tonight(&sought)?;
             let looked_at = returns::sought_columns();
             let of_night = |(lake, night): &(Lake, NaiveDate)| {
-                let rows = lake.rows_where((&ENTRIES, *night), &looked_at, |batch| sought.rows(batch), &returns::COLUMNS)?;
+                let pick = |batch: &RecordBatch| stated_before::stand(batch, sought.rows(batch));
+                let rows = lake.rows_where((&ENTRIES, *night), &looked_at, pick, &returns::COLUMNS)?;
                 Ok(rows.iter().flat_map(|batch| sought.among(batch, *night)).collect::<Vec<_>>())
             };
             let earlier: Vec<Vec<Entry>> = self.earlier.nights.par_iter().map(of_night).collect::<Result<_>>()?;

@@ -13,3 +13,4 @@ pub mod reconcile;
 pub mod records;
 pub mod restated;
 pub mod returns;
+pub mod stated_before;

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use tieout::job::Job;
 use tieout::money::Amount;
 use tieout::night::{Closed, Memory, Options, close};
-use tieout::stage::items::{Expected, merchant_side};
+use tieout::stage::items::{Expected, RecordsBefore, merchant_side};
 use tieout::stage::restated::Stated;
 use tieout::table::build::{amounts, instants, same_date, texts, words};
 use tieout::table::column::Type;
@@ -252,7 +252,7 @@ fn a_row_of_a_side_is_found_again_where_it_came_from() {
     }));
     let none = || Rows { parts: Vec::new(), order: Pick::All };
     let expected = Expected { night: november(18), by_provider: &[], restated: &Stated::default() };
-    let merchant = merchant_side(&none(), &none(), &carried, &expected);
+    let merchant = merchant_side(&none(), &none(), &carried, &expected, &RecordsBefore::default());
     assert_eq!(merchant.parts.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [PART_ROWS, PART_ROWS]);
     for (part, items) in merchant.parts.iter().enumerate() {
         let ids = ids(items, "id");

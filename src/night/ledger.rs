@@ -17,6 +17,7 @@ use crate::mask;
 use crate::money::Amount;
 use crate::stage::reconcile::{Rolled, Tolerated};
 use crate::stage::restated::Stated;
+use crate::stage::stated_before::StatedBefore;
 use crate::table::bank::BANK_LINES;
 use crate::table::build::{count, counts, dates, day_number, flags, instants, optional_counts, same_date, texts, words};
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
@@ -129,6 +130,8 @@ pub(super) struct Summary {
     rejects: u64,
     /// Items carried in that are stated again.
     restated: usize,
+    /// Entries that an earlier night stated, and that have ended since.
+    stated_before: usize,
     /// What was let go within tolerance.
     tolerated: Tolerated,
     /// Breaks whose resolution is void.
@@ -146,6 +149,12 @@ impl Summary {
     pub(super) fn add_entries(&mut self, entries: &Rows) {
         self.add("entries", entries.count());
         add_all(&mut self.providers, provider_sums(entries));
+    }
+
+    /// Adds entries that were stated before: rows that move nothing. Most nights are told without them.
+    pub(super) fn add_stated_before(&mut self, entries: &StatedBefore) {
+        self.add("entries", entries.rows.count());
+        self.stated_before += entries.rows.count();
     }
 
     /// Adds the lines of the banks' statements; a job without a bank is told without them.
@@ -228,6 +237,9 @@ impl Summary {
         totals.insert("rejects".to_owned(), json!(self.rejects));
         if self.restated > 0 {
             totals.insert("restated".to_owned(), json!(self.restated));
+        }
+        if self.stated_before > 0 {
+            totals.insert("stated_before".to_owned(), json!(self.stated_before));
         }
         if !self.tolerated.0.is_empty() {
             let tolerated = self.tolerated.0.iter().map(|(currency, of)| {

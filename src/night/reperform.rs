@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
+use chrono_tz::Tz;
+use rayon::prelude::*;
 
 use super::apart::Apart;
 use super::deliveries::Deliveries;
@@ -15,9 +18,13 @@ use super::{CARRIED, Closing, Options, inputs_hash};
 use crate::error::{Error, Exit, Result};
 use crate::job::{self, Job, TextKind};
 use crate::lake::{Lake, Manifest, NightLock, Output, PreviousNight, Scratch, Spill};
+use crate::stage::restated::Known;
+use crate::stage::stated_before::{Before, Sought, Stating};
 use crate::table::TABLES;
 use crate::table::column::Table;
 use crate::table::entries::ENTRIES;
+use crate::table::records::{ATTEMPTS, REFUNDS};
+use crate::table::rows::Rows;
 
 /// Closes published nights of a lake again.
 pub struct Reperformance<'l> {
@@ -33,18 +40,43 @@ pub struct Reperformance<'l> {
 /// Nights before one, as it was closed on them.
 #[derive(Debug)]
 pub(super) struct Earlier {
-    /// Each with a lake that has its entries.
+    /// Each with a lake that has what is [`LOOKED_INTO`] of it.
     pub(super) nights: Vec<(Lake, NaiveDate)>,
     /// Whether they go back to the day that was asked for.
     pub(super) reaches_back: bool,
 }
 
-/// What is kept of a night closed again: what the next night takes of it, and what later ones look for in it.
-const KEPT: [&Table; CARRIED.len() + 1] = {
-    let mut kept = [&ENTRIES; CARRIED.len() + 1];
+impl Earlier {
+    /// What they said of rows of `night` that have ended since; `open` is what has not.
+    pub(super) fn said(
+        &self,
+        stating: &'static Stating,
+        rows: &Rows,
+        open: &Known,
+        (night, zone): (NaiveDate, Tz),
+    ) -> Result<Before> {
+        let sought = Sought::of(stating, rows, open, (night, zone));
+        let Some(since) = sought.since(zone) else { return Ok(Before::default()) };
+        let of_night = |(lake, night): &(Lake, NaiveDate)| {
+            let pick = |batch: &RecordBatch| sought.rows(batch);
+            let rows = lake.rows_where((stating.table, *night), &stating.looked_at(), pick, &stating.read())?;
+            Ok(Before::of(stating, *night, &rows))
+        };
+        let nights: Vec<&(Lake, NaiveDate)> = self.nights.iter().filter(|(_, night)| *night >= since).collect();
+        let said: Vec<Before> = nights.into_par_iter().map(of_night).collect::<Result<_>>()?;
+        Ok(said.into_iter().fold(Before::default(), Before::then))
+    }
+}
+
+/// What later nights look into of a night: for what was stated before, and for the payments of what is given back.
+const LOOKED_INTO: [&Table; 3] = [&ENTRIES, &ATTEMPTS, &REFUNDS];
+
+/// What is kept of a night closed again: what the next night takes of it, and what later ones look into.
+const KEPT: [&Table; CARRIED.len() + LOOKED_INTO.len()] = {
+    let mut kept = [&ENTRIES; CARRIED.len() + LOOKED_INTO.len()];
     let mut at = 0;
-    while at < CARRIED.len() {
-        kept[at] = CARRIED[at];
+    while at < kept.len() {
+        kept[at] = if at < CARRIED.len() { CARRIED[at] } else { LOOKED_INTO[at - CARRIED.len()] };
         at += 1;
     }
     kept
@@ -135,7 +167,7 @@ impl<'l> Reperformance<'l> {
         for manifest in chain.into_iter().rev() {
             let lake = match self.done.get(&manifest.sha256) {
                 Some(lake) => lake.clone(),
-                None if self.lake.holds_intact(&manifest, &ENTRIES)? => self.lake.clone(),
+                None if self.lake.holds_intact(&manifest, &LOOKED_INTO)? => self.lake.clone(),
                 None => self.unchanged(&manifest)?,
             };
             nights.push((lake, manifest.night.business_date));

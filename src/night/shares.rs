@@ -25,13 +25,16 @@ use crate::stage::analyze::{self, Analysis, Counted, count, tables};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{Charged, breaks_of_batches, charge};
-use crate::stage::items::{self, Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
+use crate::stage::items::{
+    self, Expected, RecordsBefore, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side,
+};
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::payouts::Settled;
 use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, Tolerated, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
 use crate::stage::returns::{COLUMNS, Returned, returned, sought_columns};
+use crate::stage::stated_before::{self, GIVEN_BACK, LINES, TRIES};
 use crate::table::alike::joined;
 use crate::table::bank::BANK_LINES;
 use crate::table::column::Table;
@@ -50,6 +53,8 @@ use crate::table::sheet::Sheet;
 static IN_RUNS: [&Table; 6] = [&ENTRIES, &ORDERS, &ATTEMPTS, &REFUNDS, &MATCHES, &OPEN_ITEMS];
 /// Rows of a batch of a run: few, because a batch of every run is in memory when runs are merged.
 const RUN_ROWS: usize = 1 << 12;
+/// In place of a round: the run of entries that were stated before, which are in none.
+const STATED_BEFORE: usize = ROUNDS.len();
 
 /// From files to the tables of the night: the large ones merged by `staging`, each other given to `stage`.
 pub(super) fn stages(
@@ -62,7 +67,8 @@ pub(super) fn stages(
     let (job, night) = (closing.job, closing.night);
     (closing.progress)("normalizing");
     let mut delivered = deliveries.delivered(job);
-    let (of_entries, of_attempts, of_refunds, restated) = again(closing, &delivered, apart)?;
+    let carried = Stated::carried(&closing.carried_columns(&OPEN_ITEMS, &["side", "id", "kind", "first_seen", "expected_by"])?);
+    let (of_entries, of_attempts, of_refunds, restated) = again(closing, &delivered, &carried, apart)?;
 
     (closing.progress)("reconciling");
     let by_provider = job.expected(night)?;
@@ -82,17 +88,22 @@ pub(super) fn stages(
             Some(_) => records(&mut delivered.attempts, Target::Attempts, &of_attempts, night),
             None => attempts_of_orders(&orders),
         };
-        let mut entries = normalize(&mut delivered.providers, &of_entries, night);
+        let entries = normalize(&mut delivered.providers, &of_entries, night);
+        let before = closing.earlier.said(&LINES, &entries, &carried.entries, (night, job.timezone))?;
+        let (mut entries, entries_again) = stated_before::apart(entries, &before, night);
         charged = charged.and(charge(&mut entries, &contracts));
         settled = settled.and(Settled::of(&entries, job.timezone));
         given_back = given_back.and(returned(&entries, night));
         comparison.compared.found.push(closing.inconsistent(&entries)?);
-        let items = Items {
-            entries,
-            attempts,
-            refunds: records(&mut delivered.refunds, Target::Refunds, &of_refunds, night),
-            carried: apart.take(&sent_on(CARRIED, 0), share)?,
+        comparison.compared.found.push(entries_again.found.clone());
+        summary.add_stated_before(&entries_again);
+        write_run(apart, STATED_BEFORE, share, &entries_again.sheet())?;
+        let refunds = records(&mut delivered.refunds, Target::Refunds, &of_refunds, night);
+        let before = RecordsBefore {
+            attempts: closing.earlier.said(&TRIES, &attempts, &carried.attempts, (night, job.timezone))?,
+            refunds: closing.earlier.said(&GIVEN_BACK, &refunds, &carried.refunds, (night, job.timezone))?,
         };
+        let items = Items { entries, attempts, refunds, before, carried: apart.take(&sent_on(CARRIED, 0), share)? };
         summary.add_entries(&items.entries);
         for (table, of_share) in [("orders", &orders), ("attempts", &items.attempts), ("refunds", &items.refunds)] {
             summary.add(table, of_share.count());
@@ -180,7 +191,7 @@ fn analyze(apart: Apart, rules: &analyze::Rules) -> Result<Analysis> {
 /// Law 1: a row of a share is a row of the table, which has so many.
 fn merge(table: &'static Table, apart: Apart, staging: &Staging, expected: u64) -> Result<()> {
     let mut runs = Vec::new();
-    for (round, share) in (0..ROUNDS.len()).flat_map(|round| apart.shares().map(move |share| (round, share))) {
+    for (round, share) in (0..=STATED_BEFORE).flat_map(|round| apart.shares().map(move |share| (round, share))) {
         runs.push(Box::new(apart.spill.read(&run(table, round, share))?) as Run);
     }
     let rows = staging.merge(table, runs)?;
@@ -192,8 +203,12 @@ fn merge(table: &'static Table, apart: Apart, staging: &Staging, expected: u64) 
 
 /// What comes more than once among the entries, attempts and refunds of the night, and what they state again of what was
 /// carried in.
-fn again(closing: &Closing, delivered: &Sorted, apart: Apart) -> Result<(Repeated, Repeated, Repeated, Stated)> {
-    let carried = Stated::carried(&closing.carried_columns(&OPEN_ITEMS, &["side", "id", "kind", "first_seen", "expected_by"])?);
+fn again(
+    closing: &Closing,
+    delivered: &Sorted,
+    carried: &Stated,
+    apart: Apart,
+) -> Result<(Repeated, Repeated, Repeated, Stated)> {
     let (of_entries, mut entries) = apart.repeated(&delivered.providers, &carried.entries)?;
     of_entries.counts().for_each(|(number, copies)| entries.take_copies(&carried.entries, number, copies));
     let stand_for_attempts = if closing.job.attempts.is_some() { &delivered.attempts } else { &delivered.orders };
@@ -207,6 +222,8 @@ struct Items {
     entries: Rows,
     attempts: Rows,
     refunds: Rows,
+    /// What of the records was stated before: it ends in the first round.
+    before: RecordsBefore,
     /// Rows of the table `open_items` of the night before.
     carried: Vec<RecordBatch>,
 }
@@ -236,6 +253,7 @@ impl Items {
             entries: rows(&ENTRIES)?,
             attempts: rows(&ATTEMPTS)?,
             refunds: rows(&REFUNDS)?,
+            before: RecordsBefore::default(),
             carried: apart.take(&sent_on(CARRIED, round), share)?,
         })
     }
@@ -323,7 +341,7 @@ impl<'a> Comparison<'a> {
         let carried = if items.carried.is_empty() { OPEN_ITEMS.empty() } else { joined(&items.carried) };
         let (provider, merchant) = rayon::join(
             || provider_side(&items.entries, &carried, &self.expected),
-            || merchant_side(&items.attempts, &items.refunds, &carried, &self.expected),
+            || merchant_side(&items.attempts, &items.refunds, &carried, &self.expected, &items.before),
         );
         all_carried_in([&provider, &merchant], &carried, self.expected.restated)?;
         if round == 0 {

@@ -5,22 +5,24 @@ use rayon::prelude::*;
 use super::Closing;
 use super::deliveries::{Deliveries, Ledger};
 use super::ledger::{self, Summary};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::lake::Night;
 use crate::stage::analyze::{self, analyze};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{breaks_of_batches, charge};
-use crate::stage::items::{Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
+use crate::stage::items::{
+    Expected, RecordsBefore, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side,
+};
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::payouts::Settled;
 use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
 use crate::stage::returns::returned;
+use crate::stage::stated_before::{GIVEN_BACK, LINES, TRIES, apart};
 use crate::table::bank::BANK_LINES;
-use crate::table::entries::ENTRIES;
 use crate::table::fees::FEES;
 use crate::table::payouts::{OPEN_BANK_LINES, PAYOUTS};
 use crate::table::reconciliation::{BREAKS, OPEN_ITEMS, ROLLFORWARD};
@@ -35,11 +37,16 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     let mut delivered = deliveries.delivered(job);
     let none = Repeated::default();
     let contracts = closing.contracts()?;
-    let ((entries, charged), (orders, (attempts, refunds))) = rayon::join(
+    let carried_items = closing.carried(&OPEN_ITEMS)?;
+    let open = Stated::carried(&carried_items);
+    let earlier = &closing.earlier;
+    let (normalized, (orders, (attempts, refunds))) = rayon::join(
         || {
-            let mut entries = normalize(&mut delivered.providers, &none, night);
+            let entries = normalize(&mut delivered.providers, &none, night);
+            let before = earlier.said(&LINES, &entries, &open.entries, (night, job.timezone))?;
+            let (mut entries, again) = apart(entries, &before, night);
             let charged = charge(&mut entries, &contracts);
-            (entries, charged)
+            Ok::<_, Error>((entries, again, charged))
         },
         || {
             let attempts_and_refunds = || {
@@ -50,11 +57,17 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
         },
     );
     let bank_lines = bank_lines(&mut delivered.banks, night);
+    let (entries, entries_again, charged) = normalized?;
     let attempts = if job.attempts.is_some() { attempts } else { attempts_of_orders(&orders) };
+    let records_again = RecordsBefore {
+        attempts: earlier.said(&TRIES, &attempts, &open.attempts, (night, job.timezone))?,
+        refunds: earlier.said(&GIVEN_BACK, &refunds, &open.refunds, (night, job.timezone))?,
+    };
     let files = Ledger::of(delivered);
     let mut summary = Summary::default();
     summary.add_files(&files);
     summary.add_entries(&entries);
+    summary.add_stated_before(&entries_again);
     for (table, rows) in [("orders", &orders), ("attempts", &attempts), ("refunds", &refunds)] {
         summary.add(table, rows.count());
     }
@@ -72,14 +85,13 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     stage(bank_lines.sheet(&BANK_LINES, tied_out.bank_outcomes));
 
     (closing.progress)("reconciling");
-    let carried_items = closing.carried(&OPEN_ITEMS)?;
     let by_provider = job.expected(night)?;
-    let restated = Stated::carried(&carried_items).again(&entries, &attempts, &refunds);
+    let restated = open.again(&entries, &attempts, &refunds);
     summary.add_restated(&restated);
     let expected = Expected { night, by_provider: &by_provider, restated: &restated };
     let (provider, merchant) = rayon::join(
         || provider_side(&entries, &carried_items, &expected),
-        || merchant_side(&attempts, &refunds, &carried_items, &expected),
+        || merchant_side(&attempts, &refunds, &carried_items, &expected, &records_again),
     );
     all_carried_in([&provider, &merchant], &carried_items, &restated)?;
     restated.conserved(provider.again + merchant.again)?;
@@ -94,6 +106,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
         tied.found,
         tied_out.found,
         closing.inconsistent(&entries)?,
+        entries_again.found.clone(),
     ];
     let rolled = roll(&found, &closing.carried(&BREAKS)?, [&carried_items], &closing.rules())?;
     let of_entries = outcomes_of_rows(&provider.own, &compared.provider_outcomes);
@@ -103,7 +116,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     summary.add("open_items", compared.open_items.rows);
     summary.add_breaks(&rolled);
     for sheet in [
-        entries.sheet(&ENTRIES, outcome_columns(&of_entries)),
+        entries_again.among(&entries, of_entries),
         attempts.sheet(&ATTEMPTS, outcome_columns(&of_attempts)),
         refunds.sheet(&REFUNDS, outcome_columns(&of_refunds)),
         compared.matches,

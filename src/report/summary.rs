@@ -42,6 +42,11 @@ pub fn run(job: &Job, closed: &Closed) -> String {
         let items = counted(number(&night.totals, "restated"), "item of them is", "items of them are");
         line(&mut text, format!("  restated:     {items} stated again tonight; what is stated last stands"));
     }
+    if night.totals.contains_key("stated_before") {
+        let lines =
+            counted(number(&night.totals, "stated_before"), "line of an earlier night comes", "lines of earlier nights come");
+        line(&mut text, format!("  once more:    {lines} again; tonight that counts for nothing"));
+    }
     line(&mut text, format!("  compared:     {}", compared(&night.totals)));
     if let Some(resolutions) = resolutions(manifest) {
         line(&mut text, format!("  resolutions:  {resolutions}"));

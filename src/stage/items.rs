@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use super::reconcile::{Exclusion, Outcome};
 use super::restated::{Known, Since, Stated};
+use super::stated_before::{Before, GIVEN_BACK, TRIES};
 use crate::error::{Error, Result};
 use crate::money;
 use crate::table::build::{dates, day_number, words};
@@ -43,8 +44,8 @@ pub struct Side {
 pub enum Taken {
     /// All of that many.
     All(usize),
-    /// Some of that many, by place.
-    Some(usize, Vec<u32>),
+    /// Some: why each of the part is not, and which those are that are, by place.
+    Some(Vec<Option<Exclusion>>, Vec<u32>),
 }
 
 impl Side {
@@ -65,6 +66,15 @@ impl Taken {
             Self::Some(_, kept) => kept[row] as usize,
         }
     }
+}
+
+/// The merchant's records that were stated before.
+#[derive(Debug, Default)]
+pub struct RecordsBefore {
+    /// Attempts.
+    pub attempts: Before,
+    /// Refunds.
+    pub refunds: Before,
 }
 
 /// What items are made with.
@@ -190,12 +200,18 @@ fn entries_compared(part: &RecordBatch, expected: &Expected) -> (RecordBatch, us
     (items, again)
 }
 
-/// The merchant's side: attempts and refunds with providers of the job, and what was carried in. Parts of refunds
-/// follow those of attempts.
+/// The merchant's side: attempts and refunds with providers of the job, but for those that say again what was stated
+/// `before`; and what was carried in. Parts of refunds follow those of attempts.
 #[must_use]
-pub fn merchant_side(attempts: &Rows, refunds: &Rows, carried: &RecordBatch, expected: &Expected) -> Side {
-    let payments = attempts.parts.par_iter().map(|part| records_compared(part, expected, "payment"));
-    let given_back = refunds.parts.par_iter().map(|part| records_compared(part, expected, "refund"));
+pub fn merchant_side(
+    attempts: &Rows,
+    refunds: &Rows,
+    carried: &RecordBatch,
+    expected: &Expected,
+    before: &RecordsBefore,
+) -> Side {
+    let payments = attempts.parts.par_iter().map(|part| records_compared(part, expected, before, "payment"));
+    let given_back = refunds.parts.par_iter().map(|part| records_compared(part, expected, before, "refund"));
     let compared: Vec<(RecordBatch, Taken, usize)> = payments.chain(given_back).collect();
     let again = compared.iter().map(|(.., again)| again).sum();
     let (parts, own): (Vec<RecordBatch>, Vec<Taken>) = compared.into_iter().map(|(part, taken, _)| (part, taken)).unzip();
@@ -203,7 +219,7 @@ pub fn merchant_side(attempts: &Rows, refunds: &Rows, carried: &RecordBatch, exp
     Side { parts: parts.into_iter().chain(carried_in(carried, &rows)).collect(), own, carried: rows, again }
 }
 
-fn records_compared(part: &RecordBatch, expected: &Expected, kind: &str) -> (RecordBatch, Taken, usize) {
+fn records_compared(part: &RecordBatch, expected: &Expected, before: &RecordsBefore, kind: &str) -> (RecordBatch, Taken, usize) {
     let rows = part.num_rows();
     let pick = |name: &str| Arc::clone(column(part, name));
     let is_payment = kind == "payment";
@@ -237,13 +253,19 @@ fn records_compared(part: &RecordBatch, expected: &Expected, kind: &str) -> (Rec
     ]);
     let providers = words_in(part, "provider");
     let in_job: Vec<bool> = providers.values.iter().map(|provider| expected.by(provider).is_some()).collect();
-    if in_job.iter().all(|&named| named) {
+    let (before, stating) = if is_payment { (&before.attempts, &TRIES) } else { (&before.refunds, &GIVEN_BACK) };
+    if before.is_empty() && in_job.iter().all(|&named| named) {
         return (items, Taken::All(rows), again);
     }
-    let keep = |row: &u32| providers.code(*row as usize).is_none_or(|code| in_job[code]);
-    let kept: Vec<u32> = (0..count_of_rows(rows)).filter(keep).collect();
+    let said = if before.is_empty() { vec![false; rows] } else { before.says_the_same(stating, part) };
+    let why = |row: usize| {
+        let is_in_job = providers.code(row).is_none_or(|code| in_job[code]);
+        if is_in_job { said[row].then_some(Exclusion::StatedBefore) } else { Some(Exclusion::ProviderNotInJob) }
+    };
+    let excluded: Vec<Option<Exclusion>> = (0..rows).map(why).collect();
+    let kept: Vec<u32> = (0..count_of_rows(rows)).filter(|&row| excluded[row as usize].is_none()).collect();
     let items = take_record_batch(&items, &UInt32Array::from(kept.clone())).expect("every place is within the part");
-    (items, Taken::Some(rows, kept), again)
+    (items, Taken::Some(excluded, kept), again)
 }
 
 fn item_batch(columns: [(&str, ArrayRef); 21]) -> RecordBatch {
@@ -336,8 +358,8 @@ fn compact(items: &RecordBatch) -> RecordBatch {
 pub fn outcomes_of_rows(taken: &[Taken], outcomes: &[Vec<Option<Outcome>>]) -> Vec<Vec<Option<Outcome>>> {
     let of_part = |(taken, outcomes): (&Taken, &Vec<Option<Outcome>>)| match taken {
         Taken::All(_) => outcomes.clone(),
-        Taken::Some(rows, kept) => {
-            let mut of_row = vec![Some(Outcome::Excluded(Exclusion::ProviderNotInJob)); *rows];
+        Taken::Some(excluded, kept) => {
+            let mut of_row: Vec<Option<Outcome>> = excluded.iter().map(|why| why.map(Outcome::Excluded)).collect();
             for (&row, &outcome) in kept.iter().zip(outcomes) {
                 of_row[row as usize] = outcome;
             }

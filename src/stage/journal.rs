@@ -16,13 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
+use super::stated_before::{OUTCOME_REASON, stand};
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::identity::identity;
 use crate::table::read::{amounts, words};
 
 /// The columns of `entries` that are booked.
-pub const BOOKED: [&str; 7] = ["provider", "account", "kind", "currency", "gross", "fee", "net"];
+pub const BOOKED: [&str; 8] = ["provider", "account", "kind", "currency", "gross", "fee", "net", OUTCOME_REASON];
 
 /// The lines of all journals of a night: one journal for each provider, account and currency that moves money.
 ///
@@ -204,7 +205,8 @@ impl<'a> Moved<'a> {
             ["provider", "account", "kind", "currency"].map(|name| words(entries, name));
         let [grosses, fees, nets] = ["gross", "fee", "net"].map(|name| amounts(entries, name));
         let mut moved = Self::default();
-        for row in 0..entries.num_rows() {
+        // What an earlier night stated was booked then.
+        for row in stand(entries, (0..entries.num_rows()).collect()) {
             let kind = kinds.get(row);
             let Some(what) = Purpose::of_kind(kind) else { continue };
             let of = [providers, accounts, currencies].map(|column| column.get(row));

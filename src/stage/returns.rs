@@ -18,6 +18,7 @@ mod sought;
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
+use super::stated_before::OUTCOME_REASON;
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::build::day_number;
@@ -69,10 +70,10 @@ fn each_once(due: &[(String, Amount)], payments: &[Payment]) -> Result<()> {
     }
 }
 
-/// What of an earlier night's entries has to be looked at to see whether it is sought.
+/// What of an earlier night's entries has to be looked at to see whether it is sought, and stood.
 #[must_use]
-pub fn sought_columns() -> [&'static str; 6] {
-    sought::COLUMNS
+pub fn sought_columns() -> Vec<&'static str> {
+    sought::COLUMNS.into_iter().chain([OUTCOME_REASON]).collect()
 }
 
 /// The returns among the entries of a night or of a share of it.

@@ -59,24 +59,33 @@ impl Teller {
         self.find_late(&payment, line, record);
     }
 
-    /// A payment that met is nobody's counterpart any more: what comes again is alone.
+    /// A payment that met has ended: what comes again is nothing new.
     fn record_delivered_after_it_met(&mut self, night: usize) {
         let payment = self.payment("a record delivered after it met", night);
         let (line, attempt) = (self.line(&payment), Self::attempt(&payment));
         let copy: Attempt = attempt.clone();
         self.both(&payment, line, attempt, (0, 0));
         let later = 2 + self.chance.below(3);
-        let again = self.records(copy, later);
-        self.find_late(&payment, None, again);
+        self.records(copy, later);
     }
 
     fn line_delivered_after_it_met(&mut self, night: usize) {
         let payment = self.payment("a line delivered after it met", night);
         let (line, attempt) = (self.line(&payment), Self::attempt(&payment));
-        let copy: Line = line.clone();
+        let mut copy: Line = line.clone();
         self.both(&payment, line, attempt, (0, 0));
         let later = 2 + self.chance.below(3);
-        let again = self.states(payment.provider, copy, later);
-        self.find_late(&payment, again, None);
+        let is_another = self.chance.below(2) == 0;
+        if is_another {
+            copy.gross += 100;
+        }
+        copy.in_no_batch = true;
+        let night = self.night_of(copy.occurred_at).map(|first| first + later);
+        if let Some(files) = night.and_then(|night| self.nights.get_mut(night)) {
+            files.lines[payment.provider].push(copy);
+            if is_another {
+                self.find("restated", payment.story);
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! the program's own stages is used. The rules are those of the README and of `schemas/tables`; where those are silent,
 //! a comment says what was taken for right.
 
+mod before;
 mod breaks;
 mod judge;
 mod meet;
@@ -69,6 +70,8 @@ pub(super) struct State {
     pub(super) bank: Vec<payouts::Booked>,
     pub(super) stated: Vec<returns::Stated>,
     pub(super) wrong: Vec<(Vec<returns::Stated>, &'static str, bool)>,
+    /// All that was stated, each thing as often as it counted.
+    pub(super) said: Vec<before::Said>,
     /// The first night of all.
     pub(super) first: Option<NaiveDate>,
 }
@@ -88,6 +91,8 @@ pub(super) struct Identifiers {
 
 /// Closes a night on what an earlier one left.
 pub(super) fn close(setting: &Setting, date: NaiveDate, files: &Files, ids: &Identifiers, before: &State) -> Night {
+    let before::Tonight { files, ids, breaks: restated, said } = before::tonight(setting, date, files, ids, before);
+    let (files, ids) = (&files, &ids);
     let mut items = tonight(setting, date, files, ids);
     // What is stated again while it waits: what is stated last stands, since it was stated first.
     for item in &mut items {
@@ -101,7 +106,7 @@ pub(super) fn close(setting: &Setting, date: NaiveDate, files: &Files, ids: &Ide
     let met = meet::meet(items, date);
     let paid = payouts::close(setting, date, files, ids, before);
     let returned = returns::close(setting, date, files, ids, before);
-    let found = met.breaks.into_iter().chain(paid.breaks).chain(returned.breaks).collect();
+    let found = met.breaks.into_iter().chain(paid.breaks).chain(returned.breaks).chain(restated).collect();
     let (breaks, rollforward) = breaks::roll(found, before, date);
     let tables = vec![
         ("matches", met.matches.iter().map(|link| rows::of_match(link, date)).collect()),
@@ -114,7 +119,8 @@ pub(super) fn close(setting: &Setting, date: NaiveDate, files: &Files, ids: &Ide
     ];
     let breaks = breaks.into_iter().filter(|found| found.cleared_on.is_none()).collect();
     let (stated, wrong, first) = (returned.stated, returned.wrong, before.first.or(Some(date)));
-    Night { tables, state: State { items: met.open, breaks, payouts: paid.payouts, bank: paid.bank, stated, wrong, first } }
+    let state = State { items: met.open, breaks, payouts: paid.payouts, bank: paid.bank, stated, wrong, said, first };
+    Night { tables, state }
 }
 
 /// The items of the files of a night.

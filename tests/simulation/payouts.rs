@@ -59,11 +59,12 @@ impl Teller {
         let batch = format!("{}{}", &PROVIDERS[provider].name[..2].to_uppercase(), self.setting.date(night).format("%Y%m%d"));
         let lines = &mut self.nights[night].lines[provider];
         // Payouts that are stated already are of the batches of other nights.
-        let of_night = || lines.iter().filter(|line| line.kind != "payout");
+        let is_of_night = |line: &Line| line.kind != "payout" && !line.in_no_batch;
+        let of_night = || lines.iter().filter(|line| is_of_night(line));
         // Lines of kind info move no money.
         let money = || of_night().filter(|line| line.kind != "info");
         let (count, net) = (money().count(), money().map(|line| line.gross - line.fee).sum::<i64>());
-        for line in lines.iter_mut().filter(|line| line.kind != "payout") {
+        for line in lines.iter_mut().filter(|line| is_of_night(line)) {
             line.batch.clone_from(&batch);
         }
         if count == 0 {

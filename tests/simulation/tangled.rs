@@ -4,12 +4,6 @@
 use super::stories::{Teller, contracted};
 use super::world::{Attempt, PROVIDERS, Refund};
 
-/// Whether a line or a record may come again under its own identity after it was judged to be another amount than its record. Not
-/// yet: such a line is carried as missing in the merchant, and the night after takes the break of the amount for cleared,
-/// as it is about a line that came in. On the 17th a line of 10.00 for a record of 6.00; on the 18th the same line again;
-/// on the 19th nothing: `amount_mismatch` is cleared, and nobody resolved it.
-const COMES_AGAIN_AFTER_A_MISMATCH: bool = true;
-
 impl Teller {
     /// A tangle of payments, or of refunds, over three nights.
     pub(super) fn tangled_story(&mut self, night: usize) {
@@ -33,9 +27,7 @@ impl Teller {
             }
             line.occurred_at += chrono::TimeDelta::seconds(i64::from(u8::try_from(number).expect("few")));
             let later = [0, 0, 0, 1, 2][self.chance.below(5)];
-            if later > 0 && !COMES_AGAIN_AFTER_A_MISMATCH {
-                line.provider_reference.push_str(["", "-1", "-2"][later]);
-            }
+            line.in_no_batch = later > 0;
             self.states(payment.provider, line, later);
         }
         for number in 0..=self.chance.below(4) {
@@ -67,7 +59,7 @@ impl Teller {
                     ..Self::attempt(&payment)
                 };
                 // Sometimes it is stated again a night later, with another amount, whatever became of it.
-                if COMES_AGAIN_AFTER_A_MISMATCH && self.chance.below(4) == 0 {
+                if self.chance.below(4) == 0 {
                     let amount = [1_000, 600, 400][self.chance.below(3)];
                     self.records(Attempt { amount, ..attempt.clone() }, later + 1);
                 }

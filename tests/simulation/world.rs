@@ -106,6 +106,8 @@ pub(super) struct Line {
     /// What the provider calls the payment that is given back.
     pub(super) original_reference: String,
     pub(super) batch: String,
+    /// Whether no payout pays it: another line of the same name may have been paid before.
+    pub(super) in_no_batch: bool,
     /// In cents, as all money of a world.
     pub(super) gross: i64,
     pub(super) fee: i64,

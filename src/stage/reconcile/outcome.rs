@@ -69,11 +69,13 @@ pub enum Exclusion {
     NotOfAnOrder,
     /// The record is of a provider that the job does not name.
     ProviderNotInJob,
+    /// An earlier night stated it, and it has ended since.
+    StatedBefore,
 }
 
 impl Exclusion {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Superseded, Self::NotPaid, Self::NotOfAnOrder, Self::ProviderNotInJob];
+    pub const ALL: [Self; 5] = [Self::Superseded, Self::NotPaid, Self::NotOfAnOrder, Self::ProviderNotInJob, Self::StatedBefore];
 
     /// The word in column `outcome_reason`.
     #[must_use]
@@ -83,6 +85,7 @@ impl Exclusion {
             Self::NotPaid => "not_paid",
             Self::NotOfAnOrder => "not_of_an_order",
             Self::ProviderNotInJob => "provider_not_in_job",
+            Self::StatedBefore => "stated_before",
         }
     }
 }
@@ -132,11 +135,13 @@ pub enum BreakType {
     PayoutNotInBank,
     /// No payout explains a line of the bank.
     BankUnexplained,
+    /// The provider states an entry of an earlier night again, with another amount, after it had ended.
+    Restated,
 }
 
 impl BreakType {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::MissingInProvider,
         Self::MissingInMerchant,
         Self::AmountMismatch,
@@ -158,6 +163,7 @@ impl BreakType {
         Self::PayoutResidual,
         Self::PayoutNotInBank,
         Self::BankUnexplained,
+        Self::Restated,
     ];
 
     /// The word in columns `break_type` and `outcome_reason`.
@@ -185,6 +191,7 @@ impl BreakType {
             Self::PayoutResidual => "payout_residual",
             Self::PayoutNotInBank => "payout_not_in_bank",
             Self::BankUnexplained => "bank_unexplained",
+            Self::Restated => "restated",
         }
     }
 
@@ -213,6 +220,7 @@ impl BreakType {
             Self::PayoutResidual => "Ask the provider what the rest of the payout is; no line of its report says.",
             Self::PayoutNotInBank => "Ask the provider for the trace of this payout, and the bank whether it came.",
             Self::BankUnexplained => "Find out who paid this, and book it or send it back.",
+            Self::Restated => "Ask the provider which of its two statements holds, and book the difference.",
         }
     }
 

@@ -67,7 +67,10 @@ pub(super) fn roll(found: Vec<Break>, before: &State, night: NaiveDate) -> (Vec<
             let mut found = left.remove(at);
             found.first_seen = carried.first_seen;
             // What was stated again and is another: what it said is cleared, what it says is new.
-            if !found.says_the_same(&carried) {
+            if found.says_the_same(&carried) {
+                // Of several entries it may be about, the one that was named first.
+                found.entry = carried.entry;
+            } else {
                 count(&carried, 2);
                 count(&found, 1);
             }

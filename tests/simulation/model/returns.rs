@@ -254,7 +254,7 @@ fn out_of_period(provider: &'static str, line: &Line, id: &str, night: NaiveDate
     }
 }
 
-fn told(kind: &'static str, provider: &str, currency: &'static str, night: NaiveDate) -> Break {
+pub(super) fn told(kind: &'static str, provider: &str, currency: &'static str, night: NaiveDate) -> Break {
     Break {
         kind,
         about: Vec::new(),
