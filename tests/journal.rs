@@ -279,7 +279,7 @@ fn entries(lines: &[Entry]) -> RecordBatch {
     let amount = |of: fn(i128, i128) -> i128| {
         build::amounts(lines.iter().map(|line| Some(Amount(of(i128::from(line.4), i128::from(line.5))))))
     };
-    let columns: [ArrayRef; 7] = [
+    let columns: [ArrayRef; 8] = [
         word(|line| ["p", "q"][line.0]),
         word(|line| ["a", "b"][line.1]),
         word(|line| KINDS[line.2]),
@@ -287,6 +287,7 @@ fn entries(lines: &[Entry]) -> RecordBatch {
         amount(|gross, _| gross),
         amount(|_, fee| fee),
         amount(|gross, fee| gross - fee),
+        build::same_word(None, lines.len()),
     ];
     RecordBatch::try_from_iter(BOOKED.into_iter().zip(columns)).unwrap()
 }

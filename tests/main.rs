@@ -32,6 +32,7 @@ mod schema;
 mod shares;
 mod simulation;
 mod source;
+mod stated_before;
 mod tidy;
 mod tolerance;
 mod written;

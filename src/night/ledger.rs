@@ -285,6 +285,7 @@ impl Summary {
             ("waiting", one_count(self.in_state("waiting"))),
             ("open", one_count(self.in_state("open"))),
             ("cleared", one_count(self.in_state("cleared"))),
+            ("resolved", one_count(self.in_state("resolved"))),
         ])
     }
 }

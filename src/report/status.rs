@@ -132,7 +132,7 @@ impl Standing {
     }
 
     fn table_of_nights(&self) -> String {
-        let header = ["night", "generation", "entries", "matches", "open", "waiting", "cleared", "rejects", ""];
+        let header = ["night", "generation", "entries", "matches", "open", "waiting", "cleared", "resolved", "rejects", ""];
         let mut grid = Grid::new(&header, 1);
         for closed in &self.nights {
             let (manifest, night) = (&closed.manifest, &closed.manifest.night);
@@ -147,6 +147,7 @@ impl Standing {
                 blank_zero(in_state(manifest, "open")),
                 blank_zero(in_state(manifest, "waiting")),
                 blank_zero(in_state(manifest, "cleared")),
+                blank_zero(in_state(manifest, "resolved")),
                 blank_zero(number(&night.totals, "rejects")),
                 marks.join(", "),
             ]);
@@ -200,6 +201,7 @@ impl Closed {
             "open": in_state(&self.manifest, "open"),
             "waiting": in_state(&self.manifest, "waiting"),
             "cleared": in_state(&self.manifest, "cleared"),
+            "resolved": in_state(&self.manifest, "resolved"),
             "rejects": number(&night.totals, "rejects"),
         })
     }

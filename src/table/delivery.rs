@@ -140,5 +140,6 @@ pub static NIGHTS: Table = Table {
         required("waiting", Count, "Breaks inside their settlement lag at the close."),
         required("open", Count, "Breaks open at the close."),
         required("cleared", Count, "Breaks cleared this night."),
+        required("resolved", Count, "Breaks at the close that a person resolved, this night or before."),
     ],
 };
