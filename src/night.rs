@@ -303,7 +303,7 @@ impl Closing<'_> {
         // What is found may be called something else besides, by which more is found: as a rule nothing is.
         while !sought.is_empty() {
             let mut found = tonight(&sought)?;
-            let looked_at = returns::sought_columns();
+            let looked_at = sought.looked_at();
             let of_night = |(lake, night): &(Lake, NaiveDate)| {
                 let pick = |batch: &RecordBatch| stated_before::stand(batch, sought.rows(batch));
                 let rows = lake.rows_where((&ENTRIES, *night), &looked_at, pick, &returns::COLUMNS)?;

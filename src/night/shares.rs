@@ -33,7 +33,7 @@ use crate::stage::payouts::Settled;
 use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, Tolerated, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
-use crate::stage::returns::{COLUMNS, Returned, returned, sought_columns};
+use crate::stage::returns::{COLUMNS, Returned, returned};
 use crate::stage::stated_before::{self, GIVEN_BACK, LINES, TRIES};
 use crate::table::alike::joined;
 use crate::table::bank::BANK_LINES;
@@ -141,7 +141,7 @@ pub(super) fn stages(
     // What was given back is looked for among them.
     merge(&ENTRIES, apart, staging, summary.rows("entries"))?;
     let tied = closing.returns(given_back, |sought| {
-        let (looked_at, pick) = (sought_columns(), |batch: &RecordBatch| sought.rows(batch));
+        let (looked_at, pick) = (sought.looked_at(), |batch: &RecordBatch| sought.rows(batch));
         let rows = staging.rows_where(&ENTRIES, &looked_at, pick, &COLUMNS)?;
         Ok(rows.iter().flat_map(|batch| sought.among(batch, night)).collect())
     })?;

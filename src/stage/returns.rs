@@ -18,7 +18,6 @@ mod sought;
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
-use super::stated_before::OUTCOME_REASON;
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::table::build::day_number;
@@ -68,12 +67,6 @@ fn each_once(due: &[(String, Amount)], payments: &[Payment]) -> Result<()> {
         Some((id, _)) => Err(Error::law(format!("{id} was given back, and of no payment"))),
         None => Ok(()),
     }
-}
-
-/// What of an earlier night's entries has to be looked at to see whether it is sought, and stood.
-#[must_use]
-pub fn sought_columns() -> Vec<&'static str> {
-    sought::COLUMNS.into_iter().chain([OUTCOME_REASON]).collect()
 }
 
 /// The returns among the entries of a night or of a share of it.

@@ -10,7 +10,7 @@ use crate::table::part::{amounts, ids, texts};
 use crate::table::read::words;
 
 /// What is read of the table `entries` of an earlier night.
-pub const COLUMNS: [&str; 11] = [
+pub const COLUMNS: [&str; 12] = [
     "entry_id",
     "provider",
     "account",
@@ -22,6 +22,7 @@ pub const COLUMNS: [&str; 11] = [
     "gross",
     "customer_amount",
     "customer_currency",
+    "outcome",
 ];
 
 /// What moves the money of a payment.
@@ -70,6 +71,8 @@ pub struct Entry {
     pub(super) provider_reference: Option<String>,
     /// The merchant's identifier of the payment.
     pub(super) merchant_reference: Option<String>,
+    /// Whether it was open at the close of that night, so that a later one may have stated it again.
+    pub(super) open: bool,
     /// What else it is known to be called, where that comes out of the table of the night before.
     pub(super) also: Vec<(Whose, String)>,
     /// What the customer was charged in, or else what settles.
@@ -112,6 +115,8 @@ impl Entry {
             ["provider", "account", "kind", "currency", "customer_currency"].map(|name| words(entries, name));
         let [own, original, merchant] =
             ["provider_reference", "original_reference", "merchant_reference"].map(|name| texts(entries, name));
+        let outcomes = entries.column_by_name("outcome").map(|_| words(entries, "outcome"));
+        let is_open = |row| outcomes.is_some_and(|outcomes| ["waiting", "break"].contains(&outcomes.get(row)));
         let (gross, customer_amount) = (amounts(entries, "gross"), amounts(entries, "customer_amount"));
         let entry = |row: usize| {
             let kind = Kind::of(kind.get(row))?;
@@ -126,6 +131,7 @@ impl Entry {
                 of: [provider.get(row).to_owned(), account.get(row).to_owned()],
                 provider_reference: provider_reference.map(ToOwned::to_owned),
                 merchant_reference: merchant.stated(row).map(ToOwned::to_owned),
+                open: is_open(row),
                 also: Vec::new(),
                 currency: currency.to_owned(),
                 amount,

@@ -1,6 +1,6 @@
 //! One payment that something was given back of, and the rows of the table `returns`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use arrow::array::{Array, RecordBatch, StringArray};
 use chrono::NaiveDate;
@@ -115,6 +115,7 @@ pub(super) fn of(returned: Returned, carried: &RecordBatch, stated: Vec<Entry>) 
     let is_unlinked = |row: &usize| state.get(*row) == State::Unlinked.as_str();
     let unlinked: Vec<&str> = (0..carried.num_rows()).filter(is_unlinked).map(|row| id.value(row)).collect();
     // Each once, as the last night stated it.
+    let held: HashSet<String> = left_wrong.iter().chain(&returned.0).map(|entry| entry.id.clone()).collect();
     let mut entries: Vec<Entry> = left_wrong.into_iter().chain(returned.0).chain(stated).collect();
     entries.sort_by(|one, other| one.id.cmp(&other.id).then(other.night.cmp(&one.night)));
     entries.dedup_by(|next, kept| next.id == kept.id);
@@ -131,6 +132,8 @@ pub(super) fn of(returned: Returned, carried: &RecordBatch, stated: Vec<Entry>) 
     for (root, entry) in roots.into_iter().zip(entries) {
         together.entry(root).or_default().push(entry);
     }
+    // What was sought for what it said once may belong to no payment that is held tonight.
+    together.retain(|_, entries| entries.iter().any(|entry| entry.kind != Kind::Payment && held.contains(&entry.id)));
     let mut payments: Vec<Payment> = together.into_values().flat_map(|entries| by_currency(entries, &unlinked)).collect();
     payments.sort_by(|one, other| one.key().cmp(&other.key()));
     payments
@@ -233,6 +236,7 @@ pub(super) fn left_wrong(table: &RecordBatch) -> Vec<Entry> {
                 of: [provider.get(row).to_owned(), account.get(row).to_owned()],
                 provider_reference: stated(own, row),
                 merchant_reference: stated(merchant, row),
+                open: false,
                 also: stated(others, row).unwrap_or_default().lines().filter_map(named).collect(),
                 currency: if of_returns { currency.get(row) } else { what }.to_owned(),
                 amount: Amount::parse(amount.as_bytes(), SCALE).ok()?,

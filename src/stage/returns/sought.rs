@@ -8,18 +8,21 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::entry::{Entry, Kind, Returned, Whose};
 use super::payment;
-use crate::table::part::texts;
+use crate::stage::records::number_of;
+use crate::stage::stated_before::OUTCOME_REASON;
+use crate::table::part::{ids, texts};
 use crate::table::read::words;
 
 /// What is looked at to see whether a row is sought.
-pub(super) const COLUMNS: [&str; 6] =
-    ["provider", "account", "kind", "provider_reference", "original_reference", "merchant_reference"];
+const COLUMNS: [&str; 6] = ["provider", "account", "kind", "provider_reference", "original_reference", "merchant_reference"];
 
 /// What payments are called that something was given back of.
 #[derive(Debug, Default)]
 pub struct Sought {
     /// By provider and account: the provider's references, and the merchant's.
     accounts: HashMap<[String; 2], [HashSet<String>; 2]>,
+    /// Numbers of what was found open: a later night may say something else of it, without a reference that is sought.
+    open: HashSet<u128>,
 }
 
 impl Sought {
@@ -35,6 +38,7 @@ impl Sought {
         for (whose, reference) in entry.references() {
             self.accounts.entry(entry.of.clone()).or_default()[whose as usize].insert(reference.to_owned());
         }
+        self.open.extend(entry.open.then(|| number_of(&entry.id)));
     }
 
     /// Adds what is sought besides.
@@ -44,6 +48,7 @@ impl Sought {
             mine_of_provider.extend(of_provider);
             mine_of_merchant.extend(of_merchant);
         }
+        self.open.extend(other.open);
     }
 
     /// What these entries are called that was not sought.
@@ -54,7 +59,8 @@ impl Sought {
             let known = self.accounts.get(&entry.of);
             let is_known =
                 |(whose, reference): (Whose, &str)| known.is_some_and(|known| known[whose as usize].contains(reference));
-            if !entry.references().all(is_known) {
+            let is_followed = !entry.open || self.open.contains(&number_of(&entry.id));
+            if !(is_followed && entry.references().all(is_known)) {
                 new.add_of(entry);
             }
         }
@@ -64,10 +70,17 @@ impl Sought {
     /// Whether nothing is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.accounts.is_empty()
+        self.accounts.is_empty() && self.open.is_empty()
     }
 
-    /// The rows of a batch of entries that bear a reference which is sought.
+    /// What of an earlier night's entries has to be looked at to see whether it is sought, and stood.
+    #[must_use]
+    pub fn looked_at(&self) -> Vec<&'static str> {
+        let id = if self.open.is_empty() { None } else { Some("entry_id") };
+        COLUMNS.into_iter().chain([OUTCOME_REASON]).chain(id).collect()
+    }
+
+    /// The rows of a batch of entries that bear a reference which is sought, or are themselves.
     #[must_use]
     pub fn rows(&self, entries: &RecordBatch) -> Vec<usize> {
         let [provider, account, kind] = ["provider", "account", "kind"].map(|name| words(entries, name));
@@ -77,6 +90,8 @@ impl Sought {
         let mut of_account: HashMap<[Option<usize>; 2], Option<&[HashSet<String>; 2]>> = HashMap::new();
         let mut before = None;
         let marks = self.marks();
+        let ids = (!self.open.is_empty()).then(|| ids(entries, "entry_id"));
+        let was_open = |row| ids.is_some_and(|ids| self.open.contains(&ids.get(row).with_text(number_of)));
         let is_sought = |&row: &usize| {
             let Some(kind) = kind.code(row).and_then(|code| kinds[code]) else { return false };
             let codes = [provider.code(row), account.code(row)];
@@ -87,13 +102,13 @@ impl Sought {
                     .or_insert_with(|| self.accounts.get(&[provider.get(row).to_owned(), account.get(row).to_owned()])),
             };
             before = Some((codes, references));
-            let Some(references) = references else { return false };
+            let Some(references) = references else { return was_open(row) };
             let of_provider = if kind == Kind::Payment { own.stated(row) } else { original.stated(row) };
             let is_among = |whose: Whose, reference: Option<&str>| {
                 let marked = reference.filter(|reference| marks.may_hold(reference));
                 marked.is_some_and(|reference| references[whose as usize].contains(reference))
             };
-            is_among(Whose::Provider, of_provider) || is_among(Whose::Merchant, merchant.stated(row))
+            is_among(Whose::Provider, of_provider) || is_among(Whose::Merchant, merchant.stated(row)) || was_open(row)
         };
         (0..entries.num_rows()).filter(is_sought).collect()
     }
