@@ -1,6 +1,7 @@
 //! What was stated and has ended counts once, however often it comes again.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::fmt::Write;
 use std::fs;
 
 use chrono::NaiveDate;
@@ -29,7 +30,7 @@ fn orders(till: &Till, orders: &str) {
     let mut csv = String::from("order_id,created_at,amount,currency,status,provider,merchant_reference\n");
     for order in orders.split(';').map(str::trim).filter(|order| !order.is_empty()) {
         let [id, day, amount, status] = order.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{order}") };
-        csv.push_str(&format!("{id},2026-11-0{day}T11:59:00+08:00,{amount},USD,{status},p,{id}\n"));
+        writeln!(csv, "{id},2026-11-0{day}T11:59:00+08:00,{amount},USD,{status},p,{id}").unwrap();
     }
     fs::write(till.folder.path().join("orders.csv"), csv).unwrap();
 }

@@ -18,8 +18,9 @@ use super::{CARRIED, Closing, Options, inputs_hash};
 use crate::error::{Error, Exit, Result};
 use crate::job::{self, Job, TextKind};
 use crate::lake::{Lake, Manifest, NightLock, Output, PreviousNight, Scratch, Spill};
-use crate::stage::restated::Known;
-use crate::stage::stated_before::{Before, Sought, Stating};
+use crate::stage::items::RecordsBefore;
+use crate::stage::restated::{Known, Stated};
+use crate::stage::stated_before::{Before, GIVEN_BACK, Sought, Stating, TRIES};
 use crate::table::TABLES;
 use crate::table::column::Table;
 use crate::table::entries::ENTRIES;
@@ -65,6 +66,20 @@ impl Earlier {
         let nights: Vec<&(Lake, NaiveDate)> = self.nights.iter().filter(|(_, night)| *night >= since).collect();
         let said: Vec<Before> = nights.into_par_iter().map(of_night).collect::<Result<_>>()?;
         Ok(said.into_iter().fold(Before::default(), Before::then))
+    }
+
+    /// The same of the merchant's records.
+    pub(super) fn said_of_records(
+        &self,
+        attempts: &Rows,
+        refunds: &Rows,
+        open: &Stated,
+        night: (NaiveDate, Tz),
+    ) -> Result<RecordsBefore> {
+        Ok(RecordsBefore {
+            attempts: self.said(&TRIES, attempts, &open.attempts, night)?,
+            refunds: self.said(&GIVEN_BACK, refunds, &open.refunds, night)?,
+        })
     }
 }
 

@@ -34,7 +34,7 @@ use crate::stage::reconcile::{Onward, Outcome, ROUNDS, Rules, Sides, Tolerated, 
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
 use crate::stage::returns::{COLUMNS, Returned, returned};
-use crate::stage::stated_before::{self, GIVEN_BACK, LINES, TRIES};
+use crate::stage::stated_before::{self, LINES};
 use crate::table::alike::joined;
 use crate::table::bank::BANK_LINES;
 use crate::table::column::Table;
@@ -99,10 +99,7 @@ pub(super) fn stages(
         summary.add_stated_before(&entries_again);
         write_run(apart, STATED_BEFORE, share, &entries_again.sheet())?;
         let refunds = records(&mut delivered.refunds, Target::Refunds, &of_refunds, night);
-        let before = RecordsBefore {
-            attempts: closing.earlier.said(&TRIES, &attempts, &carried.attempts, (night, job.timezone))?,
-            refunds: closing.earlier.said(&GIVEN_BACK, &refunds, &carried.refunds, (night, job.timezone))?,
-        };
+        let before = closing.earlier.said_of_records(&attempts, &refunds, &carried, (night, job.timezone))?;
         let items = Items { entries, attempts, refunds, before, carried: apart.take(&sent_on(CARRIED, 0), share)? };
         summary.add_entries(&items.entries);
         for (table, of_share) in [("orders", &orders), ("attempts", &items.attempts), ("refunds", &items.refunds)] {

@@ -12,16 +12,14 @@ use crate::stage::analyze::{self, analyze};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{breaks_of_batches, charge};
-use crate::stage::items::{
-    Expected, RecordsBefore, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side,
-};
+use crate::stage::items::{Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::payouts::Settled;
 use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
 use crate::stage::returns::returned;
-use crate::stage::stated_before::{GIVEN_BACK, LINES, TRIES, apart};
+use crate::stage::stated_before::{LINES, apart};
 use crate::table::bank::BANK_LINES;
 use crate::table::fees::FEES;
 use crate::table::payouts::{OPEN_BANK_LINES, PAYOUTS};
@@ -59,10 +57,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     let bank_lines = bank_lines(&mut delivered.banks, night);
     let (entries, entries_again, charged) = normalized?;
     let attempts = if job.attempts.is_some() { attempts } else { attempts_of_orders(&orders) };
-    let records_again = RecordsBefore {
-        attempts: earlier.said(&TRIES, &attempts, &open.attempts, (night, job.timezone))?,
-        refunds: earlier.said(&GIVEN_BACK, &refunds, &open.refunds, (night, job.timezone))?,
-    };
+    let records_again = earlier.said_of_records(&attempts, &refunds, &open, (night, job.timezone))?;
     let files = Ledger::of(delivered);
     let mut summary = Summary::default();
     summary.add_files(&files);
