@@ -83,6 +83,33 @@ fn resolved_in_all(shop: &Shop, day: u32) -> i64 {
 }
 
 #[test]
+fn the_decision_of_the_sample_holds_from_its_night_on() {
+    let of = |named: bool| {
+        let shop = Shop::of_sample_data();
+        if named {
+            shop.rewrite_job(|job| job.replacen("timezone =", "resolutions = \"data/resolutions.toml\"\ntimezone =", 1));
+        }
+        for night in three_nights() {
+            shop.close(night);
+        }
+        shop
+    };
+    let (without, with) = (of(false), of(true));
+    for day in [17, 18, 19] {
+        let mut rows = [&without, &with].map(|shop| shop.rows(&BREAKS, november(day)));
+        let is_decided = |row: &Row| row["break_type"] == "fee_mismatch" && row["merchant_reference"] == "SO20261117000003";
+        let decided = rows.each_ref().map(|rows| rows.iter().find(|row| is_decided(row)).unwrap().clone());
+        rows.iter_mut().for_each(|rows| rows.retain(|row| !is_decided(row)));
+        assert_eq!(rows[0], rows[1], "nothing else is decided");
+        let said = decided.map(|row| format!("{} {}", row["state"], row["resolution"]));
+        let resolved = "resolved write_off: seven cents: less than it costs to ask (Lin Yue)";
+        assert_eq!(said, ["open ", if day == 19 { resolved } else { "open " }], "the {day}th");
+    }
+    assert_rolls(&with, &[17, 18, 19]);
+    assert_eq!(resolved_in_all(&with, 19), 1);
+}
+
+#[test]
 fn each_action_resolves_its_break_over_three_nights() {
     let shop = with_resolutions(Shop::of_sample_data());
     shop.close(november(17));
