@@ -61,7 +61,7 @@ impl Earlier {
         let of_night = |(lake, night): &(Lake, NaiveDate)| {
             let pick = |batch: &RecordBatch| sought.rows(batch);
             let rows = lake.rows_where((stating.table, *night), &stating.looked_at(), pick, &stating.read())?;
-            Ok(Before::of(stating, *night, &rows))
+            Ok(Before::of(stating, (*night, zone), &rows))
         };
         let nights: Vec<&(Lake, NaiveDate)> = self.nights.iter().filter(|(_, night)| *night >= since).collect();
         let said: Vec<Before> = nights.into_par_iter().map(of_night).collect::<Result<_>>()?;

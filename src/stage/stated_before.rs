@@ -172,17 +172,34 @@ impl Says {
 
 /// What earlier nights said of what is sought, each as it was stated last.
 #[derive(Debug, Default)]
-pub struct Before(HashMap<u128, (NaiveDate, Says)>);
+pub struct Before(HashMap<u128, Said>);
+
+/// What a night said of something.
+#[derive(Debug)]
+struct Said {
+    night: NaiveDate,
+    /// When the night ended: what happened later, it cannot have meant.
+    ended: i64,
+    says: Says,
+}
 
 impl Before {
     /// What `night` said in these rows.
     #[must_use]
-    pub fn of(stating: &Stating, night: NaiveDate, rows: &[RecordBatch]) -> Self {
+    pub fn of(stating: &Stating, (night, zone): (NaiveDate, Tz), rows: &[RecordBatch]) -> Self {
+        let (_, ended) = day_range(night, zone);
         let said = rows.iter().flat_map(|batch| {
             let number = stating.numbers(batch);
-            (0..batch.num_rows()).map(move |row| (number(row), (night, Says::of(stating, batch, row))))
+            (0..batch.num_rows()).map(move |row| (number(row), Said { night, ended, says: Says::of(stating, batch, row) }))
         });
         Self(said.collect())
+    }
+
+    /// What was said of each row of a part of tonight.
+    fn said(&self, stating: &Stating, part: &RecordBatch) -> Vec<Option<&Said>> {
+        let (number, happened) = (stating.numbers(part), instants(part, stating.happened));
+        let of_row = |row| self.0.get(&number(row)).filter(|said| happened.get(row).is_some_and(|at| at < said.ended));
+        (0..part.num_rows()).map(of_row).collect()
     }
 
     /// With what a later night said, which stands.
@@ -200,9 +217,8 @@ impl Before {
 
     /// The rows of a part of records that say what they said before. A record that says something else is another claim.
     pub(super) fn says_the_same(&self, stating: &Stating, part: &RecordBatch) -> Vec<bool> {
-        let number = stating.numbers(part);
-        let is_same = |row| self.0.get(&number(row)).is_some_and(|(_, said)| *said == Says::of(stating, part, row));
-        (0..part.num_rows()).map(is_same).collect()
+        let said = self.said(stating, part).into_iter().enumerate();
+        said.map(|(row, said)| said.is_some_and(|said| said.says == Says::of(stating, part, row))).collect()
     }
 }
 
@@ -245,19 +261,18 @@ pub fn apart(entries: Rows, before: &Before, night: NaiveDate) -> (Rows, StatedB
     }
     let (mut stand, mut again, mut outcomes, mut found) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for part in &entries.parts {
-        let number = LINES.numbers(part);
-        let said: Vec<Option<&(NaiveDate, Says)>> = (0..part.num_rows()).map(|row| before.0.get(&number(row))).collect();
+        let said = before.said(&LINES, part);
         let is_again: BooleanArray = said.iter().map(|said| Some(said.is_some())).collect();
         let taken = |mask: &BooleanArray| filter_record_batch(part, mask).expect("a mask has every row of its part");
         stand.push(taken(&not(&is_again).expect("a mask is never empty of truth values")));
         again.push(taken(&is_again));
         let mut of_part = Vec::new();
-        for (row, (on, said)) in said.iter().enumerate().filter_map(|(row, said)| Some((row, (*said)?))) {
+        for (row, said) in said.iter().enumerate().filter_map(|(row, said)| Some((row, (*said)?))) {
             let says = Says::of(&LINES, part, row);
-            let is_same = says == *said;
+            let is_same = says == said.says;
             of_part.push(Some(if is_same { STATED_BEFORE } else { RESTATED }));
             if !is_same {
-                found.push(Found::of(part, row, (*on, said), &says));
+                found.push(Found::of(part, row, said, &says));
             }
         }
         outcomes.push(of_part);
@@ -290,7 +305,7 @@ struct Found {
 }
 
 impl Found {
-    fn of(part: &RecordBatch, row: usize, (on, said): (NaiveDate, &Says), says: &Says) -> Self {
+    fn of(part: &RecordBatch, row: usize, said: &Said, says: &Says) -> Self {
         let word = |name: &str| words(part, name).get(row).to_owned();
         let text = |name: &str| texts(part, name).stated(row).map(ToOwned::to_owned);
         let net = |of: &Says| of.amounts[2].expect("an entry has a net");
@@ -301,9 +316,9 @@ impl Found {
             merchant_reference: text("merchant_reference"),
             reference: text("provider_reference"),
             currency: word("currency"),
-            before: (says.words[0] == said.words[0]).then(|| net(said)),
+            before: (says.words[0] == said.says.words[0]).then(|| net(&said.says)),
             settles: net(says),
-            detail: format!("on {on} it was {}; now it is {}", said.told(), says.told()),
+            detail: format!("on {} it was {}; now it is {}", said.night, said.says.told(), says.told()),
         }
     }
 
