@@ -62,7 +62,9 @@ CREATE TABLE computed.breaks AS
 CREATE TABLE computed.open_items AS SELECT * EXCLUDE (fee_rule) FROM published.open_items LIMIT 0;
 CREATE TABLE computed.rollforward AS FROM published.rollforward LIMIT 0;
 CREATE TABLE computed.returns AS
-    SELECT * EXCLUDE (payment_id, other_references, payments, returns), [''] AS ids FROM published.returns LIMIT 0;
+    SELECT * EXCLUDE (payment_id, other_references, payments, returns), [''] AS ids, [''] AS names, '' AS about,
+        [{{'id': '', 'night': business_date, 'kind': '', 'currency': '', 'amount': paid}}] AS entries
+    FROM published.returns LIMIT 0;
 CREATE TABLE computed.payouts AS
     SELECT * EXCLUDE (payout_id, other_references, statements), false AS goes_on FROM published.payouts LIMIT 0;
 CREATE TABLE computed.fees AS
@@ -88,7 +90,7 @@ CHECKS = {
     "open_items": ("SELECT * FROM computed.open_items", "SELECT * EXCLUDE (fee_rule) FROM published.open_items"),
     "rollforward": ("SELECT * FROM computed.rollforward", "SELECT * FROM published.rollforward"),
     "returns": (
-        "SELECT * EXCLUDE (ids) FROM computed.returns",
+        "SELECT * EXCLUDE (ids, names, about, entries) FROM computed.returns",
         "SELECT * EXCLUDE (payment_id, other_references, payments, returns) FROM published.returns",
     ),
     "payouts": (
@@ -196,6 +198,8 @@ def job_of(job):
             duckdb.execute("INSERT INTO settled VALUES (?, ?, ?)", [provider["name"], day, business_days_after(day, int(count))])
     duckdb.execute("SET VARIABLE has_bank = ?", ["bank" in job])
     duckdb.execute("SET VARIABLE timezone = ?", [job["timezone"]])
+    within, _ = job.get("matching", {}).get("given_back_within", "60 days").split()
+    duckdb.execute("SET VARIABLE given_back_within = ?", [int(within)])
 
 
 def close():

@@ -112,9 +112,9 @@ BREAKS = """
 INSERT INTO computed.breaks BY NAME
 WITH before AS (FROM computed.breaks WHERE business_date = previous_night() AND state IN ('waiting', 'open')),
 left_to_tonight AS (FROM computed.open_items WHERE business_date = previous_night()),
-known AS (
-    SELECT found.*, coalesce(before.first_seen, night()) AS first_seen,
-        -- What is stated again in other words takes the place of what was said before.
+again AS (
+    SELECT found.*, coalesce(before.first_seen, night()) AS first_seen, before.entry_id AS entry_before,
+        -- What is stated again in other words takes the place of what was said before; in the same, what was said stands.
         before.about IS NOT NULL AND
             (found.provider, found.account, found.currency, found.merchant_reference, found.provider_reference,
                 found.order_id, found.merchant_amount, found.provider_amount, found.difference)
@@ -122,9 +122,13 @@ known AS (
             (before.provider, before.account, before.currency, before.merchant_reference, before.provider_reference,
                 before.order_id, before.merchant_amount, before.provider_amount, before.difference) AS restated
     FROM found LEFT JOIN before USING (about)
+),
+known AS (
+    SELECT * EXCLUDE (entry_before) REPLACE (if(restated, entry_id, coalesce(entry_before, entry_id)) AS entry_id) FROM again
     UNION ALL BY NAME
     SELECT before.* EXCLUDE (at_stake) REPLACE (CASE
-            WHEN coalesce(entry_id, attempt_id, refund_id) IS NULL OR break_type = 'refund_exceeds_payment' THEN 'cleared'
+            WHEN coalesce(entry_id, attempt_id, refund_id) IS NULL THEN 'cleared'
+            WHEN break_type IN ('refund_exceeds_payment', 'refund_unlinked') THEN 'cleared'
             -- Of a difference both sides are left: the line alone was delivered again by itself.
             WHEN waits_for IN (SELECT id FROM left_to_tonight) AND (break_type NOT LIKE '%amount_mismatch'
                 OR coalesce(attempt_id, refund_id) IN (SELECT id FROM left_to_tonight)) THEN 'cleared'

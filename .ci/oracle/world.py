@@ -33,6 +33,9 @@ source = { files = "summit_{date:%Y%m%d}.csv" }
 settles_in = "2 business days"
 fee = [{ percent = "2.0", on_refund = "kept" }]
 
+[matching]
+given_back_within = "2 days"
+
 [merchant.orders]
 source = { files = "orders_{date:%Y%m%d}.csv" }
 
@@ -286,7 +289,20 @@ def returns_by_hand(world):
             world.entry(2, "chargeback", -16000, merchant_reference=f"given-back-{reference}")
         if "made-good" in reference:
             world.entry(4, "chargeback_reversal", 16000, merchant_reference=f"given-back-{reference}")
-    world.entry(2, "refund", -500, original_reference="number-of-no-night")
+    # Of no payment the lake has: before it is as old as a payment may be, and after; one whose payment comes late, and one that
+    # is made good.
+    world.entry(1, "refund", -510, original_reference="number-of-before-the-lake")
+    for night, amount in [(2, -500), (4, -520)]:
+        world.entry(night, "refund", amount, original_reference="number-of-no-night")
+    world.entry(2, "chargeback", -530, provider="summit", merchant_reference="paid-late")
+    world.entry(4, "payment", 600, provider="summit", merchant_reference="paid-late")
+    world.entry(2, "refund", -540)
+    # Paid too long ago, and stated again: by another name than its refund has, and by none.
+    world.entry(0, "payment", 610, merchant_reference="paid-long-ago")
+    world.entry(3, "refund", -550, merchant_reference="paid-long-ago")
+    for night, reference in enumerate(["too-much-of-one-name", None, None, None]):
+        world.entry(night, "payment", 620, named="number-of-one-name", merchant_reference=reference)
+    world.entry(0, "refund", -630, merchant_reference="too-much-of-one-name")
 
 
 def others_by_hand(world):
