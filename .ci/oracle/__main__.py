@@ -43,6 +43,10 @@ MACROS = """
 CREATE MACRO night() AS getvariable('night');
 CREATE MACRO previous_night() AS getvariable('previous_night');
 CREATE MACRO has_bank() AS getvariable('has_bank');
+-- Of an amount of the merchant's: the larger of the two, the relative one rounded down to the cent.
+CREATE MACRO tolerated(of, amount) AS coalesce((
+    SELECT greatest(absolute, floor(abs(CAST(amount AS DECIMAL(20, 8))) * percent) * 0.01) FROM tolerances WHERE currency = of
+), 0);
 CREATE MACRO missing_in(kind, side) AS
     if(kind = 'refund', 'refund_', '') || if(side = 'provider', 'missing_in_merchant', 'missing_in_provider');
 CREATE MACRO expected_by(asked, of) AS (
@@ -136,6 +140,7 @@ CLOSE = [
     payouts.PAYOUTS,
     payouts.OPEN_BANK_LINES,
     breaks.FOUND,
+    breaks.CAPPED,
     returns.FOUND,
     payouts.FOUND,
     breaks.BREAKS,
@@ -153,6 +158,10 @@ UNION
 SELECT break_type || ' is ' || state FROM computed.breaks
 UNION
 SELECT break_type || ' is said otherwise' FROM computed.breaks WHERE restated
+UNION
+SELECT 'a ' || kind || ' meets within tolerance' FROM computed.matches WHERE difference <> 0
+UNION
+SELECT 'more is let go than the cap' FROM computed.breaks WHERE about LIKE 'tolerance %'
 UNION
 SELECT 'a ' || side || ' item is excluded: ' || reason FROM computed.outcomes WHERE outcome = 'excluded'
 UNION
@@ -198,6 +207,10 @@ def job_of(job):
             duckdb.execute("INSERT INTO settled VALUES (?, ?, ?)", [provider["name"], day, business_days_after(day, int(count))])
     duckdb.execute("SET VARIABLE has_bank = ?", ["bank" in job])
     duckdb.execute("SET VARIABLE timezone = ?", [job["timezone"]])
+    duckdb.execute("CREATE TABLE tolerances (currency TEXT, absolute DECIMAL(12, 2), percent DECIMAL(9, 4), cap DECIMAL(12, 2))")
+    for tolerance in job.get("tolerance", []):
+        told = [tolerance["currency"], tolerance.get("absolute", "0"), tolerance.get("percent", "0"), tolerance.get("cap")]
+        duckdb.execute("INSERT INTO tolerances VALUES (?, ?, ?, ?)", told)
     within, _ = job.get("matching", {}).get("given_back_within", "60 days").split()
     duckdb.execute("SET VARIABLE given_back_within = ?", [int(within)])
 

@@ -1,7 +1,8 @@
 """What each meeting comes to, what is a break of it, and how breaks go on from night to night."""
 
 # A meeting is held against itself in this order: does the merchant claim it, currency, amount, fee. The first thing that
-# differs is its break. Of a group the first entry and the first record stand for it.
+# differs is its break. Of a group the first entry and the first record stand for it; its sums are equal, or it is a break:
+# tolerance is for one and one.
 JUDGED = """
 CREATE OR REPLACE TABLE judged AS
 WITH entries AS (
@@ -23,9 +24,11 @@ typed AS (
     SELECT *, CASE
         WHEN NOT claims THEN if(kind = 'payment', 'false_failure', 'refund_missing_in_merchant')
         WHEN provider_currency <> currency THEN 'currency_mismatch'
-        WHEN stated <> recorded THEN if(kind = 'payment', 'amount_mismatch', 'refund_amount_mismatch')
+        WHEN stated <> recorded AND NOT (len(entry_ids) = 1 AND len(record_ids) = 1 AND abs(stated - recorded) <= tolerated)
+            THEN if(kind = 'payment', 'amount_mismatch', 'refund_amount_mismatch')
         WHEN fee_differs THEN 'fee_mismatch' END AS break_type
-    FROM met JOIN entries USING (meeting) JOIN records USING (meeting) LEFT JOIN fees USING (meeting)
+    FROM (SELECT *, tolerated(currency, recorded) AS tolerated FROM met JOIN entries USING (meeting) JOIN records USING (meeting))
+    LEFT JOIN fees USING (meeting)
 )
 SELECT meeting, pass, kind, entry_ids, record_ids, break_type,
     if(break_type = 'fee_mismatch', fee_currency, currency) AS currency,
@@ -42,7 +45,8 @@ FROM typed
 """
 
 # Links of what agrees. Each entry stands in one link: where there are more entries than records the last record has
-# several, where there are fewer the last records have none. A link carries the amounts of the longer side.
+# several, where there are fewer the last records have none. A link of a group carries the amounts of the longer side; one
+# and one may differ within tolerance.
 MATCHES = """
 INSERT INTO computed.matches BY NAME
 WITH agreed AS (FROM judged WHERE break_type IS NULL),
@@ -51,7 +55,7 @@ links AS (
 ),
 linked AS (
     SELECT *, entry_ids[place] AS entry_id, record_ids[least(place, len(record_ids))] AS record_id,
-        len(entry_ids) >= len(record_ids) AS by_entries
+        len(entry_ids) >= len(record_ids) AS by_entries, len(entry_ids) = 1 AND len(record_ids) = 1 AS one_and_one
     FROM links
 )
 SELECT night() AS business_date, meeting AS match, linked.kind, pass, len(entry_ids) || ':' || len(record_ids) AS cardinality,
@@ -59,9 +63,8 @@ SELECT night() AS business_date, meeting AS match, linked.kind, pass, len(entry_
     if(linked.kind = 'refund', record_id, NULL) AS refund_id, entry.provider, entry.account,
     coalesce(record.merchant_reference, entry.merchant_reference) AS merchant_reference,
     coalesce(entry.provider_reference, record.provider_reference) AS provider_reference, entry.currency,
-    if(by_entries, entry.amount, record.amount) AS merchant_amount,
-    if(by_entries, entry.amount, record.amount) AS provider_amount,
-    0 AS difference, if(linked.entry_id IS NULL, 0, entry.fee) AS fee, entry.occurred_at,
+    if(by_entries AND NOT one_and_one, entry.amount, record.amount) AS merchant_amount,
+    if(by_entries, entry.amount, record.amount) AS provider_amount, provider_amount - merchant_amount AS difference, if(linked.entry_id IS NULL, 0, entry.fee) AS fee, entry.occurred_at,
     night() - record.first_seen AS settled_after_days
 FROM linked
 JOIN items AS entry ON entry.side = 'provider' AND entry.id = coalesce(linked.entry_id, meeting)
@@ -106,8 +109,18 @@ LEFT JOIN items AS entry ON entry.side = 'provider' AND entry.id = entry_ids[1]
 LEFT JOIN items AS record ON record.side = 'merchant' AND record.kind = named.kind AND record.id = record_ids[1]
 """
 
+# What was let go within tolerance, added up without its signs: more of it in a night than the cap is a break of that night.
+CAPPED = """
+INSERT INTO found BY NAME
+SELECT concat_ws(' ', 'tolerance', night(), currency) AS about, 'amount_mismatch' AS break_type, 'open' AS state, currency,
+    sum(difference) AS difference
+FROM computed.matches JOIN tolerances USING (currency) WHERE business_date = night()
+GROUP BY currency, cap HAVING sum(abs(difference)) > cap
+"""
+
 # A break the night before left is found again, or cleared by what came to the item it waits for; any other stays as it
-# is. Breaks of returns, payouts and the bank are told anew each night: one that is not found again has cleared.
+# is. Breaks of returns, payouts and the bank are told anew each night: one that is not found again has cleared. That more was
+# let go than the cap is no longer found on the next night, and stays.
 BREAKS = """
 INSERT INTO computed.breaks BY NAME
 WITH before AS (FROM computed.breaks WHERE business_date = previous_night() AND state IN ('waiting', 'open')),
@@ -127,6 +140,7 @@ known AS (
     SELECT * EXCLUDE (entry_before) REPLACE (if(restated, entry_id, coalesce(entry_before, entry_id)) AS entry_id) FROM again
     UNION ALL BY NAME
     SELECT before.* EXCLUDE (at_stake) REPLACE (CASE
+            WHEN about LIKE 'tolerance %' THEN state
             WHEN coalesce(entry_id, attempt_id, refund_id) IS NULL THEN 'cleared'
             WHEN break_type IN ('refund_exceeds_payment', 'refund_unlinked') THEN 'cleared'
             -- Of a difference both sides are left: the line alone was delivered again by itself.

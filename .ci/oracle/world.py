@@ -33,6 +33,16 @@ source = { files = "summit_{date:%Y%m%d}.csv" }
 settles_in = "2 business days"
 fee = [{ percent = "2.0", on_refund = "kept" }]
 
+[[tolerance]]
+currency = "EUR"
+absolute = "0.03"
+percent = "0.05"
+cap = "0.20"
+
+[[tolerance]]
+currency = "USD"
+percent = "0.5"
+
 [matching]
 given_back_within = "2 days"
 
@@ -305,6 +315,34 @@ def returns_by_hand(world):
     world.entry(0, "refund", -630, merchant_reference="too-much-of-one-name")
 
 
+def tolerated_by_hand(world):
+    """Differences as large as is let go, and a cent more: by the absolute one, and by the relative one rounded down; sums of a
+    night at the cap and above it."""
+    def pair(night, amount, difference, kind="payment", **cells):
+        reference = f"tolerated-{world.lines}"
+        if kind == "payment":
+            world.entry(night, "payment", amount + difference, merchant_reference=reference, **cells)
+            world.attempt(night, reference, amount, merchant_reference=reference, currency=cells.get("currency", "EUR"))
+        else:
+            world.entry(night, "refund", -amount - difference, merchant_refund_reference=reference, **cells)
+            world.refund(night, reference, amount, merchant_refund_reference=reference, currency=cells.get("currency", "EUR"))
+
+    for night, amount, difference in [
+        (0, 1010, 3), (0, 1020, -3), (0, 1030, 4), (0, 1040, -4), (1, 5000, 3), (1, 9990, 4), (1, 9980, 5), (1, 9970, -4),
+        (1, 30000, 10), (2, 30010, -15), (2, 30030, 16), (2, 30020, 5), (3, 30040, -15), (3, 30050, 5), (3, 1050, 1),
+    ]:
+        pair(night, amount, difference)
+    for amount, difference in [(10199, 50), (10200, 51), (10198, 51), (10197, -50), (10196, -51), (199, 0), (198, 1)]:
+        pair(2, amount, difference, currency="USD")
+    for amount, difference in [(1060, 3), (1070, 4), (1080, -3)]:
+        pair(4, amount, difference, kind="refund")
+    # A fee is not let go, nor parts that do not add up.
+    pair(4, 1090, 3, fee=30)
+    world.attempt(4, "tolerated-in-parts", 1000, merchant_reference="tolerated-in-parts")
+    for amount in (400, 598):
+        world.entry(4, "payment", amount, merchant_reference="tolerated-in-parts")
+
+
 def others_by_hand(world):
     """Disputes; batches, one of several nights and one whose payout is not what its lines add up to; lines of no order."""
     world.entry(0, "chargeback", -3000, merchant_reference="disputed")
@@ -381,6 +419,7 @@ def main():
     payments_by_hand(world)
     refunds_by_hand(world)
     returns_by_hand(world)
+    tolerated_by_hand(world)
     others_by_hand(world)
     world.refund(0, "asked-elsewhere", 2230, provider="elsewhere", merchant_reference="asked-elsewhere")
     by_chance(world, random.Random(seed), 1500)
