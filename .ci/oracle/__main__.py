@@ -18,6 +18,7 @@ import tomllib
 
 import duckdb
 
+import alone
 import breaks
 import items
 import passes
@@ -45,12 +46,13 @@ CREATE MACRO previous_night() AS getvariable('previous_night');
 CREATE MACRO has_bank() AS getvariable('has_bank');
 -- Of an amount of the merchant's: the larger of the two, the relative one rounded down to the cent.
 CREATE MACRO tolerated(of, amount) AS coalesce((
-    SELECT greatest(absolute, floor(abs(CAST(amount AS DECIMAL(20, 8))) * percent) * 0.01) FROM tolerances WHERE currency = of
+    SELECT greatest(absolute, floor(abs(CAST(amount AS DECIMAL(20, 8))) * percent) * 0.01)
+    FROM tolerances WHERE of_currency = of
 ), 0);
 CREATE MACRO missing_in(kind, side) AS
     if(kind = 'refund', 'refund_', '') || if(side = 'provider', 'missing_in_merchant', 'missing_in_provider');
 CREATE MACRO expected_by(asked, of) AS (
-    SELECT max(settled) FROM settled WHERE settled.day = of AND (asked IS NULL OR settled.provider = asked)
+    SELECT max(settled) FROM settled WHERE from_day = of AND (asked IS NULL OR of_provider = asked)
 )
 """
 
@@ -141,6 +143,7 @@ CLOSE = [
     payouts.OPEN_BANK_LINES,
     breaks.FOUND,
     breaks.CAPPED,
+    alone.FOUND,
     returns.FOUND,
     payouts.FOUND,
     breaks.BREAKS,
@@ -191,7 +194,7 @@ def business_days_after(day, count):
 def job_of(job):
     """What the contracts of a job say, and by when its providers settle; of what a job may say, no more than is used here."""
     duckdb.execute("CREATE TABLE contracts (provider TEXT, percent DECIMAL(9, 4), fixed DECIMAL(9, 4), chargeback DECIMAL(9, 4))")
-    duckdb.execute("CREATE TABLE settled (provider TEXT, day DATE, settled DATE)")
+    duckdb.execute("CREATE TABLE settled (of_provider TEXT, from_day DATE, settled DATE)")
     first, last = duckdb.execute("SELECT min(business_date), max(business_date) FROM published.nights").fetchone()
     for provider in job["provider"]:
         (fee,) = provider["fee"]
@@ -202,12 +205,12 @@ def job_of(job):
         duckdb.execute("INSERT INTO contracts VALUES (?, ?, ?, ?)", contract)
         count, business, _ = provider["settles_in"].split()
         assert business == "business", provider["settles_in"]
-        # A payout may be due some days after its night.
-        for day in (first + datetime.timedelta(days=days) for days in range((last - first).days + 60)):
+        # A payout may be due some days after its night, and an entry may have happened long before it.
+        for day in (first + datetime.timedelta(days=days) for days in range(-90, (last - first).days + 60)):
             duckdb.execute("INSERT INTO settled VALUES (?, ?, ?)", [provider["name"], day, business_days_after(day, int(count))])
     duckdb.execute("SET VARIABLE has_bank = ?", ["bank" in job])
     duckdb.execute("SET VARIABLE timezone = ?", [job["timezone"]])
-    duckdb.execute("CREATE TABLE tolerances (currency TEXT, absolute DECIMAL(12, 2), percent DECIMAL(9, 4), cap DECIMAL(12, 2))")
+    duckdb.execute("CREATE TABLE tolerances (of_currency TEXT, absolute DECIMAL(12, 2), percent DECIMAL(9, 4), cap DECIMAL(12, 2))")
     for tolerance in job.get("tolerance", []):
         told = [tolerance["currency"], tolerance.get("absolute", "0"), tolerance.get("percent", "0"), tolerance.get("cap")]
         duckdb.execute("INSERT INTO tolerances VALUES (?, ?, ?, ?)", told)

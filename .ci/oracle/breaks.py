@@ -114,7 +114,7 @@ CAPPED = """
 INSERT INTO found BY NAME
 SELECT concat_ws(' ', 'tolerance', night(), currency) AS about, 'amount_mismatch' AS break_type, 'open' AS state, currency,
     sum(difference) AS difference
-FROM computed.matches JOIN tolerances USING (currency) WHERE business_date = night()
+FROM computed.matches JOIN tolerances ON of_currency = currency WHERE business_date = night()
 GROUP BY currency, cap HAVING sum(abs(difference)) > cap
 """
 

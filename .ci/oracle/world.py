@@ -59,7 +59,8 @@ source = { files = "refunds_{date:%Y%m%d}.csv" }
 COLUMNS = {
     "entries": [
         "kind", "provider_reference", "merchant_reference", "merchant_refund_reference", "original_reference", "batch_reference",
-        "currency", "gross", "fee", "customer_amount", "customer_currency", "occurred_at", "available_on",
+        "currency", "gross", "fee", "customer_amount", "customer_currency",
+        "merchant_discount", "exchange_rate", "occurred_at", "available_on",
     ],
     "orders": ["order_id", "created_at", "amount", "currency", "status", "channel", "country", "customer_segment"],
     "attempts": [
@@ -343,6 +344,44 @@ def tolerated_by_hand(world):
         world.entry(4, "payment", amount, merchant_reference="tolerated-in-parts")
 
 
+def alone_by_hand(world):
+    """What an entry says against itself: exchanged at the rate it states, or nearly; of its month, or not."""
+    def exchanged(amount, charged, rate, kind="payment", night=0, **cells):
+        cells = {"currency": "EUR", "customer_currency": "USD", **cells}
+        world.entry(night, kind, amount, customer_amount=charged, exchange_rate=rate, **cells)
+
+    # A rate of four decimals, 0.9215, may be anything from 0.92145 to 0.92155: of 170.00 156.64 to 156.67, and 0.07 tolerated.
+    for amount in [15656, 15657, 15664, 15667, 15674, 15675]:
+        exchanged(amount, "170.00", "0.9215")
+    # Zeros behind the rate are not kept; more decimals are more exact.
+    for amount, rate in [(16991, "1"), (16990, "1.0"), (15667, "0.92150001"), (15675, "0.921512345678"), (15673, "0.921512345678")]:
+        exchanged(amount, "170.00", rate)
+    # The discount of the merchant is not paid out; a refund is negative; and one whose sign is the other's.
+    exchanged(14744, "170.00", "0.9215", merchant_discount="10.00")
+    exchanged(15666, "170.00", "0.9215", merchant_discount="10.00")
+    exchanged(-15666, "-170.00", "0.9215", kind="refund")
+    exchanged(-15656, "-170.00", "0.9215", kind="refund")
+    exchanged(-15666, "170.00", "0.9215", kind="chargeback")
+    # Other currencies that settle; one that is not exchanged; a line that is of no payment.
+    exchanged(18448, "170.00", "1.0850", currency="USD", customer_currency="EUR")
+    exchanged(18600, "170.00", "1.0850", currency="USD", customer_currency="EUR")
+    exchanged(18600, "170.00", "1.0850", customer_currency="EUR")
+    exchanged(18600, "170.00", "1.0850", kind="adjustment")
+    # Met by its record all the same; and stated again, at another rate, at the right one, and never.
+    exchanged(15600, "170.00", "0.9215", merchant_reference="exchanged")
+    world.attempt(0, "exchanged", 17000, currency="USD", merchant_reference="exchanged")
+    for night, amount in enumerate([15600, 15500, 15666]):
+        exchanged(amount, "170.00", "0.9215", night=night, named="exchanged-again")
+    # Days before the night and after it: the last of October that harbour and summit should have booked before November.
+    for provider in PROVIDERS:
+        for days in [-50, -22, -21, -20, -19, -18, 0, 1, 2, 3]:
+            world.entry(0, "payment", 20000 + days, provider=provider, at=600 + days * 1440)
+    for kind in ["refund", "refund_reversal", "chargeback", "chargeback_reversal", "payout", "fee"]:
+        world.entry(1, kind, 640 if "reversal" in kind else -640, at=-40 * 1440)
+    world.entry(3, "payment", 650, at=2 * 1440 - 1)
+    world.entry(3, "payment", 660, at=2 * 1440)
+
+
 def others_by_hand(world):
     """Disputes; batches, one of several nights and one whose payout is not what its lines add up to; lines of no order."""
     world.entry(0, "chargeback", -3000, merchant_reference="disputed")
@@ -420,6 +459,7 @@ def main():
     refunds_by_hand(world)
     returns_by_hand(world)
     tolerated_by_hand(world)
+    alone_by_hand(world)
     others_by_hand(world)
     world.refund(0, "asked-elsewhere", 2230, provider="elsewhere", merchant_reference="asked-elsewhere")
     by_chance(world, random.Random(seed), 1500)
