@@ -19,6 +19,7 @@ import tomllib
 import duckdb
 
 import alone
+import bank
 import breaks
 import items
 import passes
@@ -38,6 +39,7 @@ READ = [
     "returns",
     "fees",
     "payouts",
+    "open_bank_lines",
 ]
 
 MACROS = """
@@ -49,6 +51,10 @@ CREATE MACRO tolerated(of, amount) AS coalesce((
     SELECT greatest(absolute, floor(abs(CAST(amount AS DECIMAL(20, 8))) * percent) * 0.01)
     FROM tolerances WHERE of_currency = of
 ), 0);
+-- What a text may name: the whole of it, and words of six letters or more with a digit among them.
+CREATE MACRO names_in(said) AS if(said IS NULL, [], list_prepend(trim(said), list_filter(
+    list_transform(regexp_split_to_array(said, '[^\\p{L}\\p{N}\\-_./]+'), lambda word: trim(word, '-_./')),
+    lambda word: strlen(word) >= 6 AND regexp_matches(word, '[0-9]'))));
 CREATE MACRO missing_in(kind, side) AS
     if(kind = 'refund', 'refund_', '') || if(side = 'provider', 'missing_in_merchant', 'missing_in_provider');
 CREATE MACRO expected_by(asked, of) AS (
@@ -57,7 +63,7 @@ CREATE MACRO expected_by(asked, of) AS (
 """
 
 # The tables computed here have the columns of those published, but for texts and identities that are the program's own: what
-# a break is about, and which entry a match begins with, tell them apart. Two tables are kept for the next night alone.
+# a break is about, and which entry a match begins with, tell them apart.
 COMPUTED = """
 CREATE SCHEMA computed;
 CREATE TABLE computed.matches AS SELECT * EXCLUDE (match_id), '' AS match FROM published.matches LIMIT 0;
@@ -72,14 +78,13 @@ CREATE TABLE computed.returns AS
         [{{'id': '', 'night': business_date, 'kind': '', 'currency': '', 'amount': paid}}] AS entries
     FROM published.returns LIMIT 0;
 CREATE TABLE computed.payouts AS
-    SELECT * EXCLUDE (payout_id, other_references, statements), false AS goes_on FROM published.payouts LIMIT 0;
+    SELECT * EXCLUDE (payout_id) REPLACE ([''] AS statements), [''] AS names, {money} AS booked_otherwise, false AS goes_on
+    FROM published.payouts LIMIT 0;
 CREATE TABLE computed.fees AS
     SELECT * EXCLUDE (rule, batch_reference, tax, effective_rate, month_volume, last_month_volume), false AS has_rule
     FROM published.fees LIMIT 0;
-CREATE TABLE computed.open_bank_lines AS
-    SELECT bank_line_id, business_date, bank, account, line_reference, end_to_end_reference, customer_reference, text, currency,
-        amount, booked_on, business_date AS first_seen, business_date AS expected_by
-    FROM published.bank_lines LIMIT 0;
+CREATE TABLE computed.open_bank_lines AS FROM published.open_bank_lines LIMIT 0;
+CREATE TABLE computed.bank_outcomes (business_date DATE, bank_line_id TEXT, outcome TEXT, reason TEXT);
 CREATE TABLE computed.outcomes (business_date DATE, side TEXT, kind TEXT, id TEXT, outcome TEXT, reason TEXT)
 """.format(money="CAST(0 AS DECIMAL(24, 8))")
 
@@ -100,8 +105,13 @@ CHECKS = {
         "SELECT * EXCLUDE (payment_id, other_references, payments, returns) FROM published.returns",
     ),
     "payouts": (
-        "SELECT * EXCLUDE (goes_on) FROM computed.payouts",
-        "SELECT * EXCLUDE (payout_id, other_references, statements) FROM published.payouts",
+        "SELECT * EXCLUDE (statements, names, booked_otherwise, goes_on) FROM computed.payouts",
+        "SELECT * EXCLUDE (payout_id, statements) FROM published.payouts",
+    ),
+    "open_bank_lines": ("SELECT * FROM computed.open_bank_lines", "SELECT * FROM published.open_bank_lines"),
+    "outcomes of bank_lines": (
+        "SELECT * FROM computed.bank_outcomes",
+        "SELECT business_date, bank_line_id, outcome, outcome_reason AS reason FROM published.bank_lines",
     ),
     "fees": (
         "SELECT * FROM computed.fees",
@@ -137,15 +147,14 @@ CLOSE = [
     returns.RETURNS,
     payouts.BATCHES,
     payouts.KNOWN_PAYOUTS,
-    payouts.KNOWN_LINES,
-    payouts.PAID,
+    *bank.statements(),
     payouts.PAYOUTS,
-    payouts.OPEN_BANK_LINES,
     breaks.FOUND,
     breaks.CAPPED,
     alone.FOUND,
     returns.FOUND,
     payouts.FOUND,
+    bank.FOUND,
     breaks.BREAKS,
     breaks.ROLLFORWARD,
     payouts.FEES,
@@ -173,6 +182,13 @@ UNION
 SELECT 'an item waits since an earlier night: ' || kind FROM computed.open_items WHERE first_seen < business_date
 UNION
 SELECT 'a payout is ' || state FROM computed.payouts
+UNION
+SELECT 'a payout meets by ' || pass || if(bank_line_ids LIKE '% %', ', several lines', '') FROM computed.payouts WHERE pass IS NOT NULL
+UNION
+SELECT 'a bank line is of several payouts, by ' || pass FROM computed.payouts
+WHERE pass IS NOT NULL GROUP BY business_date, bank_line_ids, pass HAVING count(*) > 1
+UNION
+SELECT 'a bank line is ' || outcome || ': ' || reason FROM computed.bank_outcomes
 UNION
 SELECT 'a payout has lines of several nights' FROM computed.payouts WHERE first_seen < business_date AND lines > 1
 UNION
@@ -209,6 +225,12 @@ def job_of(job):
         for day in (first + datetime.timedelta(days=days) for days in range(-90, (last - first).days + 60)):
             duckdb.execute("INSERT INTO settled VALUES (?, ?, ?)", [provider["name"], day, business_days_after(day, int(count))])
     duckdb.execute("SET VARIABLE has_bank = ?", ["bank" in job])
+    duckdb.execute("CREATE TABLE banks (bank TEXT, unexplained TEXT); CREATE TABLE paid_into (provider TEXT, bank TEXT)")
+    for house in job.get("bank", []):
+        duckdb.execute("INSERT INTO banks VALUES (?, ?)", [house["name"], house.get("unexplained", "all")])
+    for provider in job["provider"]:
+        if "paid_into" in provider:
+            duckdb.execute("INSERT INTO paid_into VALUES (?, ?)", [provider["name"], provider["paid_into"]])
     duckdb.execute("SET VARIABLE timezone = ?", [job["timezone"]])
     duckdb.execute("CREATE TABLE tolerances (of_currency TEXT, absolute DECIMAL(12, 2), percent DECIMAL(9, 4), cap DECIMAL(12, 2))")
     for tolerance in job.get("tolerance", []):
