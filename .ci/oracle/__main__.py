@@ -183,7 +183,8 @@ SELECT 'an item waits since an earlier night: ' || kind FROM computed.open_items
 UNION
 SELECT 'a payout is ' || state FROM computed.payouts
 UNION
-SELECT 'a payout meets by ' || pass || if(bank_line_ids LIKE '% %', ', several lines', '') FROM computed.payouts WHERE pass IS NOT NULL
+SELECT 'a payout meets by ' || pass || if(bank_line_ids LIKE '% %', ', several lines', '')
+FROM computed.payouts WHERE pass IS NOT NULL
 UNION
 SELECT 'a bank line is of several payouts, by ' || pass FROM computed.payouts
 WHERE pass IS NOT NULL GROUP BY business_date, bank_line_ids, pass HAVING count(*) > 1

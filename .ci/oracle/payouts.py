@@ -12,7 +12,7 @@ before AS (FROM computed.payouts WHERE business_date = previous_night() AND goes
 told AS (
     SELECT named.*, is_payout AND provider_reference IS NOT NULL AND (
             coalesce(list_contains(before.statements, provider_reference || ' ' || named.gross), false)
-            OR row_number() OVER (PARTITION BY provider, account, currency, reference, is_payout, provider_reference, named.gross) > 1
+            OR row_number() OVER (PARTITION BY provider, account, currency, reference, provider_reference, kind, named.gross) > 1
         ) AS is_again, before.reference IS NOT NULL AS is_known
     FROM named LEFT JOIN before USING (provider, account, currency, reference) WHERE reference IS NOT NULL
 )
@@ -54,8 +54,8 @@ joined AS (
         pass, bank, bank_line_ids, bank_reference, bank_amount, booked_on
     FROM before FULL JOIN batches USING (provider, account, currency, reference)
 )
-SELECT *, concat_ws(' ', provider, account, currency, reference) AS payout, gross + refunds + chargebacks - fees + other AS expected,
-    if(lines > 0, stated - expected, NULL) AS residual, coalesce(stated, expected) AS due,
+SELECT *, concat_ws(' ', provider, account, currency, reference) AS payout,
+    gross + refunds + chargebacks - fees + other AS expected, if(lines > 0, stated - expected, NULL) AS residual, coalesce(stated, expected) AS due,
     if(expected_before IS NULL OR stated_tonight, expected_by(provider, greatest(night(), paid_on)), expected_before)
         AS expected_by
 FROM joined
