@@ -55,6 +55,11 @@ CREATE MACRO tolerated(of, amount) AS coalesce((
 CREATE MACRO names_in(said) AS if(said IS NULL, [], list_prepend(trim(said), list_filter(
     list_transform(regexp_split_to_array(said, '[^\\p{L}\\p{N}\\-_./]+'), lambda word: trim(word, '-_./')),
     lambda word: strlen(word) >= 6 AND regexp_matches(word, '[0-9]'))));
+-- What tells a break from all others of its night, that a resolution may name it as the program does.
+CREATE MACRO saying(row) AS CAST([row.break_type, row.provider, row.account, row.entry_id, row.attempt_id, row.refund_id,
+    row.merchant_reference, row.provider_reference, row.currency, CAST(row.first_seen AS TEXT),
+    CAST(CAST(row.difference AS DECIMAL(24, 8)) AS TEXT), CAST(CAST(row.merchant_amount AS DECIMAL(24, 8)) AS TEXT),
+    CAST(CAST(row.provider_amount AS DECIMAL(24, 8)) AS TEXT)] AS TEXT);
 CREATE MACRO missing_in(kind, side) AS
     if(kind = 'refund', 'refund_', '') || if(side = 'provider', 'missing_in_merchant', 'missing_in_provider');
 CREATE MACRO expected_by(asked, of) AS (
@@ -68,8 +73,8 @@ COMPUTED = """
 CREATE SCHEMA computed;
 CREATE TABLE computed.matches AS SELECT * EXCLUDE (match_id), '' AS match FROM published.matches LIMIT 0;
 CREATE TABLE computed.breaks AS
-    SELECT * EXCLUDE (break_id, suggested_action, resolution, detail), '' AS about, '' AS waits_for, false AS restated,
-        {money} AS at_stake
+    SELECT * EXCLUDE (break_id, suggested_action, detail), false AS is_void, '' AS about, '' AS waits_for, false AS restated,
+        false AS was_resolved, {money} AS at_stake
     FROM published.breaks LIMIT 0;
 CREATE TABLE computed.open_items AS SELECT * EXCLUDE (fee_rule) FROM published.open_items LIMIT 0;
 CREATE TABLE computed.rollforward AS FROM published.rollforward LIMIT 0;
@@ -95,8 +100,11 @@ CHECKS = {
         "SELECT * EXCLUDE (match_id), min(entry_id) OVER (PARTITION BY business_date, match_id) AS match FROM published.matches",
     ),
     "breaks": (
-        "SELECT * EXCLUDE (about, waits_for, restated, at_stake) FROM computed.breaks",
-        "SELECT * EXCLUDE (break_id, suggested_action, resolution, detail) FROM published.breaks",
+        "SELECT * EXCLUDE (about, waits_for, restated, was_resolved, at_stake) FROM computed.breaks",
+        """
+        SELECT * EXCLUDE (break_id, suggested_action, detail), contains(coalesce(detail, ''), 'void: the resolution of') AS is_void
+        FROM published.breaks
+        """,
     ),
     "open_items": ("SELECT * FROM computed.open_items", "SELECT * EXCLUDE (fee_rule) FROM published.open_items"),
     "rollforward": ("SELECT * FROM computed.rollforward", "SELECT * FROM published.rollforward"),
@@ -171,6 +179,21 @@ SELECT break_type || ' is ' || state FROM computed.breaks
 UNION
 SELECT break_type || ' is said otherwise' FROM computed.breaks WHERE restated
 UNION
+SELECT 'a resolution is void: ' || break_type FROM computed.breaks WHERE is_void
+UNION
+SELECT 'a resolution holds: ' || split_part(resolution, ':', 1) FROM computed.breaks WHERE resolution IS NOT NULL
+UNION
+SELECT 'what was resolved stays so' FROM computed.breaks WHERE was_resolved AND state = 'resolved'
+UNION
+SELECT 'what was resolved is open again' FROM computed.breaks WHERE was_resolved AND state <> 'resolved'
+UNION
+SELECT 'a break is resolved on the night that finds it' FROM computed.breaks WHERE state = 'resolved' AND first_seen = business_date
+UNION
+SELECT 'a break is resolved on a later night' FROM computed.breaks
+WHERE state = 'resolved' AND first_seen < business_date AND NOT was_resolved
+UNION
+SELECT 'what was said otherwise is resolved' FROM computed.breaks WHERE state = 'resolved' AND restated
+UNION
 SELECT 'a ' || kind || ' meets within tolerance' FROM computed.matches WHERE difference <> 0
 UNION
 SELECT 'more is let go than the cap' FROM computed.breaks WHERE about LIKE 'tolerance %'
@@ -241,6 +264,17 @@ def job_of(job):
     duckdb.execute("SET VARIABLE given_back_within = ?", [int(within)])
 
 
+def resolutions_of(path):
+    """What was decided, and what it was about."""
+    said = "break_type TEXT, currency TEXT, difference DECIMAL(24, 8), merchant_amount DECIMAL(24, 8), provider_amount DECIMAL(24, 8)"
+    duckdb.execute(f"CREATE TABLE resolutions (break_id TEXT, holds_from DATE, resolution TEXT, {said})")
+    for decided in tomllib.loads(path.read_text())["resolution"] if path.is_file() else []:
+        resolution = f"{decided['action']}: {decided['reason']} ({decided['by']})"
+        said = [decided.get(column) for column in ["break_type", "currency", "difference", "merchant_amount", "provider_amount"]]
+        decided = [decided["break_id"], decided["on"], resolution, *said]
+        duckdb.execute("INSERT INTO resolutions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", decided)
+
+
 def close():
     """Closes night after night, each from what the one before left."""
     nights = duckdb.execute("SELECT business_date, previous_night FROM published.nights ORDER BY business_date").fetchall()
@@ -308,9 +342,11 @@ def main():
         files = f"{lake}/data/{table}/*/*.parquet"
         duckdb.execute(f"CREATE VIEW published.{table} AS FROM read_parquet('{files}', hive_partitioning = false)")
     job_of(job)
+    resolutions_of(job_file.parent / job.get("resolutions", ""))
     duckdb.execute(MACROS)
     duckdb.execute(COMPUTED)
     duckdb.execute(items.PRICED)
+    duckdb.execute(breaks.BREAK_IDS)
     close()
 
     failed = False

@@ -150,7 +150,7 @@ def by_hand(world):
     books(1, 1700, bank="coast")
     for number in range(13):
         pays(0, 100 + (1 << number), f"delta-{number}", provider="delta")
-    books(1, 203, bank="coast")
+    books(1, 203)
     pays(2, 20000, "cove-late-1", provider="cove")
     pays(2, 41000, "cove-late-2", provider="cove")
     books(4, 61000, bank="coast")

@@ -19,6 +19,7 @@ JOB = """
 name = "world"
 lake = "lake"
 timezone = "Asia/Shanghai"
+resolutions = "resolutions.toml"
 
 [[tolerance]]
 currency = "EUR"
@@ -86,12 +87,12 @@ PROVIDERS = ["harbour", "summit"]
 
 def job(banks):
     """The job, with a bank or without."""
-    told = JOB if banks else JOB.replace('"lake"', '"lake_without_bank"')
+    told = JOB if banks else JOB.replace('"lake"', '"lake_without_bank"').replace('resolutions = "resolutions.toml"', "")
     for name in [*PROVIDERS, *statements.PAYING]:
         one_day = name != "summit"
         fee = 'percent = "1.0", fixed = "0.10", on_chargeback = { fixed = "15.00" }' if one_day else 'percent = "2.0"'
         told += PROVIDER.format(name=name, settles_in="1 business day" if one_day else "2 business days", fee=fee)
-        paid_into = {"summit": None, "harbour": "house", "strait": "side"}.get(name, "coast")
+        paid_into = {"summit": None, "harbour": "house", "delta": "house", "strait": "side"}.get(name, "coast")
         told += f'paid_into = "{paid_into}"\n' if banks and paid_into else ""
     for name, unexplained in zip(statements.BANKS, ["all", "all", "credits", "none"]) if banks else []:
         told += BANK.format(name=name, unexplained=unexplained)
