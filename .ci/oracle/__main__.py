@@ -266,8 +266,9 @@ def job_of(job):
 
 def resolutions_of(path):
     """What was decided, and what it was about."""
-    said = "break_type TEXT, currency TEXT, difference DECIMAL(24, 8), merchant_amount DECIMAL(24, 8), provider_amount DECIMAL(24, 8)"
-    duckdb.execute(f"CREATE TABLE resolutions (break_id TEXT, holds_from DATE, resolution TEXT, {said})")
+    amounts = "difference DECIMAL(24, 8), merchant_amount DECIMAL(24, 8), provider_amount DECIMAL(24, 8)"
+    columns = f"break_id TEXT, holds_from DATE, resolution TEXT, break_type TEXT, currency TEXT, {amounts}"
+    duckdb.execute(f"CREATE TABLE resolutions ({columns})")
     for decided in tomllib.loads(path.read_text())["resolution"] if path.is_file() else []:
         resolution = f"{decided['action']}: {decided['reason']} ({decided['by']})"
         said = [decided.get(column) for column in ["break_type", "currency", "difference", "merchant_amount", "provider_amount"]]

@@ -158,7 +158,7 @@ known AS (
             -- Of a difference both sides are left: the line alone was delivered again by itself.
             WHEN waits_for IN (SELECT id FROM left_to_tonight) AND (break_type NOT LIKE '%amount_mismatch'
                 OR coalesce(attempt_id, refund_id) IN (SELECT id FROM left_to_tonight)) THEN 'cleared'
-            ELSE state END AS state, false AS restated)
+            ELSE state END AS state, false AS restated, false AS was_resolved)
     FROM before ANTI JOIN found USING (about)
 ),
 decided AS (

@@ -32,7 +32,9 @@ OF_EACH = 6
 
 def resolution(break_id, said, decided):
     cells = {"break_id": break_id, "action": decided.choice(ACTIONS), "reason": "known to us", "by": decided.choice(["Ann", "Bo"])}
-    cells |= {column: f"{value:f}" if isinstance(value, decimal.Decimal) else f"{value}" for column, value in said.items() if value is not None}
+    for column, value in said.items():
+        if value is not None:
+            cells[column] = f"{value:f}" if isinstance(value, decimal.Decimal) else f"{value}"
     if decided.random() < 0.3:
         cells.pop("merchant_amount", None)
         cells.pop("provider_amount", None)
