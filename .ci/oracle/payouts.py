@@ -56,7 +56,8 @@ joined AS (
 )
 SELECT *, concat_ws(' ', provider, account, currency, reference) AS payout,
     gross + refunds + chargebacks - fees + other AS expected, if(lines > 0, stated - expected, NULL) AS residual,
-    coalesce(stated, expected) AS due, if(expected_before IS NULL OR stated_tonight, expected_by(provider, greatest(night(), paid_on)), expected_before)
+    coalesce(stated, expected) AS due,
+    if(expected_before IS NULL OR stated_tonight, expected_by(provider, greatest(night(), paid_on)), expected_before)
         AS expected_by
 FROM joined
 """
