@@ -18,6 +18,8 @@ import tomllib
 
 import duckdb
 
+import alone
+import bank
 import breaks
 import items
 import passes
@@ -37,41 +39,57 @@ READ = [
     "returns",
     "fees",
     "payouts",
+    "open_bank_lines",
 ]
 
 MACROS = """
 CREATE MACRO night() AS getvariable('night');
 CREATE MACRO previous_night() AS getvariable('previous_night');
 CREATE MACRO has_bank() AS getvariable('has_bank');
+-- Of an amount of the merchant's: the larger of the two, the relative one rounded down to the cent.
+CREATE MACRO tolerated(of, amount) AS coalesce((
+    SELECT greatest(absolute, floor(abs(CAST(amount AS DECIMAL(20, 8))) * percent) * 0.01)
+    FROM tolerances WHERE of_currency = of
+), 0);
+-- What a text may name: the whole of it, and words of six letters or more with a digit among them.
+CREATE MACRO names_in(said) AS if(said IS NULL, [], list_prepend(trim(said), list_filter(
+    list_transform(regexp_split_to_array(said, '[^\\p{L}\\p{N}\\-_./]+'), lambda word: trim(word, '-_./')),
+    lambda word: strlen(word) >= 6 AND regexp_matches(word, '[0-9]'))));
+-- What tells a break from all others of its night, that a resolution may name it as the program does.
+CREATE MACRO saying(row) AS CAST([row.break_type, row.provider, row.account, row.entry_id, row.attempt_id, row.refund_id,
+    row.merchant_reference, row.provider_reference, row.currency, CAST(row.first_seen AS TEXT),
+    CAST(CAST(row.difference AS DECIMAL(24, 8)) AS TEXT), CAST(CAST(row.merchant_amount AS DECIMAL(24, 8)) AS TEXT),
+    CAST(CAST(row.provider_amount AS DECIMAL(24, 8)) AS TEXT)] AS TEXT);
 CREATE MACRO missing_in(kind, side) AS
     if(kind = 'refund', 'refund_', '') || if(side = 'provider', 'missing_in_merchant', 'missing_in_provider');
 CREATE MACRO expected_by(asked, of) AS (
-    SELECT max(settled) FROM settled WHERE settled.day = of AND (asked IS NULL OR settled.provider = asked)
+    SELECT max(settled) FROM settled WHERE from_day = of AND (asked IS NULL OR of_provider = asked)
 )
 """
 
 # The tables computed here have the columns of those published, but for texts and identities that are the program's own: what
-# a break is about, and which entry a match begins with, tell them apart. Two tables are kept for the next night alone.
+# a break is about, and which entry a match begins with, tell them apart.
 COMPUTED = """
 CREATE SCHEMA computed;
 CREATE TABLE computed.matches AS SELECT * EXCLUDE (match_id), '' AS match FROM published.matches LIMIT 0;
 CREATE TABLE computed.breaks AS
-    SELECT * EXCLUDE (break_id, suggested_action, resolution, detail), '' AS about, '' AS waits_for, false AS restated,
-        {money} AS at_stake
+    SELECT * EXCLUDE (break_id, suggested_action, detail), false AS is_void, '' AS about, '' AS waits_for, false AS restated,
+        false AS was_resolved, {money} AS at_stake
     FROM published.breaks LIMIT 0;
 CREATE TABLE computed.open_items AS SELECT * EXCLUDE (fee_rule) FROM published.open_items LIMIT 0;
 CREATE TABLE computed.rollforward AS FROM published.rollforward LIMIT 0;
 CREATE TABLE computed.returns AS
-    SELECT * EXCLUDE (payment_id, other_references, payments, returns), [''] AS ids FROM published.returns LIMIT 0;
+    SELECT * EXCLUDE (payment_id, other_references, payments, returns), [''] AS ids, [''] AS names, '' AS about,
+        [{{'id': '', 'night': business_date, 'kind': '', 'currency': '', 'amount': paid}}] AS entries
+    FROM published.returns LIMIT 0;
 CREATE TABLE computed.payouts AS
-    SELECT * EXCLUDE (payout_id, other_references, statements), false AS goes_on FROM published.payouts LIMIT 0;
+    SELECT * EXCLUDE (payout_id) REPLACE ([''] AS statements), [''] AS names, {money} AS booked_otherwise, false AS goes_on
+    FROM published.payouts LIMIT 0;
 CREATE TABLE computed.fees AS
     SELECT * EXCLUDE (rule, batch_reference, tax, effective_rate, month_volume, last_month_volume), false AS has_rule
     FROM published.fees LIMIT 0;
-CREATE TABLE computed.open_bank_lines AS
-    SELECT bank_line_id, business_date, bank, account, line_reference, end_to_end_reference, customer_reference, text, currency,
-        amount, booked_on, business_date AS first_seen, business_date AS expected_by
-    FROM published.bank_lines LIMIT 0;
+CREATE TABLE computed.open_bank_lines AS FROM published.open_bank_lines LIMIT 0;
+CREATE TABLE computed.bank_outcomes (business_date DATE, bank_line_id TEXT, outcome TEXT, reason TEXT);
 CREATE TABLE computed.outcomes (business_date DATE, side TEXT, kind TEXT, id TEXT, outcome TEXT, reason TEXT)
 """.format(money="CAST(0 AS DECIMAL(24, 8))")
 
@@ -82,18 +100,26 @@ CHECKS = {
         "SELECT * EXCLUDE (match_id), min(entry_id) OVER (PARTITION BY business_date, match_id) AS match FROM published.matches",
     ),
     "breaks": (
-        "SELECT * EXCLUDE (about, waits_for, restated, at_stake) FROM computed.breaks",
-        "SELECT * EXCLUDE (break_id, suggested_action, resolution, detail) FROM published.breaks",
+        "SELECT * EXCLUDE (about, waits_for, restated, was_resolved, at_stake) FROM computed.breaks",
+        """
+        SELECT * EXCLUDE (break_id, suggested_action, detail), contains(coalesce(detail, ''), 'void: the resolution of') AS is_void
+        FROM published.breaks
+        """,
     ),
     "open_items": ("SELECT * FROM computed.open_items", "SELECT * EXCLUDE (fee_rule) FROM published.open_items"),
     "rollforward": ("SELECT * FROM computed.rollforward", "SELECT * FROM published.rollforward"),
     "returns": (
-        "SELECT * EXCLUDE (ids) FROM computed.returns",
+        "SELECT * EXCLUDE (ids, names, about, entries) FROM computed.returns",
         "SELECT * EXCLUDE (payment_id, other_references, payments, returns) FROM published.returns",
     ),
     "payouts": (
-        "SELECT * EXCLUDE (goes_on) FROM computed.payouts",
-        "SELECT * EXCLUDE (payout_id, other_references, statements) FROM published.payouts",
+        "SELECT * EXCLUDE (statements, names, booked_otherwise, goes_on) FROM computed.payouts",
+        "SELECT * EXCLUDE (payout_id, statements) FROM published.payouts",
+    ),
+    "open_bank_lines": ("SELECT * FROM computed.open_bank_lines", "SELECT * FROM published.open_bank_lines"),
+    "outcomes of bank_lines": (
+        "SELECT * FROM computed.bank_outcomes",
+        "SELECT business_date, bank_line_id, outcome, outcome_reason AS reason FROM published.bank_lines",
     ),
     "fees": (
         "SELECT * FROM computed.fees",
@@ -129,13 +155,14 @@ CLOSE = [
     returns.RETURNS,
     payouts.BATCHES,
     payouts.KNOWN_PAYOUTS,
-    payouts.KNOWN_LINES,
-    payouts.PAID,
+    *bank.statements(),
     payouts.PAYOUTS,
-    payouts.OPEN_BANK_LINES,
     breaks.FOUND,
+    breaks.CAPPED,
+    alone.FOUND,
     returns.FOUND,
     payouts.FOUND,
+    bank.FOUND,
     breaks.BREAKS,
     breaks.ROLLFORWARD,
     payouts.FEES,
@@ -152,6 +179,25 @@ SELECT break_type || ' is ' || state FROM computed.breaks
 UNION
 SELECT break_type || ' is said otherwise' FROM computed.breaks WHERE restated
 UNION
+SELECT 'a resolution is void: ' || break_type FROM computed.breaks WHERE is_void
+UNION
+SELECT 'a resolution holds: ' || split_part(resolution, ':', 1) FROM computed.breaks WHERE resolution IS NOT NULL
+UNION
+SELECT 'what was resolved stays so' FROM computed.breaks WHERE was_resolved AND state = 'resolved'
+UNION
+SELECT 'what was resolved is open again' FROM computed.breaks WHERE was_resolved AND state <> 'resolved'
+UNION
+SELECT 'a break is resolved on the night that finds it' FROM computed.breaks WHERE state = 'resolved' AND first_seen = business_date
+UNION
+SELECT 'a break is resolved on a later night' FROM computed.breaks
+WHERE state = 'resolved' AND first_seen < business_date AND NOT was_resolved
+UNION
+SELECT 'what was said otherwise is resolved' FROM computed.breaks WHERE state = 'resolved' AND restated
+UNION
+SELECT 'a ' || kind || ' meets within tolerance' FROM computed.matches WHERE difference <> 0
+UNION
+SELECT 'more is let go than the cap' FROM computed.breaks WHERE about LIKE 'tolerance %'
+UNION
 SELECT 'a ' || side || ' item is excluded: ' || reason FROM computed.outcomes WHERE outcome = 'excluded'
 UNION
 SELECT 'a record that claims nothing waits' FROM computed.outcomes WHERE outcome = 'waiting' AND reason IS NULL
@@ -159,6 +205,14 @@ UNION
 SELECT 'an item waits since an earlier night: ' || kind FROM computed.open_items WHERE first_seen < business_date
 UNION
 SELECT 'a payout is ' || state FROM computed.payouts
+UNION
+SELECT 'a payout meets by ' || pass || if(bank_line_ids LIKE '% %', ', several lines', '')
+FROM computed.payouts WHERE pass IS NOT NULL
+UNION
+SELECT 'a bank line is of several payouts, by ' || pass FROM computed.payouts
+WHERE pass IS NOT NULL GROUP BY business_date, bank_line_ids, pass HAVING count(*) > 1
+UNION
+SELECT 'a bank line is ' || outcome || ': ' || reason FROM computed.bank_outcomes
 UNION
 SELECT 'a payout has lines of several nights' FROM computed.payouts WHERE first_seen < business_date AND lines > 1
 UNION
@@ -180,7 +234,7 @@ def business_days_after(day, count):
 def job_of(job):
     """What the contracts of a job say, and by when its providers settle; of what a job may say, no more than is used here."""
     duckdb.execute("CREATE TABLE contracts (provider TEXT, percent DECIMAL(9, 4), fixed DECIMAL(9, 4), chargeback DECIMAL(9, 4))")
-    duckdb.execute("CREATE TABLE settled (provider TEXT, day DATE, settled DATE)")
+    duckdb.execute("CREATE TABLE settled (of_provider TEXT, from_day DATE, settled DATE)")
     first, last = duckdb.execute("SELECT min(business_date), max(business_date) FROM published.nights").fetchone()
     for provider in job["provider"]:
         (fee,) = provider["fee"]
@@ -191,11 +245,35 @@ def job_of(job):
         duckdb.execute("INSERT INTO contracts VALUES (?, ?, ?, ?)", contract)
         count, business, _ = provider["settles_in"].split()
         assert business == "business", provider["settles_in"]
-        # A payout may be due some days after its night.
-        for day in (first + datetime.timedelta(days=days) for days in range((last - first).days + 60)):
+        # A payout may be due some days after its night, and an entry may have happened long before it.
+        for day in (first + datetime.timedelta(days=days) for days in range(-90, (last - first).days + 60)):
             duckdb.execute("INSERT INTO settled VALUES (?, ?, ?)", [provider["name"], day, business_days_after(day, int(count))])
     duckdb.execute("SET VARIABLE has_bank = ?", ["bank" in job])
+    duckdb.execute("CREATE TABLE banks (bank TEXT, unexplained TEXT); CREATE TABLE paid_into (provider TEXT, bank TEXT)")
+    for house in job.get("bank", []):
+        duckdb.execute("INSERT INTO banks VALUES (?, ?)", [house["name"], house.get("unexplained", "all")])
+    for provider in job["provider"]:
+        if "paid_into" in provider:
+            duckdb.execute("INSERT INTO paid_into VALUES (?, ?)", [provider["name"], provider["paid_into"]])
     duckdb.execute("SET VARIABLE timezone = ?", [job["timezone"]])
+    duckdb.execute("CREATE TABLE tolerances (of_currency TEXT, absolute DECIMAL(12, 2), percent DECIMAL(9, 4), cap DECIMAL(12, 2))")
+    for tolerance in job.get("tolerance", []):
+        told = [tolerance["currency"], tolerance.get("absolute", "0"), tolerance.get("percent", "0"), tolerance.get("cap")]
+        duckdb.execute("INSERT INTO tolerances VALUES (?, ?, ?, ?)", told)
+    within, _ = job.get("matching", {}).get("given_back_within", "60 days").split()
+    duckdb.execute("SET VARIABLE given_back_within = ?", [int(within)])
+
+
+def resolutions_of(path):
+    """What was decided, and what it was about."""
+    amounts = "difference DECIMAL(24, 8), merchant_amount DECIMAL(24, 8), provider_amount DECIMAL(24, 8)"
+    columns = f"break_id TEXT, holds_from DATE, resolution TEXT, break_type TEXT, currency TEXT, {amounts}"
+    duckdb.execute(f"CREATE TABLE resolutions ({columns})")
+    for decided in tomllib.loads(path.read_text())["resolution"] if path.is_file() else []:
+        resolution = f"{decided['action']}: {decided['reason']} ({decided['by']})"
+        said = [decided.get(column) for column in ["break_type", "currency", "difference", "merchant_amount", "provider_amount"]]
+        decided = [decided["break_id"], decided["on"], resolution, *said]
+        duckdb.execute("INSERT INTO resolutions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", decided)
 
 
 def close():
@@ -265,9 +343,11 @@ def main():
         files = f"{lake}/data/{table}/*/*.parquet"
         duckdb.execute(f"CREATE VIEW published.{table} AS FROM read_parquet('{files}', hive_partitioning = false)")
     job_of(job)
+    resolutions_of(job_file.parent / job.get("resolutions", ""))
     duckdb.execute(MACROS)
     duckdb.execute(COMPUTED)
     duckdb.execute(items.PRICED)
+    duckdb.execute(breaks.BREAK_IDS)
     close()
 
     failed = False

@@ -1,6 +1,6 @@
 """Writes a small world that holds every way in which entries and records may meet, or not: each once by hand, and many by chance.
 
-    python world.py FOLDER SEED      job.toml and five nights, Thursday 19 to Monday 23 November 2026
+    python world.py FOLDER SEED      job.toml and five nights, Thursday 19 to Monday 23 November 2026; and job_without_bank.toml
 
 What the two sides say is drawn from few references, amounts and hours, so that they collide. What comes of it is for the
 program and for the SQL beside this file to say; nothing is expected here.
@@ -12,26 +12,27 @@ import pathlib
 import random
 import sys
 
+import differences
+import statements
+
 JOB = """
 name = "world"
 lake = "lake"
 timezone = "Asia/Shanghai"
+resolutions = "resolutions.toml"
 
-[[provider]]
-name = "harbour"
-account = "H1"
-format = "generic/entries"
-source = { files = "harbour_{date:%Y%m%d}.csv" }
-settles_in = "1 business day"
-fee = [{ percent = "1.0", fixed = "0.10", on_refund = "kept", on_chargeback = { fixed = "15.00" } }]
+[[tolerance]]
+currency = "EUR"
+absolute = "0.03"
+percent = "0.05"
+cap = "0.20"
 
-[[provider]]
-name = "summit"
-account = "S1"
-format = "generic/entries"
-source = { files = "summit_{date:%Y%m%d}.csv" }
-settles_in = "2 business days"
-fee = [{ percent = "2.0", on_refund = "kept" }]
+[[tolerance]]
+currency = "USD"
+percent = "0.5"
+
+[matching]
+given_back_within = "2 days"
 
 [merchant.orders]
 source = { files = "orders_{date:%Y%m%d}.csv" }
@@ -43,10 +44,30 @@ source = { files = "attempts_{date:%Y%m%d}.csv" }
 source = { files = "refunds_{date:%Y%m%d}.csv" }
 """
 
+PROVIDER = """
+[[provider]]
+name = "{name}"
+account = "{name}-1"
+format = "generic/entries"
+source = {{ files = "{name}_{{date:%Y%m%d}}.csv" }}
+settles_in = "{settles_in}"
+fee = [{{ {fee}, on_refund = "kept" }}]
+"""
+
+BANK = """
+[[bank]]
+name = "{name}"
+account = "1"
+format = "bank/camt053"
+source = {{ files = "{name}_{{date:%Y%m%d}}.xml" }}
+unexplained = "{unexplained}"
+"""
+
 COLUMNS = {
     "entries": [
         "kind", "provider_reference", "merchant_reference", "merchant_refund_reference", "original_reference", "batch_reference",
-        "currency", "gross", "fee", "customer_amount", "customer_currency", "occurred_at", "available_on",
+        "currency", "gross", "fee", "customer_amount", "customer_currency",
+        "merchant_discount", "exchange_rate", "occurred_at", "available_on",
     ],
     "orders": ["order_id", "created_at", "amount", "currency", "status", "channel", "country", "customer_segment"],
     "attempts": [
@@ -64,13 +85,27 @@ NIGHTS = 5
 PROVIDERS = ["harbour", "summit"]
 
 
+def job(banks):
+    """The job, with a bank or without."""
+    told = JOB if banks else JOB.replace('"lake"', '"lake_without_bank"').replace('resolutions = "resolutions.toml"', "")
+    for name in [*PROVIDERS, *statements.PAYING]:
+        one_day = name != "summit"
+        fee = 'percent = "1.0", fixed = "0.10", on_chargeback = { fixed = "15.00" }' if one_day else 'percent = "2.0"'
+        told += PROVIDER.format(name=name, settles_in="1 business day" if one_day else "2 business days", fee=fee)
+        paid_into = {"summit": None, "harbour": "house", "delta": "house", "strait": "side"}.get(name, "coast")
+        told += f'paid_into = "{paid_into}"\n' if banks and paid_into else ""
+    for name, unexplained in zip(statements.BANKS, ["all", "all", "credits", "none"]) if banks else []:
+        told += BANK.format(name=name, unexplained=unexplained)
+    return told
+
+
 class World:
     """The lines of all files; whatever is not said of one has no part in its case."""
 
     def __init__(self):
         self.files = {}
         for night in range(NIGHTS):
-            for name in [*PROVIDERS, "orders", "attempts", "refunds"]:
+            for name in [*PROVIDERS, *statements.PAYING, *statements.BANKS, "orders", "attempts", "refunds"]:
                 self.files[name, night] = []
         self.lines = 0
 
@@ -85,9 +120,9 @@ class World:
     def entry(self, night, kind, amount, *, provider="harbour", named=None, at=600, fee=None, currency="EUR", **cells):
         """An entry; `named` by the provider, or else as no other. Charged what the contract says, where no fee is given."""
         if fee is None:
-            charged = amount * 1 + 10 * 100 if provider == "harbour" else amount * 2
+            charged = amount * 2 if provider == "summit" else amount * 1 + 10 * 100
             # In hundredths of a cent: half up to the cent.
-            fee = (charged + 50) // 100 if kind == "payment" else 1500 if kind == "chargeback" and provider == "harbour" else 0
+            fee = (charged + 50) // 100 if kind == "payment" else 1500 if kind == "chargeback" and provider != "summit" else 0
         self.add(
             provider, night, kind=kind, provider_reference=named or f"line-{self.lines}", currency=currency, gross=money(amount),
             fee=money(fee), occurred_at=self.time(night, at), **cells,
@@ -109,12 +144,22 @@ class World:
             currency=currency, status=status, **cells,
         )
 
+    def line(self, night, bank, amount, *, currency="EUR", status="BOOK", booked="", **cells):
+        """A line of a bank's statement, booked on its night where no other day is given, or on none that is told."""
+        booked = f"{FIRST + datetime.timedelta(days=night)}" if booked == "" else booked
+        self.add(bank, night, amount=amount, currency=currency, status=status, booked=booked, **cells)
+
     def write(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "job.toml").write_text(JOB)
+        for name, banks in [("job", True), ("job_without_bank", False)]:
+            (folder / f"{name}.toml").write_text(job(banks))
         for (name, night), lines in self.files.items():
-            columns = COLUMNS["entries" if name in PROVIDERS else name]
-            with open(folder / f"{name}_{FIRST + datetime.timedelta(days=night):%Y%m%d}.csv", "w", newline="") as file:
+            path = folder / f"{name}_{FIRST + datetime.timedelta(days=night):%Y%m%d}"
+            if name in statements.BANKS:
+                path.with_suffix(".xml").write_text(statements.statement(lines))
+                continue
+            columns = COLUMNS.get(name, COLUMNS["entries"])
+            with open(path.with_suffix(".csv"), "w", newline="") as file:
                 writer = csv.DictWriter(file, columns)
                 writer.writeheader()
                 writer.writerows(lines)
@@ -244,6 +289,10 @@ def refunds_by_hand(world):
     named("given-back-in-two", [1000, 1040], [2040])
     named("given-back-for-two", [2050], [1050, 1000])
     named("given-back-in-part", [2000], [2060])
+    world.entry(0, "refund", -2300, provider="summit", merchant_refund_reference="given-back-in-part-of-what")
+    for night, amount in enumerate([2320, 2340]):
+        part = {"merchant_refund_reference": "given-back-in-part-of-what", "provider": "summit"}
+        world.refund(night, "given-back-in-part-of-what", amount, **part)
     named("given-back-which", [2070, 2080], [2090])
     named("never-given-back", [], [2100])
     named("never-asked-for", [2110], [])
@@ -286,7 +335,20 @@ def returns_by_hand(world):
             world.entry(2, "chargeback", -16000, merchant_reference=f"given-back-{reference}")
         if "made-good" in reference:
             world.entry(4, "chargeback_reversal", 16000, merchant_reference=f"given-back-{reference}")
-    world.entry(2, "refund", -500, original_reference="number-of-no-night")
+    # Of no payment the lake has: before it is as old as a payment may be, and after; one whose payment comes late, and one that
+    # is made good.
+    world.entry(1, "refund", -510, original_reference="number-of-before-the-lake")
+    for night, amount in [(2, -500), (4, -520)]:
+        world.entry(night, "refund", amount, original_reference="number-of-no-night")
+    world.entry(2, "chargeback", -530, provider="summit", merchant_reference="paid-late")
+    world.entry(4, "payment", 600, provider="summit", merchant_reference="paid-late")
+    world.entry(2, "refund", -540)
+    # Paid too long ago, and stated again: by another name than its refund has, and by none.
+    world.entry(0, "payment", 610, merchant_reference="paid-long-ago")
+    world.entry(3, "refund", -550, merchant_reference="paid-long-ago")
+    for night, reference in enumerate(["too-much-of-one-name", None, None, None]):
+        world.entry(night, "payment", 620, named="number-of-one-name", merchant_reference=reference)
+    world.entry(0, "refund", -630, merchant_reference="too-much-of-one-name")
 
 
 def others_by_hand(world):
@@ -298,6 +360,9 @@ def others_by_hand(world):
         world.entry(night, "payment", 5000 + night, batch_reference="batch-of-three-nights")
     world.entry(1, "fee", -500, batch_reference="batch-of-three-nights")
     world.entry(2, "payout", -14000, named="payout-1", batch_reference="batch-of-three-nights", available_on="2026-11-24")
+    world.entry(0, "payout", -9000, named="payout-3", batch_reference="batch-of-which-a-line-is-late")
+    for night, amount in [(0, 8000), (1, 1030), (2, 91)]:
+        world.entry(night, "payment", amount, batch_reference="batch-of-which-a-line-is-late")
     world.entry(1, "refund", -600, batch_reference="batch-of-refunds", provider="summit")
     world.entry(1, "payout", -9900, named="payout-of-no-lines", provider="summit")
     world.entry(1, "transfer", 700, batch_reference="nothing-but-a-transfer")
@@ -365,9 +430,13 @@ def main():
     payments_by_hand(world)
     refunds_by_hand(world)
     returns_by_hand(world)
+    differences.tolerated(world)
+    differences.of_an_entry(world)
     others_by_hand(world)
     world.refund(0, "asked-elsewhere", 2230, provider="elsewhere", merchant_reference="asked-elsewhere")
     by_chance(world, random.Random(seed), 1500)
+    statements.by_hand(world)
+    statements.by_chance(world, random.Random(f"statements of {seed}"), 25)
     world.write(folder)
 
 
