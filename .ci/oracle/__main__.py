@@ -20,6 +20,7 @@ import duckdb
 
 import alone
 import bank
+import before
 import breaks
 import items
 import passes
@@ -143,6 +144,7 @@ CHECKS = {
 
 # The night, step by step; a step of two is done until what the second asks for stays the same.
 CLOSE = [
+    before.AGAIN,
     items.OWN,
     items.ITEMS,
     *passes.statements(),
@@ -160,6 +162,7 @@ CLOSE = [
     breaks.FOUND,
     breaks.CAPPED,
     alone.FOUND,
+    before.FOUND,
     returns.FOUND,
     payouts.FOUND,
     bank.FOUND,
@@ -347,6 +350,7 @@ def main():
     duckdb.execute(MACROS)
     duckdb.execute(COMPUTED)
     duckdb.execute(items.PRICED)
+    duckdb.execute(before.STATED)
     duckdb.execute(breaks.BREAK_IDS)
     close()
 

@@ -3,7 +3,7 @@
 # What each entry costs by contract: half up to the cent; nothing is said of other kinds, nor of a chargeback where the
 # contract says nothing. Multiplied by 0.01, for a quotient would be a double.
 PRICED = """
-CREATE TABLE priced AS SELECT entries.*,
+CREATE TABLE all_priced AS SELECT entries.*,
     CASE kind
         WHEN 'payment' THEN CAST(round(gross * percent * 0.01 + fixed, 2) AS DECIMAL(24, 8))
         WHEN 'refund' THEN CAST(0 AS DECIMAL(24, 8))
@@ -26,11 +26,11 @@ WITH stated AS (
     UNION ALL BY NAME
     SELECT 'merchant' AS side, 'payment' AS kind, attempt_id AS id, provider, order_id, merchant_reference,
         provider_reference, amount, currency, status, coalesce(finished_at, started_at) AS occurred_at
-    FROM published.attempts WHERE business_date = night()
+    FROM live_attempts WHERE business_date = night()
     UNION ALL BY NAME
     SELECT 'merchant' AS side, 'refund' AS kind, refund_id AS id, provider, order_id, merchant_reference,
         merchant_refund_reference, provider_reference, -amount AS amount, currency, status, requested_at AS occurred_at
-    FROM published.refunds WHERE business_date = night()
+    FROM live_refunds WHERE business_date = night()
 )
 SELECT * FROM stated WHERE provider IS NULL OR provider IN (SELECT provider FROM contracts)
 """
@@ -88,6 +88,9 @@ said AS (
     FROM told
 )
 SELECT night(), own.side, own.kind, own.id, said.outcome, said.reason FROM own JOIN said USING (side, kind, id)
+UNION ALL
+SELECT business_date, side, kind, id, if(is_same, 'excluded', 'break'), if(is_same, 'stated_before', 'restated')
+FROM computed.again WHERE business_date = night()
 UNION ALL
 SELECT night(), 'merchant', kind, id, 'excluded', 'provider_not_in_job' FROM (
     SELECT business_date, provider, 'payment' AS kind, attempt_id AS id FROM published.attempts

@@ -12,6 +12,7 @@ import pathlib
 import random
 import sys
 
+import again
 import differences
 import statements
 
@@ -437,6 +438,7 @@ def main():
     by_chance(world, random.Random(seed), 1500)
     statements.by_hand(world)
     statements.by_chance(world, random.Random(f"statements of {seed}"), 25)
+    again.delivered(world, random.Random(f"again of {seed}"), [*PROVIDERS, "attempts", "refunds"], NIGHTS)
     world.write(folder)
 
 
