@@ -117,7 +117,7 @@ fn table(changed: &[Changed], night: NaiveDate) -> RecordBatch {
         ("p_value", ratio(|changed| changed.test.map(|test| test.p))),
         ("q_value", ratio(|changed| changed.q_value)),
         ("flagged", build::flags(changed.iter().map(|changed| changed.is_flagged))),
-        ("impact", ratio(|changed| changed.impact())),
+        ("impact", ratio(Changed::impact)),
         ("mix_part", exact(|changed| changed.parts.map(|parts| parts.mix))),
         ("rate_part", exact(|changed| changed.parts.map(|parts| parts.rate))),
     ])

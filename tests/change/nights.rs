@@ -1,6 +1,6 @@
 //! What changed, through real nights: four weeks of one weekday, a drop on the last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use chrono::{Days, NaiveDate};
@@ -31,10 +31,12 @@ fn shop(orders: u32) -> Shop {
     let path = shop.data().join(format!("merchant/attempts_{}.csv", tonight.format("%Y%m%d")));
     let text = fs::read_to_string(&path).unwrap();
     let paid = csv_rows(text.as_bytes()).into_iter().filter(|row| row["wallet"] == "apple_pay" && row["status"] == "succeeded");
-    let failed: Vec<String> = paid.enumerate().filter(|(at, _)| at % 5 < 2).map(|(_, row)| row["attempt_id"].clone()).collect();
-    let lines = text.lines().map(|line| match failed.iter().any(|id| line.starts_with(&format!("{id},"))) {
-        true => line.replace(",succeeded,", ",failed,") + "\n",
-        false => line.to_owned() + "\n",
+    let failed: BTreeSet<String> =
+        paid.enumerate().filter(|(at, _)| at % 5 < 2).map(|(_, row)| row["attempt_id"].clone()).collect();
+    let lines = text.lines().map(|line| {
+        let fails = line.split(',').next().is_some_and(|id| failed.contains(id));
+        let line = if fails { line.replace(",succeeded,", ",failed,") } else { line.to_owned() };
+        line + "\n"
     });
     fs::write(&path, lines.collect::<String>()).unwrap();
     shop

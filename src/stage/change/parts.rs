@@ -63,20 +63,20 @@ pub fn parts(values: &[[Counts; 2]]) -> Option<Vec<Parts>> {
 
 /// The mix part and the rate part of a value.
 fn split([before, after]: &[Counts; 2], [all_before, all_after]: &[Counts; 2]) -> [Fraction; 2] {
-    let [n0, n1, all_n0, all_n1] = [before, after, all_before, all_after].map(|side| wide(limited(side.denominator)));
-    let [k0, k1, all_k0, all_k1] = [before, after, all_before, all_after].map(|side| wide(limited(side.numerator)));
-    let wholes = all_n0 * all_n1;
-    let heavier = n1 * all_n0 - n0 * all_n1;
-    let sum_of_wholes = all_k0 * all_n1 + all_k1 * all_n0;
+    let wide_of = |side: &Counts| [side.numerator, side.denominator].map(|count| wide(limited(count)));
+    let [[k0, n0], [k1, n1], [part0, whole0], [part1, whole1]] = [before, after, all_before, all_after].map(wide_of);
+    let of_all = whole0 * whole1;
+    let heavier = n1 * whole0 - n0 * whole1;
+    let sum_of_wholes = part0 * whole1 + part1 * whole0;
     let (sum_of_rates, of) = match (before.denominator, after.denominator) {
         (0, 0) => return [Fraction::NOTHING; 2],
         (0, _) => (wide(2) * k1, n1),
         (_, 0) => (wide(2) * k0, n0),
         _ => (k0 * n1 + k1 * n0, n0 * n1),
     };
-    let mix = Fraction { over: heavier * (sum_of_rates * wholes - sum_of_wholes * of), under: wide(2) * wholes * wholes * of };
+    let mix = Fraction { over: heavier * (sum_of_rates * of_all - sum_of_wholes * of), under: wide(2) * of_all * of_all * of };
     let rate = match difference(*after, *before) {
-        Some(change) => Fraction { over: (n0 * all_n1 + n1 * all_n0) * change.over, under: wide(2) * wholes * change.under },
+        Some(change) => Fraction { over: (n0 * whole1 + n1 * whole0) * change.over, under: wide(2) * of_all * change.under },
         None => Fraction::NOTHING,
     };
     [mix, rate]
