@@ -367,7 +367,7 @@ impl Closing<'_> {
     ) -> Result<Night> {
         let date = self.night;
         let Comparison { success_rates, changes } = self.changes(&analysis.success_rates)?;
-        let rates_history = change::history(&self.earlier.rates_history, &success_rates, self.generation, &self.inputs_sha256);
+        let rates_history = change::history(&self.earlier.rates_history, &success_rates, self.generation);
         let night = Night {
             job: self.job.name.clone(),
             business_date: date,

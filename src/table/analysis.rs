@@ -123,11 +123,10 @@ pub static RATES_HISTORY: Table = Table {
     key: &["generation", "metric", "cut", "value"],
     columns: &[
         required("business_date", Date, "The night of this close."),
-        required("generation", Count, "The generation of the night that published it."),
         required(
-            "inputs_sha256",
-            Word,
-            "What that was closed from, as in its manifest; when it was published stands in `meta/audit.jsonl`.",
+            "generation",
+            Count,
+            "The generation of the night that published it; when, stands in `meta/audit.jsonl`, and from what, in its manifest.",
         ),
         required("metric", Word, "Which rate, as in `success_rates`."),
         required("cut", Word, "What it is cut by, or `all`."),

@@ -1,4 +1,7 @@
 //! Whether chance alone would make two proportions differ so.
+//!
+//! Chance here is that of single orders. Whole nights differ by more, be it a sale or the weather: that much, a small share
+//! of one where many are counted, is what the least change reported is for.
 
 use super::normal::two_sided;
 use super::rates::{Counts, as_float};
