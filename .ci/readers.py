@@ -26,7 +26,7 @@ import polars
 import pyarrow
 import pyarrow.dataset
 
-STATISTICS = {"success_rates", "abandonment"}  # the only tables that hold doubles
+STATISTICS = {"success_rates", "changes", "rates_history", "abandonment"}  # the only tables that hold doubles
 
 
 def manifests():

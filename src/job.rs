@@ -22,6 +22,7 @@ use crate::calendar::Calendar;
 use crate::error::{Error, Exit, Result};
 use crate::format::{Format, Target, schema};
 use crate::source::{Asked, Databases, Place};
+use crate::stage::change::Threshold;
 use crate::stage::fees::FeeRule;
 use crate::stage::journal::Chart;
 use crate::stage::payouts::Unexplained;
@@ -56,6 +57,8 @@ pub struct Job {
     pub given_back_within: TimeDelta,
     /// How old an order without success must be before it counts as abandoned.
     pub abandoned_after: TimeDelta,
+    /// From when on a change of a rate counts.
+    pub changes: Threshold,
     /// How much a break matters.
     pub severity: Severity,
     /// What people decided about breaks, where the job names a file of it.

@@ -16,7 +16,9 @@
 //!            stage/reconcile  ◄──────────────────────┘
 //!                  │ matches, breaks, open_items, rollforward
 //!            stage/analyze
-//!                  │ funnel, success_rates, abandonment, failure_reasons
+//!                  │ funnel, abandonment, failure_reasons
+//!            stage/change  ◄──── success_rates of earlier nights
+//!                  │ success_rates, changes, rates_history
 //!            lake: stage, read back, move, commit        raw/  data/  meta/
 //! ```
 //!

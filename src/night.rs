@@ -27,6 +27,7 @@ use crate::job::{self, Job};
 use crate::lake::{Lake, Manifest, Night, NightLock, PreviousNight, Spill, Staging, Text};
 use crate::source::Switchboard;
 use crate::stage::analyze::{self, Analysis};
+use crate::stage::change::{self, Comparison};
 use crate::stage::consistency;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{Contracts, Volumes};
@@ -34,7 +35,7 @@ use crate::stage::payouts::{self, Settled, TiedOut};
 use crate::stage::reconcile::Rules;
 use crate::stage::returns::{self, Entry, Returned, Sought, Tied};
 use crate::stage::stated_before;
-use crate::table::analysis::{ABANDONMENT, FAILURE_REASONS, FUNNEL, SUCCESS_RATES};
+use crate::table::analysis::{ABANDONMENT, CHANGES, FAILURE_REASONS, FUNNEL, RATES_HISTORY, SUCCESS_RATES};
 use crate::table::column::Table;
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::entries::ENTRIES;
@@ -157,7 +158,8 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
             return Ok(Closed { changed: false, manifest, left_out, told, stale });
         }
         let mut reperformance = Reperformance::new(&lake, options.memory, progress);
-        let earlier = reperformance.earlier(previous.as_ref(), options.date - job.given_back_within).map_err(alone)?;
+        let of = (options.date, generation);
+        let earlier = reperformance.earlier(of, previous.as_ref(), job.given_back_within).map_err(alone)?;
         let closing = Closing {
             job,
             night: options.date,
@@ -214,7 +216,7 @@ struct Closing<'a> {
     night: NaiveDate,
     /// The night before, and the lake that has its tables.
     before: Option<(&'a Lake, PreviousNight)>,
-    /// The nights that may have what is given back tonight.
+    /// The nights in which something is looked for.
     earlier: Earlier,
     inputs_sha256: String,
     generation: u64,
@@ -347,9 +349,27 @@ impl Closing<'_> {
         analyze::Rules { night: self.night, closes_at, maturity: self.job.abandoned_after, failures }
     }
 
+    /// The rates of the night, held against those of the nights before.
+    fn changes(&self, success_rates: &RecordBatch) -> Result<Comparison> {
+        let of_night = |(lake, night): &(Lake, NaiveDate)| {
+            Ok(change::rates(&lake.read_columns(&SUCCESS_RATES, *night, &change::COLUMNS)?))
+        };
+        let before = self.earlier.baseline.iter().map(of_night).collect::<Result<Vec<_>>>()?;
+        Ok(change::changes(success_rates, &before, self.night, &self.job.changes))
+    }
+
     /// Stages what is known last, and says what night it was.
-    fn end(&self, ledger: &Ledger, summary: &Summary, analysis: Analysis, complete: bool, stage: &dyn Fn(Sheet)) -> Night {
+    fn end(
+        &self,
+        ledger: &Ledger,
+        summary: &Summary,
+        analysis: Analysis,
+        complete: bool,
+        stage: &dyn Fn(Sheet),
+    ) -> Result<Night> {
         let date = self.night;
+        let Comparison { success_rates, changes } = self.changes(&analysis.success_rates)?;
+        let rates_history = change::history(&self.earlier.rates_history, &success_rates, self.generation);
         let night = Night {
             job: self.job.name.clone(),
             business_date: date,
@@ -366,7 +386,9 @@ impl Closing<'_> {
         for (table, batch) in [
             (&REJECTS, ledger.rejects(date)),
             (&FUNNEL, analysis.funnel),
-            (&SUCCESS_RATES, analysis.success_rates),
+            (&SUCCESS_RATES, success_rates),
+            (&CHANGES, changes),
+            (&RATES_HISTORY, rates_history),
             (&ABANDONMENT, analysis.abandonment),
             (&FAILURE_REASONS, analysis.failure_reasons),
             (&FILES, ledger.table(date)),
@@ -374,7 +396,7 @@ impl Closing<'_> {
         ] {
             stage(Sheet::of(table, &batch));
         }
-        night
+        Ok(night)
     }
 }
 

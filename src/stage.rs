@@ -2,6 +2,7 @@
 
 pub mod analyze;
 pub mod bank;
+pub mod change;
 pub mod consistency;
 pub mod failures;
 pub mod fees;

@@ -22,7 +22,7 @@ pub mod sheet;
 use column::Table;
 
 /// Every published table, in the order of the flow.
-pub static TABLES: [&Table; 20] = [
+pub static TABLES: [&Table; 22] = [
     &entries::ENTRIES,
     &records::ORDERS,
     &records::ATTEMPTS,
@@ -39,6 +39,8 @@ pub static TABLES: [&Table; 20] = [
     &delivery::REJECTS,
     &analysis::FUNNEL,
     &analysis::SUCCESS_RATES,
+    &analysis::CHANGES,
+    &analysis::RATES_HISTORY,
     &analysis::ABANDONMENT,
     &analysis::FAILURE_REASONS,
     &delivery::FILES,

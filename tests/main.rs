@@ -4,6 +4,7 @@ mod analyze;
 mod bad_input;
 mod bank;
 mod calendar;
+mod change;
 mod commands;
 mod consistency;
 mod delivery;

@@ -215,14 +215,35 @@ fn sixty_days() -> String {
 #[schemars(title = "Analysis")]
 pub(super) struct AnalysisFile {
     /// How old an order without success must be before it counts as abandoned, such as `30 minutes` or `2 hours`.
+    #[serde(default = "two_hours")]
     #[schemars(regex(pattern = r"^[0-9]+ (minute|hour|day)s?$"))]
     pub(super) abandoned_after: String,
+    /// The least change of a rate that is reported, as a decimal in quotes: `0.01` is one point of a hundred.
+    #[serde(default = "one_point")]
+    #[schemars(regex(pattern = r"^0\.[0-9]{1,8}$"))]
+    pub(super) minimum_change: String,
+    /// How large a share of the reported changes may be chance, as a decimal in quotes.
+    #[serde(default = "one_in_twenty")]
+    #[schemars(regex(pattern = r"^0\.[0-9]{1,8}$"))]
+    pub(super) false_discovery: String,
 }
 
 impl Default for AnalysisFile {
     fn default() -> Self {
-        Self { abandoned_after: "2 hours".to_owned() }
+        Self { abandoned_after: two_hours(), minimum_change: one_point(), false_discovery: one_in_twenty() }
     }
+}
+
+fn two_hours() -> String {
+    "2 hours".to_owned()
+}
+
+fn one_point() -> String {
+    "0.01".to_owned()
+}
+
+fn one_in_twenty() -> String {
+    "0.05".to_owned()
 }
 
 /// How much a break matters: by what is at stake, in the major unit of its currency, and for how long it has been known.

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::due::{ExpectedBy, Lag, Publishes};
-use super::file::{BankFile, JobFile, LimitsFile, ProviderFile, RecordsFile, SeverityFile};
+use super::file::{AnalysisFile, BankFile, JobFile, LimitsFile, ProviderFile, RecordsFile, SeverityFile};
 use super::resolutions::Resolutions;
 use super::{Bank, Job, Provider, Records, Text, TextKind, fees};
 use crate::calendar::{Calendar, Calendars};
@@ -17,6 +17,7 @@ use crate::format::Target;
 use crate::format::shipped::{FormatText, Library};
 use crate::money::Amount;
 use crate::source::Databases;
+use crate::stage::change::Threshold;
 use crate::stage::fees::FeeRule;
 use crate::stage::reconcile::{Limits, Severity, Tolerance};
 
@@ -117,6 +118,7 @@ impl Resolver {
             same_amount_within: duration(&file.matching.same_amount_within, "same_amount_within")?,
             given_back_within: TimeDelta::days(days(&file.matching.given_back_within, "given_back_within")?.into()),
             abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
+            changes: threshold(&file.analysis)?,
             severity,
             resolutions,
             journal,
@@ -275,6 +277,24 @@ fn expected_by(file: &ProviderFile, zone: Tz) -> Result<Option<ExpectedBy>> {
     };
     let grace = file.grace.as_deref().map_or(Ok(TimeDelta::zero()), |grace| duration(grace, "grace"))?;
     ExpectedBy::parse(text, file.publishes, zone, grace).map(Some)
+}
+
+/// From when on a change of a rate counts.
+fn threshold(file: &AnalysisFile) -> Result<Threshold> {
+    let of_one = |text: &str, column: &str| {
+        let eighth = Amount::parse(text.as_bytes(), crate::money::SCALE).ok().map(|decimal| decimal.0);
+        eighth.filter(|&of_one| 0 < of_one && of_one < Amount::whole(1).0).ok_or_else(|| {
+            Error::configuration("not a share of one")
+                .column(column)
+                .expected("a decimal between 0 and 1, in quotes, such as \"0.01\"")
+                .found(text)
+        })
+    };
+    let [minimum_change, _] =
+        [of_one(&file.minimum_change, "analysis.minimum_change")?, of_one(&file.false_discovery, "analysis.false_discovery")?];
+    let false_discovery = file.false_discovery.parse().expect("a decimal is a number");
+    // From 8 digits after the point to the 12 of a rate.
+    Ok(Threshold { minimum_change: minimum_change * 10_000, false_discovery })
 }
 
 fn severity(file: SeverityFile) -> Result<Severity> {

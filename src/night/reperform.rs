@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 use rayon::prelude::*;
 
@@ -18,10 +18,12 @@ use super::{CARRIED, Closing, Options, inputs_hash};
 use crate::error::{Error, Exit, Result};
 use crate::job::{self, Job, TextKind};
 use crate::lake::{Lake, Manifest, NightLock, Output, PreviousNight, Scratch, Spill};
+use crate::stage::change::baseline_nights;
 use crate::stage::items::RecordsBefore;
 use crate::stage::restated::{Known, Stated};
 use crate::stage::stated_before::{Before, GIVEN_BACK, Sought, Stating, TRIES};
 use crate::table::TABLES;
+use crate::table::analysis::{RATES_HISTORY, SUCCESS_RATES};
 use crate::table::column::Table;
 use crate::table::entries::ENTRIES;
 use crate::table::records::{ATTEMPTS, REFUNDS};
@@ -41,10 +43,15 @@ pub struct Reperformance<'l> {
 /// Nights before one, as it was closed on them.
 #[derive(Debug)]
 pub(super) struct Earlier {
-    /// Each with a lake that has what is [`LOOKED_INTO`] of it.
+    /// Those in which payments and what is stated again are looked for, the oldest first, each with a lake that has what is
+    /// [`LOOKED_INTO`] of it.
     pub(super) nights: Vec<(Lake, NaiveDate)>,
     /// Whether they go back to the day that was asked for.
     pub(super) reaches_back: bool,
+    /// Those its rates are compared with, each with a lake that has its rates.
+    pub(super) baseline: Vec<(Lake, NaiveDate)>,
+    /// Table `rates_history` of the generation before.
+    pub(super) rates_history: RecordBatch,
 }
 
 impl Earlier {
@@ -85,13 +92,22 @@ impl Earlier {
 
 /// What later nights look into of a night: for what was stated before, and for the payments of what is given back.
 const LOOKED_INTO: [&Table; 3] = [&ENTRIES, &ATTEMPTS, &REFUNDS];
+/// What they compare their rates with, and later generations of the same go on with.
+const RATES: [&Table; 2] = [&SUCCESS_RATES, &RATES_HISTORY];
 
-/// What is kept of a night closed again: what the next night takes of it, and what later ones look into.
-const KEPT: [&Table; CARRIED.len() + LOOKED_INTO.len()] = {
-    let mut kept = [&ENTRIES; CARRIED.len() + LOOKED_INTO.len()];
+/// What is kept of a night closed again: all that, and what the next night takes of it.
+const KEPT: [&Table; CARRIED.len() + LOOKED_INTO.len() + RATES.len()] = {
+    let mut kept = [&ENTRIES; CARRIED.len() + LOOKED_INTO.len() + RATES.len()];
+    let (carried, looked_into) = (CARRIED.len(), CARRIED.len() + LOOKED_INTO.len());
     let mut at = 0;
     while at < kept.len() {
-        kept[at] = if at < CARRIED.len() { CARRIED[at] } else { LOOKED_INTO[at - CARRIED.len()] };
+        kept[at] = if at < carried {
+            CARRIED[at]
+        } else if at < looked_into {
+            LOOKED_INTO[at - carried]
+        } else {
+            RATES[at - looked_into]
+        };
         at += 1;
     }
     kept
@@ -164,13 +180,39 @@ impl<'l> Reperformance<'l> {
         if differing.is_empty() { Ok(again.lake) } else { Err(comes_out_other(manifest, &differing)) }
     }
 
-    /// The nights before one that is built on `previous`, back to `since`, each as that one was: of the generation that the
-    /// night after it was built on. The oldest first, so that one closed again finds those before it.
-    pub(super) fn earlier(&mut self, previous: Option<&PreviousNight>, since: NaiveDate) -> Result<Earlier> {
-        let (mut chain, mut reaches_back) = (Vec::new(), false);
+    /// What a generation of `night` looks for in the nights before it, each as it was: of the generation that the night
+    /// after it was built on; and in the generation before.
+    pub(super) fn earlier(
+        &mut self,
+        (night, generation): (NaiveDate, u64),
+        previous: Option<&PreviousNight>,
+        given_back_within: TimeDelta,
+    ) -> Result<Earlier> {
+        let since = night - given_back_within;
+        let compared = baseline_nights(night);
+        let (chain, earliest) = self.chain(previous, since.min(compared[compared.len() - 1]))?;
+        let (mut nights, mut baseline) = (Vec::new(), Vec::new());
+        // The oldest first, so that one closed again finds those before it.
+        for manifest in chain.iter().rev() {
+            let date = manifest.night.business_date;
+            if date >= since {
+                nights.push((self.lake_with(manifest, &LOOKED_INTO)?, date));
+            }
+            if compared.contains(&date) {
+                baseline.push((self.lake_with(manifest, &[&SUCCESS_RATES])?, date));
+            }
+        }
+        let rates_history = self.rates_history(night, generation)?;
+        Ok(Earlier { nights, reaches_back: earliest.is_some_and(|earliest| earliest <= since), baseline, rates_history })
+    }
+
+    /// The nights before one that is built on `previous`, back to `since`, the latest first; and the earliest night that
+    /// is known to have been closed.
+    fn chain(&self, previous: Option<&PreviousNight>, since: NaiveDate) -> Result<(Vec<Manifest>, Option<NaiveDate>)> {
+        let (mut chain, mut earliest) = (Vec::new(), None);
         let mut next = previous.cloned();
         while let Some(previous) = next.take() {
-            reaches_back = previous.business_date <= since;
+            earliest = Some(previous.business_date);
             if previous.business_date < since {
                 break;
             }
@@ -178,20 +220,45 @@ impl<'l> Reperformance<'l> {
             next.clone_from(&manifest.night.previous_night);
             chain.push(manifest);
         }
-        let mut nights = Vec::with_capacity(chain.len());
-        for manifest in chain.into_iter().rev() {
-            let lake = match self.done.get(&manifest.sha256) {
-                Some(lake) => lake.clone(),
-                None if self.lake.holds_intact(&manifest, &LOOKED_INTO)? => self.lake.clone(),
-                None => self.unchanged(&manifest)?,
-            };
-            nights.push((lake, manifest.night.business_date));
+        Ok((chain, earliest))
+    }
+
+    /// A lake that has what a generation published as `tables`: this one, or one in which it is closed again.
+    fn lake_with(&mut self, manifest: &Manifest, tables: &[&Table]) -> Result<Lake> {
+        if !self.done.contains_key(&manifest.sha256) && self.lake.holds_intact(manifest, tables)? {
+            return Ok(self.lake.clone());
         }
-        Ok(Earlier { nights, reaches_back })
+        self.lake_closed_again(manifest)
+    }
+
+    /// The rates of the generations of a night before one, as they were published. Every later generation has them too, so
+    /// the newest is looked into; where it is gone, the one before is closed again. A generation that cannot be closed
+    /// again any more, or is of a version that kept no rates, leaves none: from there on they begin anew.
+    fn rates_history(&mut self, night: NaiveDate, generation: u64) -> Result<RecordBatch> {
+        if generation == 1 {
+            return Ok(RATES_HISTORY.empty());
+        }
+        let has_some = |manifest: &Manifest| output(manifest, RATES_HISTORY.name).is_some();
+        if let Some(newest) = self.lake.manifest(night)?.filter(has_some)
+            && self.lake.holds_all(&newest, &[&RATES_HISTORY])?
+        {
+            return self.lake.read(&RATES_HISTORY, night);
+        }
+        let before = self.lake.manifest_of(night, generation - 1);
+        let lake = before.and_then(|before| has_some(&before).then(|| self.lake_closed_again(&before)).transpose());
+        match lake {
+            Ok(Some(lake)) => lake.read(&RATES_HISTORY, night),
+            Ok(None) => Ok(RATES_HISTORY.empty()),
+            Err(error) if error.exit == Exit::BadData => Ok(RATES_HISTORY.empty()),
+            Err(error) => Err(error),
+        }
     }
 
     /// A lake in which a generation is closed again, byte for byte.
-    fn unchanged(&mut self, manifest: &Manifest) -> Result<Lake> {
+    fn lake_closed_again(&mut self, manifest: &Manifest) -> Result<Lake> {
+        if let Some(lake) = self.done.get(&manifest.sha256) {
+            return Ok(lake.clone());
+        }
         let again = self.again(manifest)?;
         let differing = again.differing(manifest);
         if differing.is_empty() { Ok(again.lake) } else { Err(comes_out_other(manifest, &differing)) }
@@ -249,7 +316,8 @@ impl<'l> Reperformance<'l> {
         let of_night =
             |error: Error| if error.file.is_some() { error } else { error.file(format!("night {}", night.business_date)) };
         let job = kept_job(self.lake, manifest).map_err(of_night)?;
-        let earlier = self.earlier(night.previous_night.as_ref(), night.business_date - job.given_back_within)?;
+        let of = (night.business_date, manifest.generation);
+        let earlier = self.earlier(of, night.previous_night.as_ref(), job.given_back_within)?;
         (self.progress)(&format!("closing {} again", night.business_date));
         if self.scratch.is_none() {
             self.scratch = Some(self.lake.scratch()?);

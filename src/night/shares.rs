@@ -160,7 +160,7 @@ pub(super) fn stages(
     let failures = FailureCategories::shipped()?;
     let rules = closing.analysis_rules(&failures);
     let analysis = analyze(apart, &rules)?;
-    let night = closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage);
+    let night = closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage)?;
 
     (closing.progress)("merging");
     for tables in IN_RUNS[1..].chunks(apart.sizes.merged) {

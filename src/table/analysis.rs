@@ -1,6 +1,7 @@
-//! `funnel`, `success_rates`, `abandonment`, `failure_reasons`: how well customers got through the checkout.
+//! `funnel`, `success_rates`, `abandonment`, `failure_reasons`: how well customers got through the checkout; `changes` and
+//! `rates_history`: what of it changed, and what was said of it before.
 
-use super::column::Type::{Amount, Count, Date, Flag, Instant, Ratio, Word};
+use super::column::Type::{Amount, Count, Date, Flag, Instant, Rate, Ratio, Word};
 use super::column::{Table, optional, required};
 
 /// One row per hour and combination of dimensions; counts and amounts add up over any of them.
@@ -68,7 +69,76 @@ pub static SUCCESS_RATES: Table = Table {
         optional("rate", Ratio, "Numerator ÷ denominator; empty where the denominator is zero."),
         optional("low", Ratio, "Lower end of the 95 % Wilson interval."),
         optional("high", Ratio, "Upper end of the 95 % Wilson interval."),
-        optional("baseline", Ratio, "The rate it is compared with."),
+        optional("baseline", Ratio, "The rate over the same weekday of the four weeks before; empty where none of them stands."),
+        optional("change", Ratio, "Rate less baseline."),
+        optional("q_value", Ratio, "False-discovery rate of the change, among all looked at; empty where too few were counted."),
+        required("mature", Flag, "Whether every counted item had the time to end."),
+    ],
+};
+
+/// One row per metric, cut and value, tonight or in the baseline.
+pub static CHANGES: Table = Table {
+    name: "changes",
+    grain: "metric, cut and value that tonight or its baseline has",
+    key: &["metric", "cut", "value"],
+    columns: &[
+        required("business_date", Date, "The night of this close."),
+        required(
+            "rank",
+            Count,
+            "1 is what changed most: what is flagged, by how little chance explains it, then the rest by impact.",
+        ),
+        required("metric", Word, "Which rate, as in `success_rates`."),
+        required("cut", Word, "What it is cut by, or `all`."),
+        required("value", Word, "The value there, or `all`; empty text where it is not stated."),
+        required("numerator", Count, "Successes tonight."),
+        required("denominator", Count, "What they are counted of."),
+        optional("rate", Ratio, "Numerator ÷ denominator; empty where only the baseline has it."),
+        required("baseline_numerator", Count, "Successes on the same weekday of the four weeks before, together."),
+        required("baseline_denominator", Count, "What they are counted of."),
+        optional("baseline", Ratio, "Their rate; empty where only tonight has it."),
+        optional("change", Rate, "Rate less baseline, rounded half away from zero."),
+        optional(
+            "p_value",
+            Ratio,
+            "How likely chance alone makes a change at least as large; empty where too few were counted or have ended.",
+        ),
+        optional("q_value", Ratio, "False-discovery rate of the change, among all looked at."),
+        required("flagged", Flag, "Whether it is as large as the job asks, and its q-value as low."),
+        optional("impact", Ratio, "Successes more (or, negative, fewer) than by the baseline rate: change × denominator.")
+            .unit("what the metric counts: orders or attempts"),
+        optional(
+            "mix_part",
+            Rate,
+            "Of the change of `all`, what comes of this value's other weight; with the rate parts of its cut they add up to it.",
+        ),
+        optional("rate_part", Rate, "Of the change of `all`, what comes of this value's other rate."),
+    ],
+};
+
+/// One row per generation, metric, cut and value: the rates of a night, each time it was published.
+pub static RATES_HISTORY: Table = Table {
+    name: "rates_history",
+    grain: "generation, metric, cut and value",
+    key: &["generation", "metric", "cut", "value"],
+    columns: &[
+        required("business_date", Date, "The night of this close."),
+        required(
+            "generation",
+            Count,
+            "The generation of the night that published it; when, stands in `meta/audit.jsonl`, and from what, in its manifest.",
+        ),
+        required("metric", Word, "Which rate, as in `success_rates`."),
+        required("cut", Word, "What it is cut by, or `all`."),
+        required("value", Word, "The value there, or `all`; empty text where it is not stated."),
+        required("numerator", Count, "Successes, as published then."),
+        required("denominator", Count, "What they are counted of."),
+        required("excluded", Count, "Left out of the denominator, other than pending."),
+        required("pending", Count, "Without a final status."),
+        optional("rate", Ratio, "Numerator ÷ denominator."),
+        optional("low", Ratio, "Lower end of the 95 % Wilson interval."),
+        optional("high", Ratio, "Upper end of the 95 % Wilson interval."),
+        optional("baseline", Ratio, "The rate it was compared with."),
         optional("change", Ratio, "Rate less baseline."),
         optional("q_value", Ratio, "False-discovery rate of the change."),
         required("mature", Flag, "Whether every counted item had the time to end."),
