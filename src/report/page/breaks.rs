@@ -174,11 +174,11 @@ fn list(rows: &Rows, shown: &[usize], words: &Words, html: &mut Html) {
     let columns = vec![
         column("break_type").sorts(),
         column("state").sorts(),
-        column("severity").sorts().minor(),
+        column("severity").sorts(),
         column("provider").sorts(),
         column("difference").number().sorts(),
-        column("merchant_amount").number().sorts().minor(),
-        column("provider_amount").number().sorts().minor(),
+        column("merchant_amount").number().sorts(),
+        column("provider_amount").number().sorts(),
         column("age_days").number().sorts(),
         column("reference").minor(),
     ];
@@ -205,7 +205,6 @@ fn list(rows: &Rows, shown: &[usize], words: &Words, html: &mut Html) {
         let label = |name: &str| words.say(&format!("column.{name}")).to_owned();
         let mut into =
             vec![(label("suggested_action"), Cell::text(action)), (label("detail"), Cell::text(&card_numbers(text("detail"))))];
-        into.extend(["merchant_amount", "provider_amount"].map(|name| (label(name), money(name))));
         into.push((label("resolution"), Cell::text(&card_numbers(text("resolution")))));
         let ids = [
             "order_id",

@@ -4,16 +4,17 @@
   'use strict';
   const PAGE = 100;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-  const put = (tag, name, within) => within.appendChild(Object.assign(document.createElement(tag), { className: name }));
 
   // Rows that unfold: what stands in their header becomes a button.
-  for (const row of all('table.unfolds > tbody > tr:first-child')) {
-    const head = row.cells[0];
+  const foldable = (body) => {
+    const head = body.rows[0].cells[0];
+    if (head.firstElementChild?.className === 'fold') return;
     const button = Object.assign(document.createElement('button'), { type: 'button', className: 'fold' });
     button.setAttribute('aria-expanded', 'false');
     button.append(...head.childNodes);
     head.append(button);
-  }
+  };
+  all('table.unfolds:not(#break-list) > tbody').forEach(foldable);
   document.addEventListener('click', (event) => {
     const button = event.target.closest?.('.fold');
     if (!button) return;
@@ -55,7 +56,10 @@
           && sought.every((word) => texts.get(body).includes(word));
         shown += Number(fits);
         body.classList.toggle('out', !fits);
-        body.classList.toggle('later', fits && !whole && shown > PAGE);
+        const isLater = fits && !whole && shown > PAGE;
+        body.classList.toggle('later', isLater);
+        // Of a long list only what is seen.
+        if (fits && !isLater) foldable(body);
       }
       const isAll = shown === bodies.length;
       const say = isAll ? found.dataset.found : found.dataset.of;
