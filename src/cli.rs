@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use history::{Author, Backfill, Diff, Evidence, Reopening, Resolve, ResolvesBy, Signoff, SignsAs, Verify};
+pub use history::{
+    Author, Backfill, Diff, Evidence, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Signoff, SignsAs, Verify,
+};
 
 /// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
 #[derive(Debug, Parser)]
@@ -281,6 +283,8 @@ pub enum ExportAction {
     Journal(Journal),
     /// Write the evidence of one night, as a ZIP archive.
     Evidence(Evidence),
+    /// Write one night as an HTML page, for finance and for whoever is on call.
+    Page(Page),
 }
 
 /// Write what providers charged above their contracts, to send to them.

@@ -23,11 +23,11 @@ pub fn masked(value: &str) -> String {
 }
 
 /// A text whose references and totals a person needs: of its numbers only those are hidden that can be a card's, 13
-/// to 19 digits with their check digit.
+/// to 19 digits with their check digit that begin as a card's may.
 #[must_use]
 pub fn card_numbers(text: &str) -> String {
     let mut letters: Vec<char> = text.chars().collect();
-    hide_numbers(&mut letters, |digits| (13..=19).contains(&digits.len()) && passes_luhn(digits));
+    hide_numbers(&mut letters, |digits| (13..=19).contains(&digits.len()) && begins_as_a_card(digits) && passes_luhn(digits));
     letters.into_iter().collect()
 }
 
@@ -45,6 +45,12 @@ fn hide_numbers(letters: &mut [char], is_hidden: impl Fn(&[u32]) -> bool) {
             number.clear();
         }
     }
+}
+
+/// Whether an issuer has numbers that begin so. None has those that begin with nought, with 20 or with 21: that is how a
+/// merchant's own numbers begin that hold the day, as `20261117000009`, and of these every tenth has the check digit.
+fn begins_as_a_card(digits: &[u32]) -> bool {
+    !matches!(digits, [0, ..] | [2, 0 | 1, ..])
 }
 
 /// The check digit of ISO/IEC 7812: every second digit from the right counts twice.

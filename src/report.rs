@@ -12,6 +12,7 @@ pub mod explain;
 mod grid;
 pub mod journal;
 pub mod json;
+pub mod page;
 pub mod resolve;
 pub mod signoff;
 mod spreadsheet;

@@ -423,6 +423,7 @@ fn help_of_every_command() {
         "export claims",
         "export journal",
         "export evidence",
+        "export page",
         "schema",
         "formats",
         "formats list",

@@ -21,6 +21,7 @@ mod journal;
 mod lake;
 mod laws;
 mod nights;
+mod page;
 mod payouts;
 mod peers;
 mod readme;

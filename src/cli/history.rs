@@ -276,6 +276,40 @@ pub struct Evidence {
     pub out: PathBuf,
 }
 
+/// Write one night as an HTML page, for finance and for whoever is on call.
+///
+/// One file, complete in itself: it asks no network, and needs no script to be read. The verdict in words, the tie-out,
+/// the breaks to search and unfold, payouts, fees, success and abandonment with the nights before, and how each number is
+/// defined. The same night is the same bytes.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout export page jobs/nightly.toml --date 2026-11-17
+  tieout export page jobs/nightly.toml --date 2026-11-17 --language zh --to /srv/reports/2026-11-17.html
+  tieout export page jobs/nightly.toml --date 2026-11-17 --to - | gzip > night.html.gz")]
+pub struct Page {
+    /// The job file, or a lake.
+    pub job: PathBuf,
+    /// The night.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: NaiveDate,
+    /// The language of the page.
+    #[arg(long, value_enum, default_value_t = PageLanguage::En)]
+    pub language: PageLanguage,
+    /// The file to write, `-` for stdout; night-<DATE>.html in this folder when not given. What is there is replaced.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+}
+
+/// A language of a page.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PageLanguage {
+    /// English.
+    En,
+    /// Chinese.
+    Zh,
+}
+
 /// A text that says something.
 fn said(text: &str) -> Result<String, String> {
     let text = text.trim();

@@ -2,22 +2,25 @@
 
 use std::fs::{self, File};
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
 
 use super::{print, say};
-use crate::cli::{Claims, Evidence, Export, ExportAction, Journal};
+use crate::cli::{Claims, Evidence, Export, ExportAction, Journal, Page, PageLanguage};
 use crate::error::{Error, Exit, Result};
 use crate::job::Job;
 use crate::lake::Lake;
 use crate::night::Memory;
 use crate::night::reperform::Reperformance;
-use crate::report::{claims, evidence, journal};
+use crate::report::{claims, evidence, journal, page};
 
 pub(super) fn export(arguments: &Export) -> Result<Exit> {
     match &arguments.action {
         ExportAction::Claims(arguments) => export_claims(arguments),
         ExportAction::Journal(arguments) => export_journal(arguments),
         ExportAction::Evidence(arguments) => export_evidence(arguments),
+        ExportAction::Page(arguments) => export_page(arguments),
     }
 }
 
@@ -56,9 +59,7 @@ fn export_evidence(arguments: &Evidence) -> Result<Exit> {
     let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
     let manifest = match arguments.generation {
         Some(generation) => lake.manifest_of(arguments.date, generation)?,
-        None => lake.manifest(arguments.date)?.ok_or_else(|| {
-            Error::new(Exit::Usage, format!("no night {} was published in this lake", arguments.date)).file(lake.root().display())
-        })?,
+        None => lake.manifest(arguments.date)?.ok_or_else(|| unpublished(&lake, arguments.date))?,
     };
     let evidence = evidence::Evidence::of(&lake, &manifest)?;
     let mut nights = Reperformance::new(&lake, Memory::OfMachine, &|_| {});
@@ -77,4 +78,27 @@ fn export_evidence(arguments: &Evidence) -> Result<Exit> {
     moved?;
     print(&format!("{shown}: evidence of {} {}, generation {}\n", manifest.night.job, arguments.date, manifest.generation))?;
     Ok(Exit::Published)
+}
+
+/// A night as a page.
+fn export_page(arguments: &Page) -> Result<Exit> {
+    let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
+    let manifest = lake.manifest(arguments.date)?.ok_or_else(|| unpublished(&lake, arguments.date))?;
+    let language = match arguments.language {
+        PageLanguage::En => page::Language::English,
+        PageLanguage::Zh => page::Language::Chinese,
+    };
+    let text = page::Page::of(&lake, &manifest)?.html(language);
+    let default = PathBuf::from(format!("night-{}.html", arguments.date));
+    let path = arguments.to.as_ref().unwrap_or(&default);
+    if path.as_os_str() == "-" {
+        return print(&text).map(|()| Exit::Published);
+    }
+    write(Some(path), &text)?;
+    say(&format!("{}: {} {}, generation {}\n", path.display(), manifest.night.job, arguments.date, manifest.generation));
+    Ok(Exit::Published)
+}
+
+fn unpublished(lake: &Lake, date: NaiveDate) -> Error {
+    Error::new(Exit::Usage, format!("no night {date} was published in this lake")).file(lake.root().display())
 }

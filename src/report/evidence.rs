@@ -1,7 +1,7 @@
 //! The evidence of a night: what an auditor asks for, as one ZIP archive. The same night is the same bytes: names come in
 //! order, times are fixed, and nothing tells of the moment or the machine it was written on.
 
-mod totals;
+pub(in crate::report) mod totals;
 
 use std::io::{Seek, Write};
 
@@ -53,7 +53,10 @@ impl<'l> Evidence<'l> {
         pack.table("inputs.csv", &tables, &FILES, self.manifest)?;
         pack.table("rejects.csv", &tables, &REJECTS, self.manifest)?;
         pack.table("breaks.csv", &tables, &BREAKS, self.manifest)?;
-        pack.file("control_totals.csv", &csv_of(&totals::HEADER, totals::of(self.manifest, &tables)?))?;
+        pack.file(
+            "control_totals.csv",
+            &csv_of(&totals::HEADER, totals::of(self.manifest, &tables)?.iter().map(totals::Line::cells)),
+        )?;
         let acts = self.lake.acts(date)?;
         pack.file("approvals.csv", &csv_of(&ACTS, acts.iter().map(|act| self.act(act))))?;
         let lines = self.chain.lines.iter().filter(|line| line.business_date == date);

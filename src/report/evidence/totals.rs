@@ -16,11 +16,44 @@ use crate::table::reconciliation::{BREAKS, ROLLFORWARD};
 pub(super) const HEADER: [&str; 8] =
     ["total", "provider", "currency", "in_count", "in_amount", "out_count", "out_amount", "ties"];
 
+/// What is totalled.
+#[derive(Clone, Debug)]
+pub(in crate::report) enum Total {
+    /// Rows of the files of providers and banks.
+    Lines,
+    /// Rows of the merchant's files, of this table.
+    Records(&'static str),
+    /// Lines that could not be read.
+    Rejects,
+    /// A column of `entries`.
+    Entries(&'static str),
+    /// Where entries ended.
+    Outcomes,
+    /// Entries nobody read.
+    Unread,
+    /// Breaks of this type.
+    Breaks(String),
+}
+
+impl Total {
+    fn name(&self) -> String {
+        match self {
+            Self::Lines => "rows read, rows of entries and bank_lines".to_owned(),
+            Self::Records(table) => format!("rows read, rows of {table}"),
+            Self::Rejects => "lines rejected, rows of rejects".to_owned(),
+            Self::Entries(column) => format!("{column} read, {column} of entries"),
+            Self::Outcomes => "entries, gross of match + break + waiting + excluded".to_owned(),
+            Self::Unread => "gross of entries nobody read".to_owned(),
+            Self::Breaks(kind) => format!("{kind}: opening + new - cleared - resolved, breaks waiting or open"),
+        }
+    }
+}
+
 /// A count, and an amount where it is one of money.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Sum {
-    count: i64,
-    amount: Option<Amount>,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::report) struct Sum {
+    pub(in crate::report) count: i64,
+    pub(in crate::report) amount: Option<Amount>,
 }
 
 impl Sum {
@@ -30,16 +63,47 @@ impl Sum {
     }
 }
 
-fn line(total: &str, [provider, currency]: [&str; 2], [came_in, went_out]: [Sum; 2]) -> Vec<String> {
-    let shown = |sum: Sum| sum.amount.map_or_else(String::new, |amount| amount.in_currency(currency));
-    let ties = if came_in == went_out { "yes" } else { "NO" };
-    let counts = [came_in, went_out].map(|sum| sum.count.to_string());
-    let [in_count, out_count] = counts;
-    [total, provider, currency, &in_count, &shown(came_in), &out_count, &shown(went_out), ties].map(str::to_owned).into()
+/// A total from two places.
+#[derive(Clone, Debug)]
+pub(in crate::report) struct Line {
+    pub(in crate::report) total: Total,
+    pub(in crate::report) provider: String,
+    pub(in crate::report) currency: String,
+    /// What was read or opened.
+    pub(in crate::report) came_in: Sum,
+    /// What the tables hold.
+    pub(in crate::report) went_out: Sum,
+}
+
+impl Line {
+    /// Whether the two are one.
+    pub(in crate::report) fn ties(&self) -> bool {
+        self.came_in == self.went_out
+    }
+
+    /// As cells under [`HEADER`].
+    pub(super) fn cells(&self) -> Vec<String> {
+        let shown = |sum: Sum| sum.amount.map_or_else(String::new, |amount| amount.in_currency(&self.currency));
+        let ties = if self.ties() { "yes" } else { "NO" };
+        vec![
+            self.total.name(),
+            self.provider.clone(),
+            self.currency.clone(),
+            self.came_in.count.to_string(),
+            shown(self.came_in),
+            self.went_out.count.to_string(),
+            shown(self.went_out),
+            ties.to_owned(),
+        ]
+    }
+}
+
+fn line(total: Total, [provider, currency]: [&str; 2], [came_in, went_out]: [Sum; 2]) -> Line {
+    Line { total, provider: provider.to_owned(), currency: currency.to_owned(), came_in, went_out }
 }
 
 /// Every total of a night whose tables `tables` has.
-pub(super) fn of(manifest: &Manifest, tables: &Lake) -> Result<Vec<Vec<String>>> {
+pub(in crate::report) fn of(manifest: &Manifest, tables: &Lake) -> Result<Vec<Line>> {
     let mut lines = of_files(manifest);
     lines.extend(of_entries(manifest, tables)?);
     lines.extend(of_breaks(manifest, tables)?);
@@ -47,7 +111,7 @@ pub(super) fn of(manifest: &Manifest, tables: &Lake) -> Result<Vec<Vec<String>>>
 }
 
 /// Rows read from files, and rows of the tables they became.
-fn of_files(manifest: &Manifest) -> Vec<Vec<String>> {
+fn of_files(manifest: &Manifest) -> Vec<Line> {
     let count = |number: u64| Sum { count: i64::try_from(number).unwrap_or(i64::MAX), amount: None };
     let records = ["orders", "attempts", "refunds"];
     let read = |is: &dyn Fn(&str) -> bool| -> u64 {
@@ -57,26 +121,22 @@ fn of_files(manifest: &Manifest) -> Vec<Vec<String>> {
     // A merchant who records no attempts has one for each order.
     let has_attempts = manifest.night.replies.iter().any(|reply| reply.source == "attempts");
     let mut lines = vec![line(
-        "rows read, rows of entries and bank_lines",
+        Total::Lines,
         ["", ""],
         [count(read(&|source| !records.contains(&source))), count(rows("entries") + rows("bank_lines"))],
     )];
     for table in records {
         let from = if table == "attempts" && !has_attempts { "orders" } else { table };
-        lines.push(line(
-            &format!("rows read, rows of {table}"),
-            ["", ""],
-            [count(read(&|source| source == from)), count(rows(table))],
-        ));
+        lines.push(line(Total::Records(table), ["", ""], [count(read(&|source| source == from)), count(rows(table))]));
     }
     let rejected = manifest.night.inputs.iter().map(|input| input.rejects).sum();
-    lines.push(line("lines rejected, rows of rejects", ["", ""], [count(rejected), count(rows("rejects"))]));
+    lines.push(line(Total::Rejects, ["", ""], [count(rejected), count(rows("rejects"))]));
     lines
 }
 
 /// What the manifest says was read of each provider and currency, and what the table adds up to; then where its entries
 /// ended.
-fn of_entries(manifest: &Manifest, tables: &Lake) -> Result<Vec<Vec<String>>> {
+fn of_entries(manifest: &Manifest, tables: &Lake) -> Result<Vec<Line>> {
     const SUMS: [&str; 3] = ["gross", "fee", "net"];
     let mut booked: BTreeMap<[String; 2], [Sum; SUMS.len()]> = BTreeMap::new();
     let mut ended: BTreeMap<[String; 2], BTreeMap<String, Sum>> = BTreeMap::new();
@@ -97,12 +157,12 @@ fn of_entries(manifest: &Manifest, tables: &Lake) -> Result<Vec<Vec<String>>> {
         let text = |name: &str| total.get(name).and_then(Value::as_str).unwrap_or_default();
         let key = [text("provider"), text("currency")];
         let of_table = booked.remove(&key.map(str::to_owned)).unwrap_or_default();
-        for (name, of_table) in SUMS.iter().zip(of_table) {
+        for (name, of_table) in SUMS.into_iter().zip(of_table) {
             let read = Sum {
                 count: total.get("entries").and_then(Value::as_i64).unwrap_or_default(),
                 amount: Amount::parse(text(name).as_bytes(), crate::money::SCALE).ok(),
             };
-            lines.push(line(&format!("{name} read, {name} of entries"), key, [read, of_table]));
+            lines.push(line(Total::Entries(name), key, [read, of_table]));
         }
         let ended = ended.remove(&key.map(str::to_owned)).unwrap_or_default();
         let known: Sum = ["match", "break", "waiting", "excluded"].iter().fold(Sum::default(), |mut all, outcome| {
@@ -111,17 +171,17 @@ fn of_entries(manifest: &Manifest, tables: &Lake) -> Result<Vec<Vec<String>>> {
             }
             all
         });
-        lines.push(line("entries, gross of match + break + waiting + excluded", key, [of_table[0], known]));
+        lines.push(line(Total::Outcomes, key, [of_table[0], known]));
     }
     // What the manifest does not name.
     for ([provider, currency], sums) in booked {
-        lines.push(line("gross of entries nobody read", [&provider, &currency], [Sum::default(), sums[0]]));
+        lines.push(line(Total::Unread, [&provider, &currency], [Sum::default(), sums[0]]));
     }
     Ok(lines)
 }
 
 /// opening + new − cleared − resolved, and the breaks that are waiting or open.
-fn of_breaks(manifest: &Manifest, tables: &Lake) -> Result<Vec<Vec<String>>> {
+fn of_breaks(manifest: &Manifest, tables: &Lake) -> Result<Vec<Line>> {
     let night = manifest.night.business_date;
     let mut live: BTreeMap<[String; 3], Sum> = BTreeMap::new();
     for batch in tables.batches(&BREAKS, night)? {
@@ -144,11 +204,7 @@ fn of_breaks(manifest: &Manifest, tables: &Lake) -> Result<Vec<Vec<String>>> {
             amount: Some(sum("opening_amount") + sum("new_amount") - sum("cleared_amount") - sum("resolved_amount")),
         };
         let stands = live.get(&key).copied().unwrap_or(Sum { count: 0, amount: Some(Amount::ZERO) });
-        line(
-            &format!("{}: opening + new - cleared - resolved, breaks waiting or open", key[0]),
-            [&key[1], &key[2]],
-            [rolled, stands],
-        )
+        line(Total::Breaks(key[0].clone()), [&key[1], &key[2]], [rolled, stands])
     });
     Ok(lines.collect())
 }
