@@ -71,6 +71,7 @@ const TYPES: &[&str] = &[
     "bank_unexplained",
     "fx_variance",
     "out_of_period",
+    "restated",
 ];
 
 pub(super) fn write(words: &Words, html: &mut Html) {

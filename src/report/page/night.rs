@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::rows::Rows;
 use crate::error::Result;
-use crate::lake::{Lake, Manifest, stale};
+use crate::lake::{Lake, Link, Manifest, stale};
 
 /// How many nights a line shows, the night of the page the last of them.
 pub(super) const NIGHTS: usize = 28;
@@ -50,7 +50,7 @@ impl<'l> Night<'l> {
     pub(super) fn of(lake: &'l Lake, manifest: &'l Manifest) -> Result<Self> {
         let date = manifest.night.business_date;
         let all = lake.nights()?;
-        let is_stale = stale(&all).contains(&date);
+        let is_stale = stale(&all.iter().map(Link::from).collect::<Vec<_>>()).contains(&date);
         let nights: Vec<Manifest> = all.into_iter().filter(|night| night.night.business_date <= date).collect();
         let mut tables = BTreeMap::new();
         for name in TABLES {
