@@ -16,7 +16,7 @@
 //!            stage/reconcile  ◄──────────────────────┘
 //!                  │ matches, breaks, open_items, rollforward
 //!            stage/analyze
-//!                  │ funnel, success_rates, abandonment, failure_reasons
+//!                  │ funnel, success_rates, payment_methods, abandonment, failure_reasons and others
 //!            lake: stage, read back, move, commit        raw/  data/  meta/
 //! ```
 //!

@@ -22,7 +22,7 @@ pub mod sheet;
 use column::Table;
 
 /// Every published table, in the order of the flow.
-pub static TABLES: [&Table; 20] = [
+pub static TABLES: [&Table; 23] = [
     &entries::ENTRIES,
     &records::ORDERS,
     &records::ATTEMPTS,
@@ -39,6 +39,9 @@ pub static TABLES: [&Table; 20] = [
     &delivery::REJECTS,
     &analysis::FUNNEL,
     &analysis::SUCCESS_RATES,
+    &analysis::SUCCESS_AMOUNTS,
+    &analysis::PAYMENT_METHODS,
+    &analysis::TIME_TO_PAY,
     &analysis::ABANDONMENT,
     &analysis::FAILURE_REASONS,
     &delivery::FILES,

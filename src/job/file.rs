@@ -215,13 +215,36 @@ fn sixty_days() -> String {
 #[schemars(title = "Analysis")]
 pub(super) struct AnalysisFile {
     /// How old an order without success must be before it counts as abandoned, such as `30 minutes` or `2 hours`.
+    #[serde(default = "two_hours")]
     #[schemars(regex(pattern = r"^[0-9]+ (minute|hour|day)s?$"))]
     pub(super) abandoned_after: String,
+    /// How long after an attempt the customer's next one of the same is a retry of it, such as `30 minutes`.
+    #[serde(default = "thirty_minutes")]
+    #[schemars(regex(pattern = r"^[0-9]+ (minute|hour|day)s?$"))]
+    pub(super) retry_within: String,
+    /// From how many orders or attempts on a rate is called `enough`.
+    #[serde(default = "thirty")]
+    pub(super) minimum_count: u32,
+    /// Pairs of dimensions that rates are cut by too: `[["provider", "wallet"]]`.
+    #[serde(default)]
+    pub(super) pairs: Vec<[String; 2]>,
+}
+
+fn two_hours() -> String {
+    "2 hours".to_owned()
+}
+
+fn thirty_minutes() -> String {
+    "30 minutes".to_owned()
+}
+
+fn thirty() -> u32 {
+    30
 }
 
 impl Default for AnalysisFile {
     fn default() -> Self {
-        Self { abandoned_after: "2 hours".to_owned() }
+        Self { abandoned_after: two_hours(), retry_within: thirty_minutes(), minimum_count: thirty(), pairs: Vec::new() }
     }
 }
 
