@@ -367,9 +367,9 @@ impl<'a> Comparison<'a> {
         self.send_on(round, &provider, &compared.provider_outcomes, &entries, &carried)?;
         self.send_on(round, &merchant, &compared.merchant_outcomes, &records, &carried)?;
         let met = met_by_attempts(&items.attempts, &merchant, &provider, &compared.met);
-        self.compared.charges = std::mem::take(&mut self.compared.charges).and(met.charges(self.accounts.only));
-        let accounts = self.accounts.are_several.then(|| met.accounts());
-        self.send_to_analysis(&items.attempts, &of_attempts, accounts.as_deref())?;
+        let met = met.learned(self.accounts.only, self.accounts.are_several);
+        self.compared.charges = std::mem::take(&mut self.compared.charges).and(met.charges);
+        self.send_to_analysis(&items.attempts, &of_attempts, met.accounts.as_deref())?;
 
         let sheets = [
             ended(&items.entries, &of_entries).sheet(&ENTRIES, outcome_columns(&of_entries)),

@@ -119,22 +119,15 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     ] {
         stage(sheet);
     }
-    let met = met_by_attempts(&attempts, &merchant, &provider, &compared.met);
     let only = job.only_accounts();
-    let charges = met.charges(&only);
-    let accounts = job.has_several_accounts().then(|| met.accounts());
-    drop(met);
+    let met = met_by_attempts(&attempts, &merchant, &provider, &compared.met).learned(&only, job.has_several_accounts());
     // A column goes when the last table that has it is written.
     drop((entries, refunds, provider, merchant));
 
     (closing.progress)("analyzing");
     let failures = FailureCategories::shipped()?;
-    let inputs = analyze::Inputs {
-        orders: &orders.parts,
-        attempts: &attempts.parts,
-        outcomes: &of_attempts,
-        accounts: accounts.as_deref(),
-    };
-    let analysis = analyze(&inputs, &charges, &closing.analysis_rules(&only, &failures))?;
+    let (orders, attempts, accounts) = (&orders.parts, &attempts.parts, met.accounts.as_deref());
+    let inputs = analyze::Inputs { orders, attempts, outcomes: &of_attempts, accounts };
+    let analysis = analyze(&inputs, &met.charges, &closing.analysis_rules(&only, &failures))?;
     Ok(closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage))
 }

@@ -56,7 +56,7 @@ use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 pub use counted::{Counted, count};
 pub use cut::{DIMENSIONS, dimension};
-pub use met::{Charges, Met};
+pub use met::{Charges, Learned, Met};
 
 use crate::error::Result;
 use crate::stage::failures::FailureCategories;

@@ -221,7 +221,8 @@ fn time_to_pay_is_by_nearest_rank() {
     let providers = shown(&analysis.time_to_pay, &["cut"], &["provider"], &columns);
     assert_eq!(providers, ["alipay 1 1260 1260 false", "stripe 20 600 1140 true"], "of the first attempt, to the first success");
     // An answer tells more exactly when an order was paid than the start of its attempt.
-    let finished = build::instants((0..tries.len()).map(|row| (row < 20).then_some((row as i64 + 1) * 2 * MINUTE - 1)));
+    let finished = (1_i64..).zip(&tries).map(|(number, _)| (number <= 20).then_some(number * 2 * MINUTE - 1));
+    let finished = build::instants(finished);
     let attempts = super::with(&attempts, "finished_at", &finished);
     let analysis = run(&orders(&given), &attempts, &outcomes).unwrap();
     assert_eq!(shown(&analysis.time_to_pay, &["cut", "value"], &["provider", "stripe"], &columns), ["stripe 20 1199 2279 true"]);
@@ -239,11 +240,14 @@ fn met(attempts: &RecordBatch, alone: &[(usize, u32)], in_groups: Vec<(u32, u32)
         ("fee", amounts(|row| row.3)),
     ]);
     let mut by_row = vec![NO_ROW; attempts.num_rows()];
-    alone.iter().for_each(|&(row, entry)| by_row[row] = entry);
+    for &(row, entry) in alone {
+        by_row[row] = entry;
+    }
     let entries = [entries.unwrap()];
     let met = Met { attempts: from_ref(attempts), entries: &entries, alone: vec![by_row], in_groups };
     let failures = FailureCategories::shipped().unwrap();
-    (met.charges(rules(&failures).accounts), met.accounts())
+    let met = met.learned(rules(&failures).accounts, true);
+    (met.charges, met.accounts.unwrap())
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub fn count(inputs: &Inputs, rules: &Rules) -> Result<Counted> {
     let order_of = link(inputs.orders, inputs.attempts)?;
     let sequence = Sequence::of(inputs.attempts);
     let progress = progress(inputs.orders, &order_of, &attempts, &sequence)?;
-    let groups = groups(inputs.attempts, &order_of, &progress, &attempts, &sequence, rules.retry_within)?;
+    let groups = groups(inputs.attempts, &order_of, &progress, &attempts, &sequence, rules.retry_within);
     let window = rules.maturity.num_microseconds().ok_or_else(|| {
         Error::configuration("the abandonment window is too long").expected("a window of less than 290,000 years")
     })?;

@@ -14,7 +14,6 @@ use super::attempts::{Attempts, CURRENCY, Meaning};
 use super::dimension::NOT_STATED;
 use super::progress::{Progress, Sequence};
 use super::words::{Group, Status};
-use crate::error::Result;
 use crate::table::part::{Amounts, NO_ROW, amounts, place, row_id};
 
 /// What tells whether two attempts of one order are of one group.
@@ -40,7 +39,7 @@ pub(super) fn groups(
     attempts: &Attempts,
     sequence: &Sequence,
     retry_within: TimeDelta,
-) -> Result<Vec<Vec<Group>>> {
+) -> Vec<Vec<Group>> {
     // One attempt alone is a group: only those of orders with several are looked at further.
     let alone: Vec<Group> = attempts.means.iter().map(|only| end([only].into_iter())).collect();
     let first_look = order_of.par_iter().enumerate().map(|(part, orders)| {
@@ -70,7 +69,7 @@ pub(super) fn groups(
         let (part, row) = place(attempt);
         groups[part][row] = group;
     }
-    Ok(groups)
+    groups
 }
 
 /// By order, then in time: by instant, then by name.

@@ -67,10 +67,25 @@ struct Entries<'a> {
     fee: Amounts<'a>,
 }
 
+/// What the entries say of the attempts that met them.
+#[derive(Clone, Debug)]
+pub struct Learned {
+    /// What the payments cost.
+    pub charges: Charges,
+    /// Per part of the attempts, the account of the entry each met, if it was asked for.
+    pub accounts: Option<Vec<ArrayRef>>,
+}
+
 impl Met<'_> {
-    /// Per part of the attempts, the account of the entry each met.
+    /// What the entries say. `only` are the providers with one account, and that; `several` asks for the accounts of each
+    /// attempt too.
     #[must_use]
-    pub fn accounts(&self) -> Vec<ArrayRef> {
+    pub fn learned(&self, only: &BTreeMap<String, String>, several: bool) -> Learned {
+        Learned { charges: self.charges(only), accounts: several.then(|| self.accounts()) }
+    }
+
+    /// Per part of the attempts, the account of the entry each met.
+    fn accounts(&self) -> Vec<ArrayRef> {
         let accounts: Vec<Words> = self.entries.iter().map(|part| words(part, "account")).collect();
         let account = |entry: u32| {
             let (part, row) = place(entry);
@@ -90,9 +105,8 @@ impl Met<'_> {
         self.alone.par_iter().enumerate().map(of_part).collect()
     }
 
-    /// What the payments cost. `only` are the providers with one account, and that.
-    #[must_use]
-    pub fn charges(&self, only: &BTreeMap<String, String>) -> Charges {
+    /// What the payments cost.
+    fn charges(&self, only: &BTreeMap<String, String>) -> Charges {
         let entries: Vec<Entries> = self
             .entries
             .iter()
@@ -122,7 +136,9 @@ fn charges_of(
     only: &BTreeMap<String, String>,
 ) -> Charges {
     let mut split = Split::new(attempts.num_rows());
-    SAID.into_iter().for_each(|name| split.by_words(words(attempts, name)));
+    for name in SAID {
+        split.by_words(words(attempts, name));
+    }
     // A kind says which row is one of it.
     let alike = split.alike(|row| [u32::try_from(row).expect("a part has few rows")]);
     let (mut volumes, mut fees) = (Tally::default(), Tally::default());

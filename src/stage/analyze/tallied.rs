@@ -98,27 +98,30 @@ pub(super) fn rates<'a>(attempts: &'a [Margin], orders: &'a [Margin]) -> Result<
     Ok(rates)
 }
 
+/// A cell, what metrics ask about it, and how many of its things are young.
+struct Told<'a, T> {
+    cell: &'a Cell,
+    thing: T,
+    young: i64,
+}
+
 /// `tells` a cell's thing, and whether it is young.
 fn of_margin<'a, T: Copy>(margin: &'a Margin, metrics: &[Metric<T>], tells: impl Fn(MarginKey) -> (T, bool)) -> Vec<Rate<'a>> {
     let mut rates = Vec::new();
     for (value, cells) in margin.by_value() {
-        let currencies: Vec<(u32, Vec<(&Cell, T, bool)>)> = margin
-            .by_currency(cells)
-            .map(|(currency, cells)| {
-                let told = cells.iter().map(|cell| {
-                    let (thing, young) = tells(margin.read(cell));
-                    (cell, thing, young)
-                });
-                (currency, told.collect())
-            })
-            .collect();
+        let told = |cell: &'a Cell| {
+            let (thing, young) = tells(margin.read(cell));
+            Told { cell, thing, young: if young { cell.rows.into() } else { 0 } }
+        };
+        let by_currency = margin.by_currency(cells).map(|(currency, cells)| (currency, cells.iter().map(told).collect()));
+        let currencies: Vec<(u32, Vec<Told<T>>)> = by_currency.collect();
         for Metric { name, part } in metrics {
             let mut whole = Tally::default();
             let by_currency = currencies.iter().map(|(currency, cells)| {
                 let mut tally = Tally::default();
-                for &(cell, thing, young) in cells {
-                    tally.add(part(thing), cell);
-                    tally.young += if young { i64::from(cell.rows) } else { 0 };
+                for Told { cell, thing, young } in cells {
+                    tally.add(part(*thing), cell);
+                    tally.young += young;
                 }
                 whole.hold(&tally);
                 (*currency, tally)
