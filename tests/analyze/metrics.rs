@@ -5,6 +5,8 @@ use std::slice::from_ref;
 use arrow::array::{ArrayRef, RecordBatch};
 use chrono::TimeDelta;
 use proptest::prelude::*;
+use tieout::error::Exit;
+use tieout::job::Job;
 use tieout::stage::analyze::{Analysis, Charges, DIMENSIONS, Inputs, Met, Rules, analyze};
 use tieout::stage::failures::FailureCategories;
 use tieout::table::part::{NO_ROW, few_words};
@@ -355,6 +357,29 @@ proptest! {
         prop_assert_eq!(sum("attempts"), build::count(attempt_rows.len()));
         prop_assert_eq!(sum("succeeded"), counts_of(&analysis, "order_success_rate", "all", "all")[0]);
         prop_assert_eq!(sum("false_failure"), counts_of(&analysis, "false_failure", "all", "all")[0]);
+    }
+}
+
+#[test]
+fn pairs_are_of_two_dimensions_and_each_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job.toml");
+    let text = std::fs::read_to_string("jobs/nightly.toml").unwrap();
+    let load = |analysis: &str| {
+        std::fs::write(&path, format!("{text}\n[analysis]\n{analysis}\n")).unwrap();
+        Job::load(&path)
+    };
+    let job = load("minimum_count = 100\npairs = [[\"provider\", \"wallet\"], [\"hour\", \"provider\"]]").unwrap();
+    assert_eq!((job.minimum_count, job.retry_within, job.abandoned_after), (100, TimeDelta::minutes(30), TimeDelta::hours(2)));
+    assert_eq!(job.pairs, [["provider", "wallet"], ["hour", "provider"]]);
+    for (pairs, found) in [
+        (r#"[["provider", "colour"]]"#, "colour"),
+        (r#"[["hour", "hour"]]"#, "hour, hour"),
+        (r#"[["hour", "channel"], ["channel", "hour"]]"#, "channel, hour"),
+    ] {
+        let error = load(&format!("pairs = {pairs}")).unwrap_err();
+        assert_eq!((error.exit, error.column.as_deref()), (Exit::BadConfiguration, Some("pairs")));
+        assert_eq!(error.found.as_deref(), Some(found));
     }
 }
 

@@ -16,7 +16,7 @@ use super::fate::{AttemptFate, Fates};
 use super::groups::groups;
 use super::keys::{AttemptKey, AttemptKeys, OrderKey, OrderKeys, hour, hours};
 use super::link::link;
-use super::margin::{LONGEST, Margin, Plan, order_fate};
+use super::margin::{LONGEST, Margin, Plan, Seconds, order_fate};
 use super::orders::{self, Orders};
 use super::progress::{Progress, Sequence, progress};
 use super::tally::{Cell, tally};
@@ -188,6 +188,7 @@ fn count_orders(inputs: &Inputs, night: &Night, keys: &OrderKeys, plan: &Plan) -
         let (margins, times) = rest.split_at_mut(plan.orders.len());
         let amounts = amounts(&parts[part], "amount");
         let kinds = night.orders.kinds.of_part(part);
+        let mut seconds: Vec<Seconds> = plan.times.iter().map(Seconds::of).collect();
         for (row, (progress, kind)) in night.progress[part].iter().zip(kinds).enumerate() {
             let order = &night.orders.means[kind];
             let (of_attempt, fate) = fates.of_order(progress, order.status);
@@ -209,10 +210,11 @@ fn count_orders(inputs: &Inputs, night: &Night, keys: &OrderKeys, plan: &Plan) -
             };
             Plan::tell(&plan.orders, margins, &says, order_fate(fate, mature), cell);
             if progress.paid != NO_ROW {
-                let seconds = answered.seconds_after(created, progress.paid);
-                Plan::tell(&plan.times, times, &says, seconds, Cell { attempts: 0, amount: 0, ..cell });
+                let took = answered.seconds_after(created, progress.paid);
+                seconds.iter_mut().zip(&mut *times).for_each(|(seconds, tally)| seconds.add(tally, &says, took));
             }
         }
+        seconds.into_iter().zip(times).for_each(|(seconds, tally)| seconds.end(tally));
         Ok(())
     })?
     .into_iter();

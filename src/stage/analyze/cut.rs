@@ -3,9 +3,6 @@
 use super::band::{self, BANDS};
 use super::clock::{HOURS, Moment, WEEKDAYS};
 use super::dimension::{NOT_STATED, OF_ATTEMPT, OF_ORDER, Vocabularies};
-use super::pack::Packing;
-use crate::error::Result;
-use crate::table::build::count;
 
 /// The cut that takes all together.
 pub(super) const ALL: &str = "all";
@@ -162,11 +159,10 @@ impl Cut {
         [recoded(self.sides[0], codes[0]), recoded(self.sides[1], codes[1])]
     }
 
-    /// How values of this cut are packed, with a currency and a number below `size`. There are so many `attempts` to say
-    /// things.
-    pub(super) fn packing(&self, vocabularies: &Vocabularies, attempts: usize, size: u64) -> Result<Packing<4>> {
+    /// How many codes each of its sides has, at most. There are so many `attempts` to say things.
+    pub(super) fn sizes(&self, vocabularies: &Vocabularies, attempts: usize) -> [usize; 2] {
         let words = |name: &str| vocabularies[name].size();
-        let codes = self.sides.map(|side| match side {
+        self.sides.map(|side| match side {
             Side::Nothing => 1,
             Side::OfAttempt(column) => words(OF_ATTEMPT[column]),
             Side::OfOrder(column) => words(OF_ORDER[column]),
@@ -175,8 +171,6 @@ impl Cut {
             Side::Weekday => WEEKDAYS.len(),
             Side::AmountBand => words("currency") * BANDS as usize,
             Side::WholeAttempt => attempts,
-        });
-        let size_of = |number: usize| count(number).unsigned_abs();
-        Packing::of([size_of(codes[0]), size_of(codes[1]), size_of(words("currency")), size])
+        })
     }
 }
