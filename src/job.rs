@@ -9,6 +9,7 @@ mod journal;
 pub mod resolutions;
 mod resolve;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, TimeDelta};
@@ -57,6 +58,12 @@ pub struct Job {
     pub given_back_within: TimeDelta,
     /// How old an order without success must be before it counts as abandoned.
     pub abandoned_after: TimeDelta,
+    /// How long after an attempt the next one of its group may start.
+    pub retry_within: TimeDelta,
+    /// From which denominator on a rate is called enough.
+    pub minimum_count: i64,
+    /// Pairs of dimensions that rates are cut by too.
+    pub pairs: Vec<[&'static str; 2]>,
     /// From when on a change of a rate counts.
     pub changes: Threshold,
     /// How much a break matters.
@@ -296,6 +303,24 @@ impl Job {
     #[must_use]
     pub fn fees(&self) -> Vec<FeeRule> {
         self.providers.iter().flat_map(|provider| provider.fees.clone()).collect()
+    }
+
+    /// The providers the merchant has one account with, and that.
+    #[must_use]
+    pub fn only_accounts(&self) -> BTreeMap<String, String> {
+        let mut accounts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for Provider { name, account, .. } in &self.providers {
+            accounts.entry(name).or_default().insert(account);
+        }
+        let only = accounts.into_iter().filter(|(_, accounts)| accounts.len() == 1);
+        only.map(|(name, accounts)| (name.to_owned(), accounts.into_iter().collect())).collect()
+    }
+
+    /// Whether the account of an attempt may be one of several.
+    #[must_use]
+    pub fn has_several_accounts(&self) -> bool {
+        let only = self.only_accounts();
+        self.attempts.is_none() || self.providers.iter().any(|provider| !only.contains_key(&provider.name))
     }
 
     /// The night by which both sides should know what a provider does on a day; of no provider in particular, the latest.

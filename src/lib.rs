@@ -16,7 +16,7 @@
 //!            stage/reconcile  ◄──────────────────────┘
 //!                  │ matches, breaks, open_items, rollforward
 //!            stage/analyze
-//!                  │ funnel, abandonment, failure_reasons
+//!                  │ funnel, payment_methods, abandonment, failure_reasons and others
 //!            stage/change  ◄──── success_rates of earlier nights
 //!                  │ success_rates, changes, rates_history
 //!            lake: stage, read back, move, commit        raw/  data/  meta/

@@ -14,7 +14,7 @@ mod scatter;
 mod shares;
 mod whole;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -35,7 +35,9 @@ use crate::stage::payouts::{self, Settled, TiedOut};
 use crate::stage::reconcile::Rules;
 use crate::stage::returns::{self, Entry, Returned, Sought, Tied};
 use crate::stage::stated_before;
-use crate::table::analysis::{ABANDONMENT, CHANGES, FAILURE_REASONS, FUNNEL, RATES_HISTORY, SUCCESS_RATES};
+use crate::table::analysis::{
+    ABANDONMENT, CHANGES, FAILURE_REASONS, FUNNEL, PAYMENT_METHODS, RATES_HISTORY, SUCCESS_AMOUNTS, SUCCESS_RATES, TIME_TO_PAY,
+};
 use crate::table::column::Table;
 use crate::table::delivery::{FILES, NIGHTS, REJECTS};
 use crate::table::entries::ENTRIES;
@@ -344,9 +346,23 @@ impl Closing<'_> {
     }
 
     /// What the analysis goes by.
-    fn analysis_rules<'f>(&self, failures: &'f FailureCategories) -> analyze::Rules<'f> {
+    fn analysis_rules<'r>(
+        &'r self,
+        accounts: &'r BTreeMap<String, String>,
+        failures: &'r FailureCategories,
+    ) -> analyze::Rules<'r> {
         let (_, closes_at) = day_range(self.night, self.job.timezone);
-        analyze::Rules { night: self.night, closes_at, maturity: self.job.abandoned_after, failures }
+        analyze::Rules {
+            night: self.night,
+            closes_at,
+            zone: self.job.timezone,
+            maturity: self.job.abandoned_after,
+            retry_within: self.job.retry_within,
+            minimum_count: self.job.minimum_count,
+            pairs: &self.job.pairs,
+            accounts,
+            failures,
+        }
     }
 
     /// The rates of the night, held against those of the nights before.
@@ -387,8 +403,11 @@ impl Closing<'_> {
             (&REJECTS, ledger.rejects(date)),
             (&FUNNEL, analysis.funnel),
             (&SUCCESS_RATES, success_rates),
+            (&SUCCESS_AMOUNTS, analysis.success_amounts),
             (&CHANGES, changes),
             (&RATES_HISTORY, rates_history),
+            (&PAYMENT_METHODS, analysis.payment_methods),
+            (&TIME_TO_PAY, analysis.time_to_pay),
             (&ABANDONMENT, analysis.abandonment),
             (&FAILURE_REASONS, analysis.failure_reasons),
             (&FILES, ledger.table(date)),

@@ -22,7 +22,7 @@ pub mod sheet;
 use column::Table;
 
 /// Every published table, in the order of the flow.
-pub static TABLES: [&Table; 22] = [
+pub static TABLES: [&Table; 25] = [
     &entries::ENTRIES,
     &records::ORDERS,
     &records::ATTEMPTS,
@@ -39,8 +39,11 @@ pub static TABLES: [&Table; 22] = [
     &delivery::REJECTS,
     &analysis::FUNNEL,
     &analysis::SUCCESS_RATES,
+    &analysis::SUCCESS_AMOUNTS,
     &analysis::CHANGES,
     &analysis::RATES_HISTORY,
+    &analysis::PAYMENT_METHODS,
+    &analysis::TIME_TO_PAY,
     &analysis::ABANDONMENT,
     &analysis::FAILURE_REASONS,
     &delivery::FILES,

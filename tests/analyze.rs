@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod metrics;
 mod shares;
 
 use std::collections::BTreeMap;
 use std::slice::from_ref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal64Array, Decimal128Array, Int64Array, RecordBatch, StringDictionaryBuilder,
@@ -16,11 +17,12 @@ use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType, UInt16Type};
 use arrow::util::display::array_value_to_string;
 use chrono::{NaiveDate, TimeDelta};
+use chrono_tz::Tz;
 use proptest::prelude::*;
 use tieout::error::{Exit, Result};
 use tieout::money::Amount;
 use tieout::stage::analyze::wilson::proportion;
-use tieout::stage::analyze::{Analysis, Inputs, Rules, analyze};
+use tieout::stage::analyze::{Analysis, Charges, Inputs, Rules, analyze};
 use tieout::stage::failures::{Category, FailureCategories};
 use tieout::stage::reconcile::{BreakType, Exclusion, Outcome};
 use tieout::table::part::{NARROW_PRECISION, nothing};
@@ -157,11 +159,24 @@ fn run(orders: &RecordBatch, attempts: &RecordBatch, outcomes: &Outcomes) -> Res
 }
 
 fn run_parts(orders: &[RecordBatch], attempts: &[RecordBatch], outcomes: &[Outcomes]) -> Result<Analysis> {
-    analyze(&Inputs { orders, attempts, outcomes }, &rules(&FailureCategories::shipped()?))
+    analyze(&Inputs { orders, attempts, outcomes, accounts: None }, &Charges::default(), &rules(&FailureCategories::shipped()?))
 }
 
+/// Of a merchant in Kathmandu, half an hour off most clocks, with one account at each of two providers.
 fn rules(failures: &FailureCategories) -> Rules<'_> {
-    Rules { night: night(), closes_at: CLOSE, maturity: TimeDelta::minutes(30), failures }
+    static ONLY: LazyLock<BTreeMap<String, String>> =
+        LazyLock::new(|| [("stripe", "acct_1"), ("alipay", "2088")].map(|(name, account)| (name.into(), account.into())).into());
+    Rules {
+        night: night(),
+        closes_at: CLOSE,
+        zone: Tz::Asia__Kathmandu,
+        maturity: TimeDelta::minutes(30),
+        retry_within: TimeDelta::minutes(30),
+        minimum_count: 5,
+        pairs: &[["provider", "card_brand"], ["channel", "provider"], ["provider", "amount_band"], ["hour", "account"]],
+        accounts: &ONLY,
+        failures,
+    }
 }
 
 fn small() -> Analysis {
@@ -314,10 +329,10 @@ fn failure_reasons_count_attempts_and_who_recovered() {
 }
 
 #[test]
-fn an_empty_night_is_four_empty_tables() {
+fn an_empty_night_is_empty_tables() {
     let (attempts, outcomes) = attempts(&[]);
     let empty = run(&orders(&[]), &attempts, &outcomes).unwrap();
-    for batch in [&empty.funnel, &empty.success_rates, &empty.abandonment, &empty.failure_reasons] {
+    for batch in batches(&empty) {
         assert_eq!(batch.num_rows(), 0);
     }
 }
@@ -583,15 +598,38 @@ proptest! {
 }
 
 fn same(one: &Analysis, other: &Analysis) -> std::result::Result<(), TestCaseError> {
-    for (one, other) in [
-        (&one.funnel, &other.funnel),
-        (&one.success_rates, &other.success_rates),
-        (&one.abandonment, &other.abandonment),
-        (&one.failure_reasons, &other.failure_reasons),
-    ] {
+    for (one, other) in batches(one).into_iter().zip(batches(other)) {
         prop_assert_eq!(plain(one), plain(other));
     }
     Ok(())
+}
+
+/// All tables of the analysis.
+fn batches(analysis: &Analysis) -> [&RecordBatch; 7] {
+    let Analysis { funnel, success_rates, success_amounts, payment_methods, time_to_pay, abandonment, failure_reasons } =
+        analysis;
+    [funnel, success_rates, success_amounts, payment_methods, time_to_pay, abandonment, failure_reasons]
+}
+
+/// The batch with another column of that name.
+fn with(batch: &RecordBatch, name: &str, array: &ArrayRef) -> RecordBatch {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns());
+    let columns = columns.map(|(field, column)| ArrayRef::clone(if field.name() == name { array } else { column }));
+    RecordBatch::try_new(batch.schema(), columns.collect()).unwrap()
+}
+
+/// The rows of those columns say other words: any, empty text, or nothing.
+fn with_words(batch: &RecordBatch, names: &[&str], of_rows: &[u32]) -> RecordBatch {
+    let any = [None, Some(""), Some("a"), Some("b"), Some("c"), Some("d"), Some("e"), Some("f")];
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let Some(place) = names.iter().position(|name| name == field.name()) else { return ArrayRef::clone(column) };
+        // What every row must state, it does.
+        let word = |row: usize| any[(of_rows[row] >> (3 * place) & 7).max(if field.is_nullable() { 0 } else { 2 }) as usize];
+        build::words((0..batch.num_rows()).map(word))
+    });
+    RecordBatch::try_new(batch.schema(), columns.collect()).unwrap()
 }
 
 /// The rows in another order, and the dictionaries of their words laid out another way; and which rows they are.
@@ -627,7 +665,7 @@ fn in_parts(batch: &RecordBatch, size: usize) -> Vec<RecordBatch> {
 /// The columns analysis asks for, each as small as it may be in a part.
 fn compact(part: &RecordBatch) -> RecordBatch {
     let schema = part.schema();
-    let others = ["business_date", "finished_at", "outcome", "outcome_reason", "file_id", "line"];
+    let others = ["business_date", "outcome", "outcome_reason", "file_id", "line"];
     let asked = schema.fields().iter().zip(part.columns()).filter(|(field, _)| !others.contains(&field.name().as_str()));
     let small = asked.map(|(field, column)| {
         let column = match field.data_type() {

@@ -44,6 +44,18 @@ format = "stripe/payout_reconciliation"
 source = { files = "../second_{date:%Y%m%d}*.csv" }
 settles_in = "2 days"
 
+[[provider]]
+name = "stripe"
+account = "three"
+format = "stripe/payout_reconciliation"
+source = { files = "../third_{date:%Y%m%d}*.csv" }
+settles_in = "1 day"
+
+[analysis]
+retry_within = "1 hour"
+minimum_count = 3
+pairs = [["account", "card_brand"], ["amount_band", "channel"], ["hour", "provider"]]
+
 [merchant.orders]
 source = { files = "../orders_{date:%Y%m%d}*.csv" }
 ATTEMPTS
@@ -132,7 +144,7 @@ impl Names<'_> {
 fn write_night(folder: &Path, date: NaiveDate, rows: usize, chance: &mut Chance) {
     let mut names = Names { chance, few: rows / 2 + 1, night: date };
     let write = |name: &str, text: &str| fs::write(folder.join(format!("{name}_{}.csv", date.format("%Y%m%d"))), text).unwrap();
-    for provider in ["stripe", "second"] {
+    for provider in ["stripe", "second", "third"] {
         let mut text = String::from(
             "balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,charge_id,automatic_payout_id,\
              payment_metadata[order_id],refund_metadata[refund_id]\n",

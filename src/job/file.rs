@@ -218,6 +218,16 @@ pub(super) struct AnalysisFile {
     #[serde(default = "two_hours")]
     #[schemars(regex(pattern = r"^[0-9]+ (minute|hour|day)s?$"))]
     pub(super) abandoned_after: String,
+    /// How long after an attempt the customer's next one of the same is a retry of it, such as `30 minutes`.
+    #[serde(default = "thirty_minutes")]
+    #[schemars(regex(pattern = r"^[0-9]+ (minute|hour|day)s?$"))]
+    pub(super) retry_within: String,
+    /// From how many orders or attempts on a rate is called `enough`.
+    #[serde(default = "thirty")]
+    pub(super) minimum_count: u32,
+    /// Pairs of dimensions that rates are cut by too: `[["provider", "wallet"]]`.
+    #[serde(default)]
+    pub(super) pairs: Vec<[String; 2]>,
     /// The least change of a rate that is reported, as a decimal in quotes: `0.01` is one point of a hundred.
     #[serde(default = "one_point")]
     #[schemars(regex(pattern = r"^0\.[0-9]{1,8}$"))]
@@ -228,14 +238,29 @@ pub(super) struct AnalysisFile {
     pub(super) false_discovery: String,
 }
 
-impl Default for AnalysisFile {
-    fn default() -> Self {
-        Self { abandoned_after: two_hours(), minimum_change: one_point(), false_discovery: one_in_twenty() }
-    }
-}
-
 fn two_hours() -> String {
     "2 hours".to_owned()
+}
+
+fn thirty_minutes() -> String {
+    "30 minutes".to_owned()
+}
+
+fn thirty() -> u32 {
+    30
+}
+
+impl Default for AnalysisFile {
+    fn default() -> Self {
+        Self {
+            abandoned_after: two_hours(),
+            retry_within: thirty_minutes(),
+            minimum_count: thirty(),
+            pairs: Vec::new(),
+            minimum_change: one_point(),
+            false_discovery: one_in_twenty(),
+        }
+    }
 }
 
 fn one_point() -> String {

@@ -17,6 +17,7 @@ use crate::format::Target;
 use crate::format::shipped::{FormatText, Library};
 use crate::money::Amount;
 use crate::source::Databases;
+use crate::stage::analyze::{DIMENSIONS, dimension};
 use crate::stage::change::Threshold;
 use crate::stage::fees::FeeRule;
 use crate::stage::reconcile::{Limits, Severity, Tolerance};
@@ -118,6 +119,9 @@ impl Resolver {
             same_amount_within: duration(&file.matching.same_amount_within, "same_amount_within")?,
             given_back_within: TimeDelta::days(days(&file.matching.given_back_within, "given_back_within")?.into()),
             abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
+            retry_within: duration(&file.analysis.retry_within, "retry_within")?,
+            minimum_count: file.analysis.minimum_count.into(),
+            pairs: pairs(&file.analysis.pairs)?,
             changes: threshold(&file.analysis)?,
             severity,
             resolutions,
@@ -333,6 +337,28 @@ fn days(text: &str, column: &str) -> Result<u16> {
             .found(text)
             .next("write a whole number and `days`")
     })
+}
+
+/// Pairs of dimensions: each of two that are known, and given once, whichever of its dimensions is first.
+fn pairs(given: &[[String; 2]]) -> Result<Vec<[&'static str; 2]>> {
+    let mut seen = BTreeSet::new();
+    let known = |name: &String| {
+        let wrong = || Error::configuration("not a dimension").column("pairs").expected(DIMENSIONS.join(", ")).found(name);
+        dimension(name).ok_or_else(wrong)
+    };
+    let pair = |[one, other]: &[String; 2]| {
+        let pair = [known(one)?, known(other)?];
+        let mut either = pair;
+        either.sort_unstable();
+        if one == other || !seen.insert(either) {
+            return Err(Error::configuration("a pair of dimensions is given twice, or is one dimension twice")
+                .column("pairs")
+                .expected("two dimensions, and no other pair of them")
+                .found(pair.join(", ")));
+        }
+        Ok(pair)
+    };
+    given.iter().map(pair).collect()
 }
 
 fn duration(text: &str, column: &str) -> Result<TimeDelta> {

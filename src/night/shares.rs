@@ -8,9 +8,10 @@
 //!
 //! Rows that may meet are always in one share, so every stage does to a share what it would do to the night.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use rayon::prelude::*;
 
 use super::Closing;
@@ -21,12 +22,13 @@ use super::scatter::{Scatter, name_of};
 use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::lake::{Night, Run, Staging};
-use crate::stage::analyze::{self, Analysis, Counted, count, tables};
+use crate::stage::analyze::{self, Analysis, Charges, Counted, count, tables};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{Charged, breaks_of_batches, charge};
 use crate::stage::items::{
-    self, Expected, RecordsBefore, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side,
+    self, Expected, RecordsBefore, all_carried_in, merchant_side, met_by_attempts, outcome_columns, outcomes_of_rows,
+    provider_side,
 };
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::payouts::Settled;
@@ -73,7 +75,9 @@ pub(super) fn stages(
     (closing.progress)("reconciling");
     let by_provider = job.expected(night)?;
     let expected = Expected { night, by_provider: &by_provider, restated: &restated };
-    let mut comparison = Comparison::new(apart, closing.rules(), expected);
+    let only = job.only_accounts();
+    let accounts = Accounts { only: &only, are_several: job.has_several_accounts() };
+    let mut comparison = Comparison::new(apart, closing.rules(), expected, accounts);
     comparison.send_carried(closing)?;
     let mut summary = Summary::default();
     summary.add_restated(&restated);
@@ -158,8 +162,8 @@ pub(super) fn stages(
 
     (closing.progress)("analyzing");
     let failures = FailureCategories::shipped()?;
-    let rules = closing.analysis_rules(&failures);
-    let analysis = analyze(apart, &rules)?;
+    let rules = closing.analysis_rules(&only, &failures);
+    let analysis = analyze(apart, &compared.charges, &rules)?;
     let night = closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage)?;
 
     (closing.progress)("merging");
@@ -170,19 +174,22 @@ pub(super) fn stages(
 }
 
 /// Analyzes the orders and attempts that have ended, share by share.
-fn analyze(apart: Apart, rules: &analyze::Rules) -> Result<Analysis> {
+fn analyze(apart: Apart, charges: &Charges, rules: &analyze::Rules) -> Result<Analysis> {
     let mut counted: Option<Counted> = None;
     for share in apart.shares() {
         let orders: Vec<RecordBatch> = apart.spill.read(&run(&ORDERS, 0, share))?.collect::<Result<_>>()?;
         let attempts = apart.take(BY_ORDER, share)?;
         let outcomes: Vec<Vec<Option<Outcome>>> = attempts.iter().map(items::outcomes_of_columns).collect();
-        let of_share = count(&analyze::Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes }, rules)?;
+        let account = |part: &RecordBatch| part.column_by_name(ACCOUNT).cloned();
+        let accounts: Option<Vec<ArrayRef>> = attempts.iter().map(account).collect();
+        let accounts = accounts.as_deref();
+        let of_share = count(&analyze::Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes, accounts }, rules)?;
         counted = Some(match counted {
             None => of_share,
             Some(before) => before.and(&of_share)?,
         });
     }
-    tables(&counted.expect("a night has a share"), rules)
+    tables(&counted.expect("a night has a share"), charges, rules)
 }
 
 /// Law 1: a row of a share is a row of the table, which has so many.
@@ -265,6 +272,18 @@ impl Items {
     }
 }
 
+/// The merchant's accounts with the providers of the job.
+#[derive(Clone, Copy)]
+struct Accounts<'a> {
+    /// The providers with one account, and that.
+    only: &'a BTreeMap<String, String>,
+    /// Whether an attempt may be of another.
+    are_several: bool,
+}
+
+/// What an attempt on its way to the analysis has the account under of the entry it met.
+const ACCOUNT: &str = "account";
+
 /// The comparison of a night, share by share.
 struct Comparison<'a> {
     apart: Apart<'a>,
@@ -274,6 +293,8 @@ struct Comparison<'a> {
     onward: Vec<[Scatter<'a>; SENT_ON.len()]>,
     /// How many those are, and the rows carried in whose share was not compared yet.
     on_their_way: usize,
+    /// The accounts of the job.
+    accounts: Accounts<'a>,
     /// Attempts that have ended, on their way to the analysis.
     by_order: Scatter<'a>,
     compared: Compared,
@@ -289,10 +310,12 @@ struct Compared {
     tolerated: Tolerated,
     matches: usize,
     open_items: usize,
+    /// What the payments cost.
+    charges: Charges,
 }
 
 impl<'a> Comparison<'a> {
-    fn new(apart: Apart<'a>, rules: Rules, expected: Expected<'a>) -> Self {
+    fn new(apart: Apart<'a>, rules: Rules, expected: Expected<'a>, accounts: Accounts<'a>) -> Self {
         let to_round = |round| SENT_ON.map(|what| apart.scatter(sent_on(what, round)));
         Self {
             apart,
@@ -300,6 +323,7 @@ impl<'a> Comparison<'a> {
             rules,
             onward: (1..ROUNDS.len()).rev().map(to_round).collect(),
             on_their_way: 0,
+            accounts,
             by_order: apart.scatter(BY_ORDER.to_owned()),
             compared: Compared::default(),
             again: 0,
@@ -356,7 +380,10 @@ impl<'a> Comparison<'a> {
         let records: Vec<(usize, &RecordBatch)> = attempts.chain(items.refunds.parts.iter().map(|part| (2, part))).collect();
         self.send_on(round, &provider, &compared.provider_outcomes, &entries, &carried)?;
         self.send_on(round, &merchant, &compared.merchant_outcomes, &records, &carried)?;
-        self.send_to_analysis(&items.attempts, &of_attempts)?;
+        let met = met_by_attempts(&items.attempts, &merchant, &provider, &compared.met);
+        let met = met.learned(self.accounts.only, self.accounts.are_several);
+        self.compared.charges = std::mem::take(&mut self.compared.charges).and(met.charges);
+        self.send_to_analysis(&items.attempts, &of_attempts, met.accounts.as_deref())?;
 
         let sheets = [
             ended(&items.entries, &of_entries).sheet(&ENTRIES, outcome_columns(&of_entries)),
@@ -404,14 +431,16 @@ impl<'a> Comparison<'a> {
     }
 
     /// Sends attempts that have ended to the share of their order.
-    fn send_to_analysis(&self, attempts: &Rows, outcomes: &[Vec<Option<Outcome>>]) -> Result<()> {
+    fn send_to_analysis(&self, attempts: &Rows, outcomes: &[Vec<Option<Outcome>>], accounts: Option<&[ArrayRef]>) -> Result<()> {
         let [(outcome, words), (reason, reasons)] = outcome_columns(outcomes);
-        let parts = attempts.parts.par_iter().zip(outcomes).zip(words).zip(reasons);
+        let parts = attempts.parts.par_iter().zip(outcomes).zip(words).zip(reasons).enumerate();
         let (by_order, apart) = (&self.by_order, self.apart);
-        parts.try_for_each(|(((part, outcomes), words), reasons)| {
+        parts.try_for_each(|(at, (((part, outcomes), words), reasons))| {
             let orders = texts(part, "order_id");
             let columns = analyze::attempt_columns().map(|name| (name, Arc::clone(column(part, name))));
-            let columns = columns.chain([(outcome, words), (reason, reasons)]).map(|(name, array)| (name, array, true));
+            let account = accounts.map(|accounts| (ACCOUNT, Arc::clone(&accounts[at])));
+            let columns =
+                columns.chain([(outcome, words), (reason, reasons)]).chain(account).map(|(name, array)| (name, array, true));
             let rows = RecordBatch::try_from_iter_with_nullable(columns).expect("every column has a row an attempt");
             by_order.add(&rows, |row| {
                 let order = orders.get(row).unwrap_or_default();

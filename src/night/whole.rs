@@ -12,7 +12,9 @@ use crate::stage::analyze::{self, analyze};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{breaks_of_batches, charge};
-use crate::stage::items::{Expected, all_carried_in, merchant_side, outcome_columns, outcomes_of_rows, provider_side};
+use crate::stage::items::{
+    Expected, all_carried_in, merchant_side, met_by_attempts, outcome_columns, outcomes_of_rows, provider_side,
+};
 use crate::stage::normalize::{Repeated, normalize};
 use crate::stage::payouts::Settled;
 use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
@@ -125,12 +127,15 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     ] {
         stage(sheet);
     }
+    let only = job.only_accounts();
+    let met = met_by_attempts(&attempts, &merchant, &provider, &compared.met).learned(&only, job.has_several_accounts());
     // A column goes when the last table that has it is written.
     drop((entries, refunds, provider, merchant));
 
     (closing.progress)("analyzing");
     let failures = FailureCategories::shipped()?;
-    let inputs = analyze::Inputs { orders: &orders.parts, attempts: &attempts.parts, outcomes: &of_attempts };
-    let analysis = analyze(&inputs, &closing.analysis_rules(&failures))?;
+    let (orders, attempts, accounts) = (&orders.parts, &attempts.parts, met.accounts.as_deref());
+    let inputs = analyze::Inputs { orders, attempts, outcomes: &of_attempts, accounts };
+    let analysis = analyze(&inputs, &met.charges, &closing.analysis_rules(&only, &failures))?;
     closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage)
 }

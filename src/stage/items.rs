@@ -13,7 +13,8 @@ use arrow::datatypes::{DataType, Date32Type, Decimal64Type, Decimal128Type, UInt
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
-use super::reconcile::{Exclusion, Outcome};
+use super::analyze;
+use super::reconcile::{Exclusion, Met, Outcome};
 use super::restated::{Known, Since, Stated};
 use super::stated_before::{Before, GIVEN_BACK, TRIES};
 use crate::error::{Error, Result};
@@ -21,7 +22,8 @@ use crate::money;
 use crate::table::build::{dates, day_number, words};
 use crate::table::identity::Identity;
 use crate::table::part::{
-    Instants, NARROW_PRECISION, PART_ROWS, amounts_of, identities, instants, narrowest, nothing, same_date, same_word,
+    Instants, NARROW_PRECISION, NO_ROW, PART_ROWS, amounts_of, identities, instants, narrowest, nothing, place, row_id,
+    same_date, same_word,
 };
 use crate::table::read::{column, count_of_rows, text, words as words_in};
 use crate::table::rows::Rows;
@@ -367,6 +369,33 @@ pub fn outcomes_of_rows(taken: &[Taken], outcomes: &[Vec<Option<Outcome>>]) -> V
         }
     };
     taken.par_iter().zip(outcomes).map(of_part).collect()
+}
+
+/// Which entries attempts met: `attempts` are the first parts of the merchant's side, `entries` those of the provider's.
+#[must_use]
+pub fn met_by_attempts<'a>(attempts: &'a Rows, merchant: &Side, provider: &'a Side, met: &Met) -> analyze::Met<'a> {
+    let parts = attempts.parts.len();
+    let in_groups = met.in_groups.iter().map(|&(entry, record)| (entry, place(record)));
+    let in_groups = in_groups.filter(|&(_, (part, _))| part < parts);
+    analyze::Met {
+        attempts: &attempts.parts,
+        entries: &provider.parts,
+        alone: met_by_rows(&merchant.own[..parts], &met.alone),
+        in_groups: in_groups.map(|(entry, (part, row))| (entry, row_id(part, merchant.place(part, row)))).collect(),
+    }
+}
+
+/// The entry each row of the night's own parts met alone.
+fn met_by_rows(taken: &[Taken], met: &[Vec<u32>]) -> Vec<Vec<u32>> {
+    let of_part = |(taken, met): (&Taken, &Vec<u32>)| match taken {
+        Taken::All(_) => met.clone(),
+        Taken::Some(excluded, kept) => {
+            let mut of_row = vec![NO_ROW; excluded.len()];
+            kept.iter().zip(met).for_each(|(&row, &entry)| of_row[row as usize] = entry);
+            of_row
+        }
+    };
+    taken.par_iter().zip(met).map(of_part).collect()
 }
 
 /// The columns `outcome` and `outcome_reason` of a table, by part; empty where a row goes on to a later round.

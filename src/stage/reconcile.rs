@@ -138,6 +138,17 @@ pub struct Compared {
     pub provider_outcomes: Vec<Vec<Option<Outcome>>>,
     /// Where each row of the merchant's side ended, by part; none where it goes on to a later round.
     pub merchant_outcomes: Vec<Vec<Option<Outcome>>>,
+    /// Which entries the records met, agreed or not.
+    pub met: Met,
+}
+
+/// Which entries the merchant's rows met, all by name of row.
+#[derive(Clone, Debug, Default)]
+pub struct Met {
+    /// By part of the merchant's side and by row, the entry; [`NO_ROW`] if none, or several.
+    pub alone: Vec<Vec<u32>>,
+    /// Entries of groups, each with the first record of its group.
+    pub in_groups: Vec<(u32, u32)>,
 }
 
 /// Compares the two sides of a night. `carried_breaks` is the table `breaks` of the night before.
@@ -178,15 +189,20 @@ pub fn compare(sides: Sides, rounds: Range<usize>, rules: &Rules) -> Result<Comp
     night.leave_records(rounds.end)?;
 
     let matches = matches::sheet(&night, &order);
-    let compared = Compared {
+    let mut compared = Compared {
         tolerated: Tolerated::of(&night, &matches),
         matches,
         open_items: open_items::sheet(&night),
         found: breaks::found(&night),
         provider_outcomes: night.entries.outcomes(rounds.end)?,
         merchant_outcomes: night.records.outcomes(rounds.end)?,
+        met: Met::default(),
     };
     laws::check(&night, &compared, &vocabulary)?;
+    let first = |group: &Group| group.records.first().copied();
+    let in_groups = night.groups.iter().filter_map(|group| Some((first(group)?, &group.entries)));
+    let in_groups = in_groups.flat_map(|(record, entries)| entries.iter().map(move |&entry| (entry, record))).collect();
+    compared.met = Met { in_groups, alone: night.met };
     Ok(compared)
 }
 

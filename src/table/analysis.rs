@@ -1,5 +1,5 @@
-//! `funnel`, `success_rates`, `abandonment`, `failure_reasons`: how well customers got through the checkout; `changes` and
-//! `rates_history`: what of it changed, and what was said of it before.
+//! `funnel`, `success_rates`, `success_amounts`, `payment_methods`, `time_to_pay`, `abandonment`, `failure_reasons`: how well
+//! customers got through the checkout; `changes` and `rates_history`: what of it changed, and what was said of it before.
 
 use super::column::Type::{Amount, Count, Date, Flag, Instant, Rate, Ratio, Word};
 use super::column::{Table, optional, required};
@@ -7,10 +7,11 @@ use super::column::{Table, optional, required};
 /// One row per hour and combination of dimensions; counts and amounts add up over any of them.
 pub static FUNNEL: Table = Table {
     name: "funnel",
-    grain: "hour, provider, method, wallet, card brand, funding, currency, channel, country and segment",
+    grain: "hour, provider, account, method, wallet, card brand, funding, currency, channel, country and segment",
     key: &[
         "hour",
         "provider",
+        "account",
         "method",
         "wallet",
         "card_brand",
@@ -24,6 +25,11 @@ pub static FUNNEL: Table = Table {
         required("business_date", Date, "The night of this close."),
         required("hour", Instant, "Hour in which the order was created."),
         optional("provider", Word, "Provider of the order's first attempt; empty where it has none."),
+        optional(
+            "account",
+            Word,
+            "Account of the order's first attempt: the only one the job has with its provider, or that of the entry it met.",
+        ),
         optional("method", Word, "Method of the order's first attempt."),
         optional("wallet", Word, "Wallet of the order's first attempt."),
         optional("card_brand", Word, "Card brand of the order's first attempt."),
@@ -58,17 +64,31 @@ pub static SUCCESS_RATES: Table = Table {
         required(
             "metric",
             Word,
-            "Which rate: attempt_success_raw, first_attempt_rate, order_success_rate, settled_success_rate.",
+            "Which rate: acceptance_rate, attempt_success_raw, group_success_rate, issuer_auth_rate (of attempts); \
+             abandonment_rate, checkout_conversion, confirmation_rate, false_failure, false_success, first_attempt_rate, \
+             order_capture_rate, order_success_rate, post_confirm_success, retry_recovery_rate, settled_success_rate (of orders). \
+             jobs/README.md defines each.",
         ),
-        required("cut", Word, "The dimension it is cut by, or `all`."),
-        required("value", Word, "The value of that dimension, or `all`; empty text where the dimension is not stated."),
+        required("cut", Word, "The dimension it is cut by, a pair as `provider x wallet`, or `all`."),
+        required(
+            "value",
+            Word,
+            "The value of that dimension, of a pair as `stripe x apple_pay`, or `all`; empty text where a dimension is not stated. \
+             Hours (`00` to `23`) and weekdays are of the business time zone, bands of amounts such as `EUR 50-100` hold 50 and not 100.",
+        ),
         required("numerator", Count, "Successes."),
         required("denominator", Count, "What they are counted of."),
         required("excluded", Count, "Left out of the denominator, other than pending."),
-        required("pending", Count, "Without a final status: left out, never counted as failure."),
+        required(
+            "pending",
+            Count,
+            "Without a final status, or too young where a rate asks about orders that had their time: left out, never counted as \
+             failure.",
+        ),
         optional("rate", Ratio, "Numerator ÷ denominator; empty where the denominator is zero."),
         optional("low", Ratio, "Lower end of the 95 % Wilson interval."),
         optional("high", Ratio, "Upper end of the 95 % Wilson interval."),
+        required("enough", Flag, "Whether the denominator reaches the minimum count of the job."),
         optional("baseline", Ratio, "The rate over the same weekday of the four weeks before; empty where none of them stands."),
         optional("change", Ratio, "Rate less baseline."),
         optional("q_value", Ratio, "False-discovery rate of the change, among all looked at; empty where too few were counted."),
@@ -138,10 +158,103 @@ pub static RATES_HISTORY: Table = Table {
         optional("rate", Ratio, "Numerator ÷ denominator."),
         optional("low", Ratio, "Lower end of the 95 % Wilson interval."),
         optional("high", Ratio, "Upper end of the 95 % Wilson interval."),
+        required("enough", Flag, "Whether the denominator reached the minimum count of the job."),
         optional("baseline", Ratio, "The rate it was compared with."),
         optional("change", Ratio, "Rate less baseline."),
         optional("q_value", Ratio, "False-discovery rate of the change."),
         required("mature", Flag, "Whether every counted item had the time to end."),
+    ],
+};
+
+/// One row per metric, cut, value and currency: the rates of [`SUCCESS_RATES`] weighed by amount.
+///
+/// A rate of amounts has no Wilson interval: that is of independent yes and no, each of the same weight. One order of a
+/// million says no more than one of ten, so an interval over money would be far too narrow. How sure a rate is, its count
+/// says.
+pub static SUCCESS_AMOUNTS: Table = Table {
+    name: "success_amounts",
+    grain: "metric, cut, value and currency",
+    key: &["metric", "cut", "value", "currency"],
+    columns: &[
+        required("business_date", Date, "The night of this close."),
+        required("metric", Word, "Which rate: those of `success_rates`."),
+        required("cut", Word, "The dimension it is cut by, a pair as `provider x wallet`, or `all`."),
+        required("value", Word, "The value of that dimension, or `all`; empty text where a dimension is not stated."),
+        required("currency", Word, "Currency of the amounts: the order's, or the attempt's."),
+        required("numerator", Amount, "Amount of the successes.").unit("currency"),
+        required("denominator", Amount, "Amount of what they are counted of.").unit("currency"),
+        required("excluded", Amount, "Amount of what is left out of the denominator, other than pending.").unit("currency"),
+        required("pending", Amount, "Amount of what is pending.").unit("currency"),
+        optional(
+            "rate",
+            Ratio,
+            "Numerator ÷ denominator; empty where the denominator is zero. It has no interval: one large order is no more \
+             evidence than one small one, so how sure a rate is is told by its count, in `success_rates`.",
+        ),
+        required("mature", Flag, "Whether every counted item had the time to end."),
+    ],
+};
+
+/// One row per way to pay: what a merchant needs to choose providers, and to place what they offer.
+pub static PAYMENT_METHODS: Table = Table {
+    name: "payment_methods",
+    grain: "provider, account, method, wallet, card funding and currency",
+    key: &["provider", "account", "method", "wallet", "card_funding", "currency"],
+    columns: &[
+        required("business_date", Date, "The night of this close."),
+        optional("provider", Word, "Provider; empty for orders without an attempt."),
+        optional("account", Word, "The merchant's account with it: the only one of the job, or that of the entry that was met."),
+        optional("method", Word, "Method of payment."),
+        optional("wallet", Word, "Wallet the customer paid with."),
+        optional("card_funding", Word, "Funding of the card: credit, debit, prepaid."),
+        required("currency", Word, "Currency of the orders and attempts; of volume and charged, the one that settles."),
+        required("orders", Count, "Orders whose first attempt was this.").unit("orders"),
+        required("attempts", Count, "Attempts that were this.").unit("attempts"),
+        required("succeeded", Count, "Of the orders, those that succeeded at last, by this or another way.").unit("orders"),
+        optional("order_success_rate", Ratio, "As in `success_rates`: succeeded of the orders that ended."),
+        optional("order_success_low", Ratio, "Lower end of its 95 % Wilson interval."),
+        optional("order_success_high", Ratio, "Upper end of its 95 % Wilson interval."),
+        required("enough", Flag, "Whether the orders that ended reach the minimum count of the job."),
+        required("settled", Count, "Of the orders the merchant has as paid, those found at the provider.").unit("orders"),
+        optional("settled_success_rate", Ratio, "As in `success_rates`: settled of those it can be told of."),
+        optional("settled_success_low", Ratio, "Lower end of its 95 % Wilson interval."),
+        optional("settled_success_high", Ratio, "Upper end of its 95 % Wilson interval."),
+        required("false_success", Count, "Orders the merchant has as paid, and the provider states no payment of.")
+            .unit("orders"),
+        required("false_success_amount", Amount, "Their amount: goods that may leave unpaid.").unit("currency"),
+        required("false_failure", Count, "Orders the merchant has as not paid, and the provider took money for.").unit("orders"),
+        required("false_failure_amount", Amount, "Their amount: money that may have to be given back.").unit("currency"),
+        required("volume", Amount, "What the entries settle before fees that its attempts met.").unit("currency"),
+        required("charged", Amount, "The fees on those entries.").unit("currency"),
+        optional("effective_fee", Ratio, "Charged ÷ volume; empty without volume. `0.006` is 0.6 %."),
+        optional(
+            "median_time_to_pay",
+            Count,
+            "What half of the orders that were paid took at most, from their creation to the first success; empty without any.",
+        )
+        .unit("seconds"),
+    ],
+};
+
+/// One row per cut and value.
+pub static TIME_TO_PAY: Table = Table {
+    name: "time_to_pay",
+    grain: "cut and value that has an order paid",
+    key: &["cut", "value"],
+    columns: &[
+        required("business_date", Date, "The night of this close."),
+        required("cut", Word, "The dimension it is cut by, a pair as `provider x wallet`, or `all`."),
+        required("value", Word, "The value of that dimension, or `all`; empty text where a dimension is not stated."),
+        required("orders", Count, "Orders that an attempt paid.").unit("orders"),
+        required(
+            "median",
+            Count,
+            "From the order's creation to the answer to its first success, in full seconds: what half of the orders took at \
+             most. By nearest rank: the least time within which so many were paid, itself the time of an order.",
+        )
+        .unit("seconds"),
+        required("p95", Count, "What 95 of 100 orders took at most, likewise.").unit("seconds"),
+        required("enough", Flag, "Whether the orders reach the minimum count of the job."),
     ],
 };
 
@@ -152,8 +265,8 @@ pub static ABANDONMENT: Table = Table {
     key: &["cut", "value", "stage", "mature"],
     columns: &[
         required("business_date", Date, "The night of this close."),
-        required("cut", Word, "The dimension it is cut by, or `all`."),
-        required("value", Word, "The value of that dimension, or `all`; empty text where the dimension is not stated."),
+        required("cut", Word, "The dimension it is cut by, a pair as `provider x wallet`, or `all`."),
+        required("value", Word, "The value of that dimension, or `all`; empty text where a dimension is not stated."),
         required("stage", Word, "Where the order ended; the stages exclude each other and add up to the orders created."),
         required("orders", Count, "Orders that ended there."),
         optional("share", Ratio, "Of the mature orders of this cut and value; empty where immature."),
@@ -179,5 +292,6 @@ pub static FAILURE_REASONS: Table = Table {
         required("actor", Word, "Who can change it: customer, issuer, network, provider, risk, merchant or unknown."),
         required("hardness", Word, "soft: a later try may succeed; hard: it will not; unknown."),
         required("recovered", Count, "Of these attempts, those whose order succeeded later."),
+        required("gave_up", Count, "Orders that had their time, whose last attempt failed with it and that were never paid."),
     ],
 };

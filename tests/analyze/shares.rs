@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::slice::from_ref;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Int32Type};
 use proptest::prelude::*;
 use tieout::error::{Exit, Result};
-use tieout::stage::analyze::{Analysis, Counted, Inputs, count, tables};
+use tieout::stage::analyze::{Analysis, Charges, Counted, Inputs, count, tables};
 use tieout::stage::failures::FailureCategories;
-use tieout::table::{build, read};
+use tieout::table::read;
 
-use super::{Outcomes, any_night, of_words, records, rules, run, shuffled};
+use super::{Outcomes, any_night, batches, of_words, records, rules, run, shuffled, with_words};
 
 /// Orders, attempts, and where matching left those.
 type Records = (RecordBatch, RecordBatch, Outcomes);
@@ -24,13 +24,13 @@ fn run_shares(shares: &[Records]) -> Result<Analysis> {
     let mut whole: Option<Counted> = None;
     for (orders, attempts, outcomes) in shares {
         let (orders, attempts, outcomes) = (from_ref(orders), from_ref(attempts), from_ref(outcomes));
-        let share = count(&Inputs { orders, attempts, outcomes }, &rules)?;
+        let share = count(&Inputs { orders, attempts, outcomes, accounts: None }, &rules)?;
         whole = Some(match whole {
             None => share,
             Some(before) => before.and(&share)?,
         });
     }
-    tables(&whole.unwrap(), &rules)
+    tables(&whole.unwrap(), &Charges::default(), &rules)
 }
 
 proptest! {
@@ -85,19 +85,6 @@ fn shares_that_differ_in_more_ways_than_can_be_told_apart_are_refused() {
     assert_eq!(run_shares(&shares).unwrap_err().exit, Exit::BadData);
 }
 
-/// The rows of those columns say other words: any, empty text, or nothing.
-fn with_words(batch: &RecordBatch, names: &[&str], of_rows: &[u32]) -> RecordBatch {
-    let any = [None, Some(""), Some("a"), Some("b"), Some("c"), Some("d"), Some("e"), Some("f")];
-    let schema = batch.schema();
-    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
-        let Some(place) = names.iter().position(|name| name == field.name()) else { return ArrayRef::clone(column) };
-        // What every row must state, it does.
-        let word = |row: usize| any[(of_rows[row] >> (3 * place) & 7).max(if field.is_nullable() { 0 } else { 2 }) as usize];
-        build::words((0..batch.num_rows()).map(word))
-    });
-    RecordBatch::try_new(batch.schema(), columns.collect()).unwrap()
-}
-
 /// The orders whose names `is_own` holds of and the attempts that name those, in an order that `turn` decides.
 fn share_of((orders, attempts, outcomes): &Records, is_own: impl Fn(&str) -> bool, turn: u64) -> Records {
     let own = |batch: &RecordBatch| -> Vec<u32> {
@@ -109,10 +96,6 @@ fn share_of((orders, attempts, outcomes): &Records, is_own: impl Fn(&str) -> boo
     let (turned, attempts) = shuffled(&take(attempts, &own_attempts), turn);
     let outcomes = turned.iter().map(|&row| outcomes[own_attempts[row as usize] as usize]).collect();
     (shuffled(&take(orders, &own(orders)), turn).1, attempts, outcomes)
-}
-
-fn batches(analysis: &Analysis) -> [&RecordBatch; 4] {
-    [&analysis.funnel, &analysis.success_rates, &analysis.abandonment, &analysis.failure_reasons]
 }
 
 /// The words of every column that has a dictionary, used or not, as they stand in it.

@@ -16,7 +16,7 @@ use tieout::lake::Lake;
 use tieout::night::{Options, VERSION, close};
 use tieout::sample::{self, Plan};
 use tieout::source::{Manners, Switchboard};
-use tieout::stage::analyze::{Inputs, Rules, analyze};
+use tieout::stage::analyze::{Charges, Inputs, Rules, analyze};
 use tieout::stage::failures::FailureCategories;
 use tieout::stage::reconcile::keyed::{self, Keys};
 use tieout::stage::reconcile::{Exclusion, Outcome};
@@ -121,11 +121,24 @@ fn aggregate(criterion: &mut Criterion, night: &Night) {
     let (orders, attempts) = (rows::in_parts(&orders), rows::in_parts(&attempts));
     let failures = FailureCategories::shipped().expect("the shipped list is well formed");
     let (_, closes_at) = day_range(night.date, night.job.timezone);
-    let rules = Rules { night: night.date, closes_at, maturity: night.job.abandoned_after, failures: &failures };
-    let inputs = Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes };
+    let accounts = night.job.only_accounts();
+    let rules = Rules {
+        night: night.date,
+        closes_at,
+        zone: night.job.timezone,
+        maturity: night.job.abandoned_after,
+        retry_within: night.job.retry_within,
+        minimum_count: night.job.minimum_count,
+        pairs: &night.job.pairs,
+        accounts: &accounts,
+        failures: &failures,
+    };
+    let inputs = Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes, accounts: None };
+    let charges = Charges::default();
+    let tables = || analyze(&inputs, &charges, &rules).expect("a closed night adds up");
     let mut group = criterion.benchmark_group("aggregate");
     group.throughput(Throughput::Elements(attempts.iter().map(|part| part.num_rows() as u64).sum()));
-    group.bench_function("analyze", |bencher| bencher.iter(|| analyze(&inputs, &rules).expect("a closed night adds up")));
+    group.bench_function("analyze", |bencher| bencher.iter(tables));
 }
 
 /// A table into a Parquet file on the disk, read back and checked.

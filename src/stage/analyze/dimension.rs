@@ -12,14 +12,11 @@ use arrow::datatypes::Int32Type;
 use crate::table::read::{self, Words};
 
 /// What an attempt says of itself; an order has it of its first attempt.
-pub(super) const OF_ATTEMPT: [&str; 5] = ["provider", "method", "wallet", "card_brand", "card_funding"];
+pub(super) const OF_ATTEMPT: [&str; 6] = ["provider", ACCOUNT, "method", "wallet", "card_brand", "card_funding"];
 /// What an order says of itself.
 pub(super) const OF_ORDER: [&str; 4] = ["currency", "channel", "country", "customer_segment"];
-
-/// Every dimension, in the order of the funnel's key.
-pub(super) fn dimensions() -> impl Iterator<Item = &'static str> {
-    OF_ATTEMPT.into_iter().chain(OF_ORDER)
-}
+/// The dimension no record states: it is known from the job, or from the entry an attempt met.
+pub(super) const ACCOUNT: &str = "account";
 
 /// The code of a dimension a row does not state: empty, or empty text.
 pub(super) const NOT_STATED: u32 = 0;
@@ -49,6 +46,16 @@ impl Vocabulary {
         Self::listing(columns.flat_map(|values| values.iter().flatten()).filter(|word| !word.is_empty()).collect())
     }
 
+    /// The words themselves, however often each is given; empty text is none.
+    pub(super) fn listed<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+        Self::listing(words.filter(|word| !word.is_empty()).collect())
+    }
+
+    /// How many codes there are: that of what is not stated is one of them.
+    pub(super) fn size(&self) -> usize {
+        self.words.len() + 1
+    }
+
     /// The words of both.
     pub(super) fn and(&self, other: &Self) -> Self {
         Self::listing(self.words.iter().chain(&other.words).map(String::as_str).collect())
@@ -71,7 +78,8 @@ impl Vocabulary {
         move |row| column.code(row).map_or(NOT_STATED, |own| code_of[own])
     }
 
-    fn code(&self, word: &str) -> u32 {
+    /// The code of a word; of one that is not listed, that of what is not stated.
+    pub(super) fn code(&self, word: &str) -> u32 {
         let position = self.words.binary_search_by(|known| known.as_str().cmp(word));
         position.map_or(NOT_STATED, |position| u32::try_from(position + 1).expect("words are fewer than rows"))
     }

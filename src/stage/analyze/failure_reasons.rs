@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, RecordBatch};
 use polars::prelude::{IntoLazy, SortMultipleOptions, col};
 
 use super::Rules;
-use super::cells::{Cells, codes, counts, holds, is, rows, rows_where};
+use super::cells::{attempts, codes, counts, holds, is, rows, rows_where};
 use super::counted::Counted;
 use super::words::Status;
 use crate::error::{Error, Result};
@@ -14,12 +14,13 @@ use crate::table::frame::{broken, export};
 use crate::table::{build, read};
 
 /// One row per provider, code and currency of the attempts that failed; the code decides the category.
-pub(super) fn failure_reasons(cells: &Cells, counted: &Counted, rules: &Rules) -> Result<RecordBatch> {
+pub(super) fn failure_reasons(counted: &Counted, rules: &Rules) -> Result<RecordBatch> {
     let key = [col("provider"), col("failure_code"), col("currency")];
-    let plan = cells.attempts.clone().lazy().filter(is("status", Status::Failed.code())).group_by(key.clone()).agg([
+    let plan = attempts(counted)?.lazy().filter(is("status", Status::Failed.code())).group_by(key.clone()).agg([
         rows().sum().alias("attempts"),
         col("amount").sum(),
         rows_where(holds("recovered")).sum().alias("of them recovered"),
+        rows_where(holds("gave_up")).sum().alias("and left"),
     ]);
     let sums = export(plan.sort_by_exprs(key, SortMultipleOptions::default()).collect().map_err(broken)?)?;
     hold(&sums, counted)?;
@@ -45,6 +46,7 @@ pub(super) fn failure_reasons(cells: &Cells, counted: &Counted, rules: &Rules) -
         ("actor", word(|meaning| Actor::word(meaning.actor))),
         ("hardness", word(|meaning| Hardness::word(meaning.hardness))),
         ("recovered", build::counts(counts(&sums, "of them recovered"))),
+        ("gave_up", build::counts(counts(&sums, "and left"))),
     ]))
 }
 

@@ -1,8 +1,8 @@
-//! What became of an order, by its record and its attempts.
+//! What became of an order, by its record and its attempts; and of an attempt.
 
 use super::attempts::{Attempts, Meaning};
 use super::progress::Progress;
-use super::words::{Ending, First, OrderStatus, Reached, Stage, Status};
+use super::words::{Answer, Ending, First, Group, OrderStatus, Reached, Stage, Status, Truth};
 
 /// What became of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,33 +15,33 @@ pub(super) struct Fate {
     pub(super) first: First,
     /// Whether its first attempt failed and a later one succeeded.
     pub(super) recovered: bool,
-    /// Whether its payment was found at the provider.
-    pub(super) settled: bool,
-    /// Whether it waits to be.
-    pub(super) waiting: bool,
+    /// What the provider says of its payment.
+    pub(super) truth: Truth,
+    /// Whether one of its attempts was sent, or it is paid without.
+    pub(super) confirmed: bool,
 }
 
 impl Fate {
     /// Every number of a fate is below.
-    pub(super) const CODES: u32 = 1 << 12;
+    pub(super) const CODES: u32 = 1 << 15;
 
     /// The fate as a number.
     pub(super) fn code(self) -> u32 {
-        let words = (self.stage.code() << 3 | self.ending.code()) << 2 | self.first.code();
-        words << 3 | u32::from(self.recovered) << 2 | u32::from(self.settled) << 1 | u32::from(self.waiting)
+        let words = ((self.stage.code() << 3 | self.ending.code()) << 3 | self.first.code()) << 3 | self.truth.code();
+        words << 2 | u32::from(self.recovered) << 1 | u32::from(self.confirmed)
     }
 
     /// The fate that has this number.
     pub(super) fn of(code: u32) -> Self {
         let flag = |bit: u32| code >> bit & 1 == 1;
-        let (stage, ending, first) = (code >> 8, code >> 5 & 0b111, code >> 3 & 0b11);
+        let word = |bit: u32| (code >> bit & 0b111) as usize;
         Self {
-            stage: Stage::ALL[stage as usize],
-            ending: Ending::ALL[ending as usize],
-            first: First::ALL[first as usize],
-            recovered: flag(2),
-            settled: flag(1),
-            waiting: flag(0),
+            stage: Stage::ALL[(code >> 11) as usize],
+            ending: Ending::ALL[word(8)],
+            first: First::ALL[word(5)],
+            truth: Truth::ALL[word(2)],
+            recovered: flag(1),
+            confirmed: flag(0),
         }
     }
 
@@ -53,9 +53,14 @@ impl Fate {
             first: end.first.map_or(First::None, first),
             // The first attempt failed, so one that succeeded is a later one.
             recovered,
-            settled: end.settled,
-            waiting: end.waiting,
+            truth: end.truth,
+            confirmed: end.sent || is_paid(status, end),
         }
+    }
+
+    /// Whether its payment was found at the provider.
+    pub(super) fn is_settled(self) -> bool {
+        self.truth == Truth::Found
     }
 }
 
@@ -77,10 +82,9 @@ impl<'a> Fates<'a> {
         let decide = |end: &End| std::array::from_fn(|status| Fate::decide(OrderStatus::ALL[status], end).code());
         let of_one_attempt = attempts.means.iter().map(|only| {
             let succeeded = only.status == Status::Succeeded;
-            let (settled, waiting) = (only.settled, only.waiting);
-            decide(&End { first: Some(only), last: Some(only), succeeded, settled, waiting })
+            decide(&End { first: Some(only), last: Some(only), succeeded, truth: only.truth, sent: only.sent })
         });
-        let nothing = End { first: None, last: None, succeeded: false, settled: false, waiting: false };
+        let nothing = End { first: None, last: None, succeeded: false, truth: Truth::NotAsked, sent: false };
         Self { attempts, without_attempt: decide(&nothing), of_one_attempt: of_one_attempt.collect() }
     }
 
@@ -98,8 +102,8 @@ impl<'a> Fates<'a> {
             first: Some(&self.attempts.means[first]),
             last: Some(self.attempts.meaning(order.last)),
             succeeded: order.has_success(),
-            settled: order.settled,
-            waiting: order.waiting,
+            truth: order.truth,
+            sent: order.sent,
         };
         (dimensions, Fate::decide(status, &end).code())
     }
@@ -110,8 +114,8 @@ struct End<'a> {
     first: Option<&'a Meaning>,
     last: Option<&'a Meaning>,
     succeeded: bool,
-    settled: bool,
-    waiting: bool,
+    truth: Truth,
+    sent: bool,
 }
 
 fn is_paid(status: OrderStatus, end: &End) -> bool {
@@ -133,6 +137,7 @@ fn ending(status: OrderStatus, end: &End) -> Ending {
 fn first(attempt: &Meaning) -> First {
     match attempt.status {
         Status::Succeeded => First::Succeeded,
+        Status::Failed => First::Failed,
         first if first.is_open() => First::Open,
         _ => First::Other,
     }
@@ -157,5 +162,43 @@ fn stage(status: OrderStatus, end: &End) -> Stage {
         (_, Some(Reached::Redirected)) => Stage::WalletOrRedirectNotReturned,
         (Status::Initiated, _) => Stage::Pending,
         _ => Stage::ExpiredUnpaid,
+    }
+}
+
+/// What became of an attempt, beside its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AttemptFate {
+    /// What was answered.
+    pub(super) answer: Answer,
+    /// What became of the group it leads.
+    pub(super) group: Group,
+    /// Whether the order succeeded later.
+    pub(super) recovered: bool,
+    /// Whether it failed, and the customer left after it.
+    pub(super) gave_up: bool,
+    /// Whether it was to pay nothing: a check of the card.
+    pub(super) of_nothing: bool,
+}
+
+impl AttemptFate {
+    /// Every number of a fate is below.
+    pub(super) const CODES: u32 = 1 << 9;
+
+    /// The fate as a number.
+    pub(super) fn code(self) -> u32 {
+        let words = self.answer.code() << 3 | self.group.code();
+        words << 3 | u32::from(self.recovered) << 2 | u32::from(self.gave_up) << 1 | u32::from(self.of_nothing)
+    }
+
+    /// The fate that has this number.
+    pub(super) fn of(code: u32) -> Self {
+        let flag = |bit: u32| code >> bit & 1 == 1;
+        Self {
+            answer: Answer::ALL[(code >> 6) as usize],
+            group: Group::ALL[(code >> 3 & 0b111) as usize],
+            recovered: flag(2),
+            gave_up: flag(1),
+            of_nothing: flag(0),
+        }
     }
 }

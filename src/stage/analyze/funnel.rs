@@ -17,9 +17,7 @@ use crate::table::build;
 /// One row per hour and combination of dimensions. An order is of the hour (UTC) it was created in, and has the
 /// dimensions of its first attempt.
 ///
-/// Every order is exactly one of succeeded, failed, pending, cancelled and abandoned. `succeeded ÷ created` is
-/// `checkout_conversion` (peers: definition 7; Hyperswitch's overall conversion rate), `recovered` ÷ orders that
-/// failed first is `retry_recovery_rate` (9).
+/// Every order is exactly one of succeeded, failed, pending, cancelled and abandoned.
 pub(super) fn funnel(counted: &Counted, rules: &Rules) -> Result<RecordBatch> {
     // Cells are in order of hour and dimensions, so those of a row of the funnel stand together.
     let keys = &counted.order_keys;
@@ -96,11 +94,11 @@ impl Row {
             row.attempted += orders_if(fate.first != First::None);
             row.ended[fate.ending as usize] += orders;
             row.recovered += orders_if(fate.recovered);
-            row.settled += orders_if(fate.settled);
+            row.settled += orders_if(fate.is_settled());
             row.attempts += i64::from(cell.attempts);
             row.created_amount += cell.amount;
             row.succeeded_amount += amount_if(fate.ending == Ending::Succeeded);
-            row.settled_amount += amount_if(fate.settled);
+            row.settled_amount += amount_if(fate.is_settled());
         }
         row
     }

@@ -4,8 +4,9 @@ use arrow::array::RecordBatch;
 use arrow::compute::{max, min};
 
 use super::attempts::GROUPED;
+use super::clock::Moment;
 use super::dimension::{OF_ATTEMPT, OF_ORDER};
-use super::fate::Fate;
+use super::fate::{AttemptFate, Fate};
 use super::pack::Packing;
 use super::tally::Cell;
 use crate::error::Result;
@@ -21,6 +22,8 @@ pub(super) struct OrderKey {
     pub(super) of_attempt: u32,
     /// The number of what they say themselves.
     pub(super) of_order: u32,
+    /// The full hours by which the business time zone was ahead.
+    pub(super) ahead: i64,
     /// The number of what became of them.
     pub(super) fate: u32,
     /// Whether they had their time.
@@ -32,9 +35,16 @@ impl OrderKey {
     pub(super) fn begins(self) -> i64 {
         self.hour * MICROSECONDS_AN_HOUR
     }
+
+    /// When that was in the business time zone.
+    pub(super) fn moment(self) -> Moment {
+        Moment::of(self.hour + self.ahead)
+    }
 }
 
-const MICROSECONDS_AN_HOUR: i64 = 3_600_000_000;
+/// No zone is further ahead, or behind, in hours.
+const MOST_AHEAD: i64 = 31;
+pub(super) const MICROSECONDS_AN_HOUR: i64 = 3_600_000_000;
 
 /// The hour of an instant.
 pub(super) fn hour(instant: i64) -> i64 {
@@ -52,7 +62,7 @@ pub(super) fn hours(part: &RecordBatch) -> Option<(i64, i64)> {
 /// The keys of cells of orders, in order of hour, then of what first attempts say, then of what orders say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OrderKeys {
-    packing: Packing<5>,
+    packing: Packing<6>,
     first_hour: i64,
 }
 
@@ -65,34 +75,30 @@ impl OrderKeys {
     ) -> Result<Self> {
         let (first, last) = hours.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).unwrap_or_default();
         let hours = last.abs_diff(first) + 1;
-        let sizes = [hours, size(of_attempt), size(of_order), u64::from(Fate::CODES), 2];
+        let sizes = [hours, size(of_attempt), size(of_order), 2 * MOST_AHEAD.unsigned_abs() + 1, u64::from(Fate::CODES), 2];
         Ok(Self { packing: Packing::of(sizes)?, first_hour: first })
     }
 
     /// A key as a number.
     pub(super) fn pack(&self, key: OrderKey) -> u64 {
-        let OrderKey { hour, of_attempt, of_order, fate, mature } = key;
+        let OrderKey { hour, of_attempt, of_order, ahead, fate, mature } = key;
         let hour = hour.abs_diff(self.first_hour);
-        self.packing.pack([hour, of_attempt.into(), of_order.into(), fate.into(), mature.into()])
+        let ahead = ahead.abs_diff(-MOST_AHEAD);
+        self.packing.pack([hour, of_attempt.into(), of_order.into(), ahead, fate.into(), mature.into()])
     }
 
     /// The key of a cell.
     pub(super) fn read(&self, cell: &Cell) -> OrderKey {
-        let [hour, of_attempt, of_order, fate, mature] = self.packing.unpack(cell.key);
+        let [hour, of_attempt, of_order, ahead, fate, mature] = self.packing.unpack(cell.key);
         let hour = self.first_hour.saturating_add_unsigned(hour);
-        OrderKey { hour, of_attempt: short(of_attempt), of_order: short(of_order), fate: short(fate), mature: mature == 1 }
+        let ahead = i64::from(short(ahead)) - MOST_AHEAD;
+        let (of_attempt, of_order) = (short(of_attempt), short(of_order));
+        OrderKey { hour, of_attempt, of_order, ahead, fate: short(fate), mature: mature == 1 }
     }
 
     /// The first and the last hour of cells, which are by key, if there are any.
     pub(super) fn hours(&self, cells: &[Cell]) -> Option<(i64, i64)> {
         Some((self.read(cells.first()?).hour, self.read(cells.last()?).hour))
-    }
-
-    /// The key of cells like this, whatever their hour.
-    pub(super) fn of_any_hour(&self, cell: &Cell) -> u64 {
-        let [_, rest @ ..] = self.packing.unpack(cell.key);
-        let [of_attempt, of_order, fate, mature] = rest;
-        self.packing.pack([0, of_attempt, of_order, fate, mature])
     }
 
     /// What cells have in common that are of one hour and the same dimensions.
@@ -108,8 +114,8 @@ pub(super) struct AttemptKey {
     pub(super) group: u32,
     /// The number of what their orders say.
     pub(super) of_order: u32,
-    /// Whether the order succeeded later.
-    pub(super) recovered: bool,
+    /// The number of what became of them.
+    pub(super) fate: u32,
 }
 
 /// The keys of cells of attempts.
@@ -121,18 +127,18 @@ pub(super) struct AttemptKeys {
 impl AttemptKeys {
     /// Keys for attempts that say these things, of orders that say those.
     pub(super) fn of(groups: &[[u32; GROUPED.len()]], of_order: &[[u32; OF_ORDER.len()]]) -> Result<Self> {
-        Ok(Self { packing: Packing::of([size(groups), size(of_order), 2])? })
+        Ok(Self { packing: Packing::of([size(groups), size(of_order), AttemptFate::CODES.into()])? })
     }
 
     /// A key as a number.
     pub(super) fn pack(&self, key: AttemptKey) -> u64 {
-        self.packing.pack([key.group.into(), key.of_order.into(), key.recovered.into()])
+        self.packing.pack([key.group.into(), key.of_order.into(), key.fate.into()])
     }
 
     /// The key of a cell.
     pub(super) fn read(&self, cell: &Cell) -> AttemptKey {
-        let [group, of_order, recovered] = self.packing.unpack(cell.key);
-        AttemptKey { group: short(group), of_order: short(of_order), recovered: recovered == 1 }
+        let [group, of_order, fate] = self.packing.unpack(cell.key);
+        AttemptKey { group: short(group), of_order: short(of_order), fate: short(fate) }
     }
 }
 

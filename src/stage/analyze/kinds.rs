@@ -92,6 +92,18 @@ pub(super) struct Alike<const N: usize> {
     say: Vec<[u32; N]>,
 }
 
+impl<const N: usize> Alike<N> {
+    /// The kind of a row.
+    pub(super) fn of(&self, row: usize) -> u16 {
+        self.of[row]
+    }
+
+    /// What a kind says.
+    pub(super) fn say(&self, kind: usize) -> [u32; N] {
+        self.say[kind]
+    }
+}
+
 /// As long as there are no more numbers, columns are read into them.
 const NUMBERS: usize = 1 << 16;
 /// Of that many numbers each has its place in a table; of more, those there are have.

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use rayon::prelude::*;
 
 use super::attempts::Attempts;
-use super::words::Status;
+use super::words::{Status, Truth};
 use crate::error::{Error, Result};
 use crate::mask::masked;
 use crate::table::part::{Instants, NO_ROW, Texts, instants, place, row_id, texts};
@@ -20,15 +20,18 @@ pub(super) struct Progress {
     pub(super) last: u32,
     /// The latest attempt that succeeded, or [`NO_ROW`].
     pub(super) success: u32,
+    /// The earliest attempt that succeeded, or [`NO_ROW`].
+    pub(super) paid: u32,
     /// How many there were.
     pub(super) attempts: u32,
-    /// Whether one of them was found at its provider.
-    pub(super) settled: bool,
-    /// Whether one of them waits to be.
-    pub(super) waiting: bool,
+    /// What the provider says of its payment.
+    pub(super) truth: Truth,
+    /// Whether one of them was sent.
+    pub(super) sent: bool,
 }
 
-const NOTHING: Progress = Progress { first: NO_ROW, last: NO_ROW, success: NO_ROW, attempts: 0, settled: false, waiting: false };
+const NOTHING: Progress =
+    Progress { first: NO_ROW, last: NO_ROW, success: NO_ROW, paid: NO_ROW, attempts: 0, truth: Truth::NotAsked, sent: false };
 
 /// How far every order came, per part of `orders` and per row; `order_of` is the order of each attempt.
 ///
@@ -72,9 +75,12 @@ impl Progress {
     fn goes_on(&mut self, attempt: u32, attempts: &Attempts, sequence: &Sequence) -> Result<()> {
         let meaning = attempts.meaning(attempt);
         let succeeded = meaning.status == Status::Succeeded;
-        self.settled |= meaning.settled;
-        self.waiting |= meaning.waiting;
+        self.truth = self.truth.max(meaning.truth);
+        self.sent |= meaning.sent;
         self.attempts += 1;
+        if succeeded && (self.paid == NO_ROW || !sequence.is_later(attempt, self.paid)?) {
+            self.paid = attempt;
+        }
         if self.attempts == 1 {
             (self.first, self.last, self.success) = (attempt, attempt, if succeeded { attempt } else { NO_ROW });
         } else if sequence.is_later(attempt, self.last)? {
@@ -114,7 +120,7 @@ impl<'a> Sequence<'a> {
     }
 
     /// Whether `one` came after `other`, which is another.
-    fn is_later(&self, one: u32, other: u32) -> Result<bool> {
+    pub(super) fn is_later(&self, one: u32, other: u32) -> Result<bool> {
         let (started, name) = self.of_attempt(one);
         let (other_started, other_name) = self.of_attempt(other);
         match started.cmp(&other_started).then_with(|| name.cmp(other_name)) {
@@ -123,7 +129,8 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    fn of_attempt(&self, attempt: u32) -> (Option<i64>, &'a str) {
+    /// When it was started, and what it is called.
+    pub(super) fn of_attempt(&self, attempt: u32) -> (Option<i64>, &'a str) {
         let (part, row) = place(attempt);
         let (started, names) = &self.parts[part];
         (started.get(row), names.get(row).unwrap_or_default())

@@ -10,6 +10,7 @@ use super::attempts::GROUPED;
 use super::counted::Counted;
 use super::dimension::{OF_ATTEMPT, OF_ORDER, Vocabularies};
 use super::keys::{AttemptKey, AttemptKeys, OrderKey, OrderKeys};
+use super::margin::{Keyed, Margin, MarginKey, Plan};
 use super::tally::{Cell, together};
 use crate::error::{Error, Result};
 
@@ -37,7 +38,31 @@ impl Counted {
             let (group, of_order) = (groups.number(share, key.group), of_order.number(share, key.of_order));
             attempt_keys.pack(AttemptKey { group, of_order, ..key })
         })?;
+        let plan = Plan::of(&self.cuts, &vocabularies, of_attempt.all.len())?;
+        let margins = |keyed: &[Keyed], of: fn(&Self) -> &[Margin]| -> Result<Vec<Margin>> {
+            let of_cut = |(number, keyed): (usize, &Keyed)| {
+                let margins = shares.map(|share| &of(share)[number]);
+                let cells = add_up(margins.map(|margin| &margin.cells[..]), |share, cell| {
+                    let key = margins[share].read(cell);
+                    let word = |name: &str, code: u32| codes[share][name][code as usize];
+                    keyed.pack(MarginKey {
+                        value: margins[share].cut.recoded(key.value, word, |own| of_attempt.number(share, own)),
+                        currency: word("currency", key.currency),
+                        last: key.last,
+                    })
+                })?;
+                Ok(keyed.margin(cells))
+            };
+            keyed.iter().enumerate().map(of_cut).collect()
+        };
+        let order_margins = margins(&plan.orders, |counted| &counted.order_margins)?;
+        let attempt_margins = margins(&plan.attempts, |counted| &counted.attempt_margins)?;
+        let times = margins(&plan.times, |counted| &counted.times)?;
         Ok(Self {
+            cuts: self.cuts.clone(),
+            order_margins,
+            attempt_margins,
+            times,
             orders,
             order_keys,
             attempts,

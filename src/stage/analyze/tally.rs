@@ -80,16 +80,23 @@ impl Tally {
     }
 }
 
-/// The cells of that many parts, by key: `each` adds the rows of one part. Sums are exact, so it does not matter that threads
-/// share the parts out.
-pub(super) fn tally(parts: usize, each: impl Fn(&mut Tally, usize) -> Result<()> + Sync) -> Result<Vec<Cell>> {
+/// The cells of that many parts, by key, as often as they are tallied: `each` adds the rows of one part. Sums are exact, so it
+/// does not matter that threads share the parts out.
+pub(super) fn tally(
+    parts: usize,
+    tallies: usize,
+    each: impl Fn(&mut [Tally], usize) -> Result<()> + Sync,
+) -> Result<Vec<Vec<Cell>>> {
     let size = parts.div_ceil(rayon::current_num_threads()).max(1);
+    let nothing = || -> Vec<Tally> { (0..tallies).map(|_| Tally::default()).collect() };
     let shares = (0..parts).into_par_iter().chunks(size).map(|parts| {
-        let mut tally = Tally::default();
-        parts.into_iter().try_for_each(|part| each(&mut tally, part))?;
-        Ok(tally)
+        let mut tallies = nothing();
+        parts.into_iter().try_for_each(|part| each(&mut tallies, part))?;
+        Ok(tallies)
     });
-    Ok(shares.try_reduce(Tally::default, |one, other| Ok(one.and(other)))?.sorted())
+    let both = |one: Vec<Tally>, other: Vec<Tally>| one.into_iter().zip(other).map(|(one, other)| one.and(other)).collect();
+    let whole = shares.try_reduce(nothing, |one, other| Ok(both(one, other)))?;
+    Ok(whole.into_par_iter().map(Tally::sorted).collect())
 }
 
 /// Cells that were tallied apart: one of each key, by key.

@@ -85,10 +85,66 @@ closed_list! {
         None = "none",
         /// It succeeded.
         Succeeded = "succeeded",
+        /// It was refused.
+        Failed = "failed",
         /// It has no final status.
         Open = "open",
         /// It ended otherwise.
         Other = "other",
+    }
+}
+
+closed_list! {
+    /// What the provider says of a payment. Of an order's attempts, that is the last of these that holds of one.
+    pub(super) Truth {
+        /// No provider of the job was asked.
+        NotAsked = "not_asked",
+        /// It states none.
+        Missing = "missing",
+        /// It states one that cannot be told from others.
+        Unsure = "unsure",
+        /// It may yet state one.
+        Waiting = "waiting",
+        /// It was paid.
+        Found = "found",
+    }
+}
+
+closed_list! {
+    /// What was answered to an attempt.
+    pub(super) Answer {
+        /// Nothing yet.
+        Open = "open",
+        /// Yes.
+        Approved = "approved",
+        /// No, by the provider or the issuer: for the customer's means, or for no cause that is known.
+        Declined = "declined",
+        /// No, by risk rules that are not the issuer's.
+        Blocked = "blocked",
+        /// The customer did not prove who they are.
+        NotAuthenticated = "not_authenticated",
+        /// Machines failed, or those who set them up.
+        Technical = "technical",
+        /// The customer called it off or did not go on, or the order was past being paid.
+        Left = "left",
+        /// Nothing was sent.
+        NotSent = "not_sent",
+    }
+}
+
+closed_list! {
+    /// What became of the group of attempts that an attempt leads.
+    pub(super) Group {
+        /// It leads none: it is a retry.
+        Within = "within",
+        /// The last of it succeeded.
+        Succeeded = "succeeded",
+        /// One of it has no final status, and none succeeded.
+        Open = "open",
+        /// None succeeded.
+        Failed = "failed",
+        /// Not known: the order is of another night.
+        NotKnown = "not_known",
     }
 }
 
