@@ -33,10 +33,10 @@ fn every_metric_counts_what_its_name_says() {
         ("first_attempt_rate", "2 7 2 2", "O01, O09"),
         ("order_success_rate", "3 7 2 2", "O02 too"),
         ("order_capture_rate", "2 6 3 2", "O01 and O11 were found; O02 waits, O06 and O10 are open"),
-        ("checkout_conversion", "3 9 2 0", "O06 is open and O10 young"),
-        ("confirmation_rate", "7 9 2 0", "all of those but O07 and O08"),
-        ("post_confirm_success", "3 7 2 2", ""),
-        ("abandonment_rate", "5 10 1 0", "O03, O04, O05, O07, O11"),
+        ("checkout_conversion", "3 9 1 1", "O06 is open and O10 young"),
+        ("confirmation_rate", "7 9 1 1", "all of those but O07 and O08"),
+        ("post_confirm_success", "3 7 1 3", "O07 and O08 were not sent"),
+        ("abandonment_rate", "5 10 0 1", "O03, O04, O05, O07, O11"),
         ("retry_recovery_rate", "1 4 0 7", "O02, of O02, O03, O04, O11"),
         ("settled_success_rate", "1 2 1 8", "O01 was found, O09 not, O02 waits"),
         ("false_success", "1 2 1 8", "O09"),
@@ -326,7 +326,8 @@ proptest! {
             prop_assert_eq!((conversion[0], conversion[1], confirmation[0]), (success[0], confirmation[1], success[1]));
             let [settled, missing] = ["settled_success_rate", "false_success"].map(of);
             prop_assert_eq!((settled[0] + missing[0], settled[1]), (settled[1], missing[1]));
-            let [left, mature, young, _] = of("abandonment_rate");
+            let [left, mature, pending, young] = of("abandonment_rate");
+            prop_assert_eq!(pending, 0);
             let stage = |names: &[&str], mature: &str| -> i64 {
                 let of = |name: &&str| shown(&analysis.abandonment, &["cut", "value", "stage", "mature"], &[cut, value, name, mature], &["orders"]);
                 names.iter().flat_map(of).map(|orders| orders.parse::<i64>().unwrap()).sum()

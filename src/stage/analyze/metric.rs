@@ -143,20 +143,25 @@ fn order_capture_rate((order, _): (Fate, bool)) -> Part {
     }
 }
 
-/// The three rates of a checkout ask about the same orders: those that had their time, and do not wait for a provider.
-fn is_undecided((order, mature): (Fate, bool)) -> bool {
-    !mature || order.stage == Stage::Pending
+/// The three rates of a checkout ask about the same orders: those that had their time, whatever became of them, and do not
+/// wait for a provider.
+fn decided((order, mature): (Fate, bool), is_success: bool) -> Part {
+    match order.stage {
+        _ if !mature => Excluded,
+        Stage::Pending => Pending,
+        _ => success_if(is_success),
+    }
 }
 
 /// Orders paid ÷ orders created (7). It is `confirmation_rate` times `post_confirm_success`.
 fn checkout_conversion(order: (Fate, bool)) -> Part {
-    if is_undecided(order) { Pending } else { success_if(order.0.stage == Stage::Paid) }
+    decided(order, order.0.stage == Stage::Paid)
 }
 
 /// Orders with at least one attempt sent to a provider ÷ orders created (7). An order that is paid is confirmed, whatever is
 /// recorded of its attempts.
 fn confirmation_rate(order: (Fate, bool)) -> Part {
-    if is_undecided(order) { Pending } else { success_if(order.0.confirmed) }
+    decided(order, order.0.confirmed)
 }
 
 /// Orders paid ÷ orders with at least one attempt sent to a provider (7).
@@ -171,7 +176,7 @@ fn post_confirm_success(order: (Fate, bool)) -> Part {
 /// cancelled by the merchant. Its numerator is the sum of the other stages of `abandonment`.
 fn abandonment_rate((order, mature): (Fate, bool)) -> Part {
     match order.stage {
-        _ if !mature => Pending,
+        _ if !mature => Excluded,
         Stage::Paid | Stage::Pending | Stage::MerchantCancelled => Failure,
         _ => Success,
     }
