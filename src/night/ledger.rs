@@ -145,16 +145,12 @@ impl Summary {
         self.rejects += ledger.files.iter().map(|file| file.input.rejects).sum::<u64>();
     }
 
-    /// Adds entries: all of the night, or a share of them.
-    pub(super) fn add_entries(&mut self, entries: &Rows) {
-        self.add("entries", entries.count());
+    /// Adds entries, all of the night or a share of them; and those that were stated before, rows that move nothing. Most
+    /// nights are told without the latter.
+    pub(super) fn add_entries(&mut self, entries: &Rows, again: &StatedBefore) {
+        self.add("entries", entries.count() + again.rows.count());
         add_all(&mut self.providers, provider_sums(entries));
-    }
-
-    /// Adds entries that were stated before: rows that move nothing. Most nights are told without them.
-    pub(super) fn add_stated_before(&mut self, entries: &StatedBefore) {
-        self.add("entries", entries.rows.count());
-        self.stated_before += entries.rows.count();
+        self.stated_before += again.rows.count();
     }
 
     /// Adds the lines of the banks' statements; a job without a bank is told without them.

@@ -100,12 +100,11 @@ pub(super) fn stages(
         given_back = given_back.and(returned(&entries, night));
         comparison.compared.found.push(closing.inconsistent(&entries)?);
         comparison.compared.found.push(entries_again.found.clone());
-        summary.add_stated_before(&entries_again);
         write_run(apart, STATED_BEFORE, share, &entries_again.sheet())?;
         let refunds = records(&mut delivered.refunds, Target::Refunds, &of_refunds, night);
         let before = closing.earlier.said_of_records(&attempts, &refunds, &carried, (night, job.timezone))?;
         let items = Items { entries, attempts, refunds, before, carried: apart.take(&sent_on(CARRIED, 0), share)? };
-        summary.add_entries(&items.entries);
+        summary.add_entries(&items.entries, &entries_again);
         for (table, of_share) in [("orders", &orders), ("attempts", &items.attempts), ("refunds", &items.refunds)] {
             summary.add(table, of_share.count());
         }

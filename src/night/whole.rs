@@ -63,8 +63,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     let files = Ledger::of(delivered);
     let mut summary = Summary::default();
     summary.add_files(&files);
-    summary.add_entries(&entries);
-    summary.add_stated_before(&entries_again);
+    summary.add_entries(&entries, &entries_again);
     for (table, rows) in [("orders", &orders), ("attempts", &attempts), ("refunds", &refunds)] {
         summary.add(table, rows.count());
     }
@@ -82,18 +81,16 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     stage(bank_lines.sheet(&BANK_LINES, tied_out.bank_outcomes));
 
     (closing.progress)("reconciling");
-    let by_provider = job.expected(night)?;
     let restated = open.again(&entries, &attempts, &refunds);
     summary.add_restated(&restated);
-    let expected = Expected { night, by_provider: &by_provider, restated: &restated };
+    let expected = Expected { night, by_provider: &job.expected(night)?, restated: &restated };
     let (provider, merchant) = rayon::join(
         || provider_side(&entries, &carried_items, &expected),
         || merchant_side(&attempts, &refunds, &carried_items, &expected, &records_again),
     );
     all_carried_in([&provider, &merchant], &carried_items, &restated)?;
     restated.conserved(provider.again + merchant.again)?;
-    let sides = Sides { provider: &provider.parts, merchant: &merchant.parts };
-    let compared = compare(sides, 0..ROUNDS.len(), &closing.rules())?;
+    let compared = compare(Sides { provider: &provider.parts, merchant: &merchant.parts }, 0..ROUNDS.len(), &closing.rules())?;
     let over_the_cap = compared.tolerated.breaks(&closing.rules());
     summary.add_tolerated(&compared.tolerated);
     let found = [
