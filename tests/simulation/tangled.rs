@@ -4,6 +4,10 @@
 use super::stories::{Teller, contracted};
 use super::world::{Attempt, PROVIDERS, Refund};
 
+/// Amounts that add up to one another in many ways, and that no story with an author has: what meets by its amount alone would
+/// else be of both.
+const AMOUNTS: [i64; 5] = [1_030, 1_030, 618, 412, 1_648];
+
 impl Teller {
     /// A tangle of payments, or of refunds, over three nights.
     pub(super) fn tangled_story(&mut self, night: usize) {
@@ -14,7 +18,7 @@ impl Teller {
             let mut line = self.line(&payment);
             line.provider_reference = self.pick(&["x", "y", "z"], payment.story);
             line.merchant_reference = self.pick(&["", "A", "A", "A", "B"], payment.story);
-            line.gross = [1_000, 1_000, 600, 400, 1_600][self.chance.below(5)];
+            line.gross = AMOUNTS[self.chance.below(5)];
             line.fee = contracted(&PROVIDERS[payment.provider], line.gross) + [0, 0, 0, 3][self.chance.below(4)];
             if self.chance.below(8) == 0 {
                 line.charged = Some((line.gross, "GBP"));
@@ -33,7 +37,7 @@ impl Teller {
         for number in 0..=self.chance.below(4) {
             let later = [0, 0, 0, 1, 2][self.chance.below(5)];
             let reference = self.pick(&["", "A", "A", "A", "B"], payment.story);
-            let amount = [1_000, 1_000, 600, 400, 1_600][self.chance.below(5)];
+            let amount = AMOUNTS[self.chance.below(5)];
             if refunds {
                 let refund_reference = self.pick(&["", "r", "r", "s"], payment.story);
                 let refund = Refund {
@@ -60,7 +64,7 @@ impl Teller {
                 };
                 // Sometimes it is stated again a night later, with another amount, whatever became of it.
                 if self.chance.below(4) == 0 {
-                    let amount = [1_000, 600, 400][self.chance.below(3)];
+                    let amount = AMOUNTS[1 + self.chance.below(3)];
                     self.records(Attempt { amount, ..attempt.clone() }, later + 1);
                 }
                 self.records(attempt, later);
