@@ -296,7 +296,7 @@ pub struct Page {
     /// The language of the page.
     #[arg(long, value_enum, default_value_t = PageLanguage::En)]
     pub language: PageLanguage,
-    /// The file to write, `-` for stdout; night-<DATE>.html in this folder when not given. What is there is replaced.
+    /// The file to write, `-` for stdout; `night-2026-11-18.html`, with its date, in this folder when not given. What is there is replaced.
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
 }

@@ -5,7 +5,7 @@
 //! published tables of the lake alone, so the same night is the same bytes. What comes from data is escaped text and
 //! never markup, script or link.
 //!
-//! [`words`] has all it says in each language; [`figure`] writes figures, [`listing`] tables, and each section is a file.
+//! [`words`] has all it says in each language; `figure` writes figures, `listing` tables, and each section is a file.
 
 mod breaks;
 mod changes;

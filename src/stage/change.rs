@@ -12,7 +12,7 @@
 //! whatever is published under one is compared.
 //!
 //! A change is `flagged` where its q-value is at most the level of false discovery, and it is no smaller than the least
-//! change. What changed most is told by [`ranked`].
+//! change. What changed most is told by `ranked`.
 
 mod compared;
 mod discovery;
