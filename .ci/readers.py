@@ -26,7 +26,10 @@ import polars
 import pyarrow
 import pyarrow.dataset
 
-STATISTICS = {"success_rates", "changes", "rates_history", "abandonment"}  # the only tables that hold doubles
+# The only tables that hold doubles.
+STATISTICS = {
+    "success_rates", "success_amounts", "payment_methods", "changes", "rates_history", "abandonment",
+}
 
 
 def manifests():
