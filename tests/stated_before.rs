@@ -139,3 +139,15 @@ fn what_happened_before_it_was_first_stated_is_no_copy() {
     close(&till, november(2), &format!("payment 100.00 1.00 {PAYMENT}"));
     assert_eq!(told(&till, &ENTRIES, 2, &["outcome", "outcome_reason"]), ["waiting missing_in_merchant"]);
 }
+
+/// Without an identifier of its own a fee is called the same night after night: two nights' fees are not one.
+#[test]
+fn a_line_that_happened_at_another_time_is_another() {
+    let till = till();
+    close(&till, november(1), "fee -3.00 0 provider_reference=monthly occurred_at=2026-11-01T08:00:00+08:00");
+    close(&till, november(2), "fee -3.00 0 provider_reference=monthly occurred_at=2026-11-01T09:00:00+08:00");
+    let outcome = ["gross", "outcome", "outcome_reason"];
+    assert_eq!(told(&till, &ENTRIES, 2, &outcome), ["-3.00 excluded not_of_an_order"]);
+    close(&till, november(3), "fee -3.00 0 provider_reference=monthly occurred_at=2026-11-01T09:00:00+08:00");
+    assert_eq!(told(&till, &ENTRIES, 3, &outcome), ["-3.00 excluded stated_before"]);
+}

@@ -26,7 +26,7 @@ CREATE VIEW live_refunds AS FROM published.refunds AS refunds
     ON refunds.business_date = again.business_date AND refunds.refund_id = again.id
 """
 
-# What happened before the night, and was stated by a night since then, the last of which tells; what still waits has not ended.
+# What happened before the night, at that instant, and was stated by a night since then, the last of which tells; what still waits has not ended.
 # A record that says something else is another claim.
 AGAIN = """
 INSERT INTO computed.again BY NAME
@@ -41,7 +41,7 @@ counted AS (FROM stated ANTI JOIN computed.again USING (business_date, side, kin
 told AS (
     SELECT ended.side, ended.kind, ended.id, ended.says = counted.says AS is_same, counted.business_date AS stated_on, counted.net,
         counted.currency
-    FROM ended JOIN counted ON (ended.side, ended.kind, ended.id) = (counted.side, counted.kind, counted.id)
+    FROM ended JOIN counted ON (ended.side, ended.kind, ended.id, ended.happened) = (counted.side, counted.kind, counted.id, counted.happened)
         AND counted.business_date BETWEEN night() - getvariable('given_back_within') AND night() - 1
         AND counted.business_date >= CAST(timezone(getvariable('timezone'), ended.happened) AS DATE)
     QUALIFY row_number() OVER (PARTITION BY ended.side, ended.kind, ended.id ORDER BY counted.business_date DESC) = 1

@@ -9,7 +9,8 @@
 //! time, neither in the comparison nor in fees, payouts and what was given back. While it waits for its counterpart that is
 //! otherwise, see [`super::restated`]: what is stated last stands.
 //!
-//! Nothing is stated before it has happened. So only what happened before the night is looked for, and only in the nights
+//! The same is what has one identity and happened at one instant: lines without an identifier of their own are alike night
+//! after night. Nothing is stated before it has happened. So only what happened before the night is looked for, and only in the nights
 //! since.
 
 use std::collections::{HashMap, HashSet};
@@ -70,7 +71,7 @@ impl Stating {
     /// What is read of it then.
     #[must_use]
     pub fn read(&self) -> Vec<&'static str> {
-        [self.id].iter().chain(self.words).chain(self.amounts).copied().collect()
+        [self.id, self.happened].iter().chain(self.words).chain(self.amounts).copied().collect()
     }
 
     /// What a row is called, as a number.
@@ -170,9 +171,9 @@ impl Says {
     }
 }
 
-/// What earlier nights said of what is sought, each as it was stated last.
+/// What earlier nights said of what is sought, by its number and when it happened; each as it was stated last.
 #[derive(Debug, Default)]
-pub struct Before(HashMap<u128, Said>);
+pub struct Before(HashMap<(u128, i64), Said>);
 
 /// What a night said of something.
 #[derive(Debug)]
@@ -189,8 +190,10 @@ impl Before {
     pub fn of(stating: &Stating, (night, zone): (NaiveDate, Tz), rows: &[RecordBatch]) -> Self {
         let (_, ended) = day_range(night, zone);
         let said = rows.iter().flat_map(|batch| {
-            let number = stating.numbers(batch);
-            (0..batch.num_rows()).map(move |row| (number(row), Said { night, ended, says: Says::of(stating, batch, row) }))
+            let (number, happened) = (stating.numbers(batch), instants(batch, stating.happened));
+            (0..batch.num_rows()).filter_map(move |row| {
+                Some(((number(row), happened.get(row)?), Said { night, ended, says: Says::of(stating, batch, row) }))
+            })
         });
         Self(said.collect())
     }
@@ -198,7 +201,10 @@ impl Before {
     /// What was said of each row of a part of tonight.
     fn said(&self, stating: &Stating, part: &RecordBatch) -> Vec<Option<&Said>> {
         let (number, happened) = (stating.numbers(part), instants(part, stating.happened));
-        let of_row = |row| self.0.get(&number(row)).filter(|said| happened.get(row).is_some_and(|at| at < said.ended));
+        let of_row = |row| {
+            let at = happened.get(row)?;
+            self.0.get(&(number(row), at)).filter(|said| at < said.ended)
+        };
         (0..part.num_rows()).map(of_row).collect()
     }
 

@@ -12,6 +12,8 @@ pub(in crate::simulation) struct Said {
     what: What,
     id: String,
     night: NaiveDate,
+    /// When it happened.
+    at: DateTime<Utc>,
     /// What it says of money, in words.
     says: String,
     /// Of a line: what settles, and in which currency.
@@ -54,7 +56,7 @@ pub(super) fn tonight(setting: &Setting, date: NaiveDate, files: &Files, ids: &I
         }
     }
     let mut stands = |what, id: &str, says: String, at| {
-        let now = Said { what, id: id.to_owned(), night: date, says, settles: (0, "") };
+        let now = Said { what, id: id.to_owned(), night: date, at, says, settles: (0, "") };
         let again = known(setting, &now, at, before).is_some_and(|then| then.says == now.says);
         if !again {
             said.push(now);
@@ -87,15 +89,19 @@ fn known<'s>(setting: &Setting, now: &Said, at: DateTime<Utc>, before: &'s State
         return None;
     }
     let since = day.max(now.night - Days::new(LOOKS_BACK));
-    let mut known: Vec<&Said> =
-        before.said.iter().filter(|said| said.what == now.what && said.id == now.id && said.night >= since).collect();
+    let mut known: Vec<&Said> = before
+        .said
+        .iter()
+        .filter(|said| (said.what, &said.id, said.at) == (now.what, &now.id, now.at) && said.night >= since)
+        .collect();
     known.sort_by_key(|said| said.night);
     known.pop()
 }
 
 fn of_line(line: &Line, id: &str, night: NaiveDate) -> Said {
     let says = format!("{} {} {} {:?}", line.gross, line.fee, line.currency, line.charged);
-    Said { what: What::Line, id: id.to_owned(), night, says, settles: (line.gross - line.fee, line.currency) }
+    let settles = (line.gross - line.fee, line.currency);
+    Said { what: What::Line, id: id.to_owned(), night, at: line.occurred_at, says, settles }
 }
 
 fn restated(provider: &'static str, line: &Line, then: &Said, now: &Said) -> Break {
