@@ -7,11 +7,11 @@ use chrono::{DateTime, Datelike, Days, NaiveDate};
 use chrono_tz::Tz;
 use rayon::prelude::*;
 
-use super::reconcile::{BreakType, Itemless, Tolerance, itemless};
+use super::reconcile::{BreakType, Itemless, OfEntry, Tolerance, itemless};
 use crate::error::Result;
 use crate::format::time::day_range;
 use crate::money::{Amount, Rounding, minor_digits};
-use crate::table::part::{Amounts, amounts, ids, instants, texts};
+use crate::table::part::{Amounts, amounts, instants};
 use crate::table::read::words;
 use crate::table::rows::Rows;
 
@@ -28,52 +28,17 @@ pub struct Rules<'a> {
     pub settles: &'a (dyn Fn(&str, NaiveDate) -> Result<NaiveDate> + Sync),
 }
 
-/// What of an entry does not agree.
-struct Found {
-    kind: BreakType,
-    entry_id: String,
-    provider: String,
-    account: String,
-    merchant_reference: Option<String>,
-    reference: Option<String>,
-    currency: String,
-    expected: Option<Amount>,
-    stated: Amount,
-    detail: String,
-}
-
 /// The entries of a night, or of a share of it, that do not agree with themselves, as rows of the table `breaks`.
 pub fn breaks(entries: &Rows, rules: &Rules) -> Result<RecordBatch> {
-    let found: Vec<Vec<Found>> = entries.parts.par_iter().map(|part| of_part(part, rules)).collect::<Result<_>>()?;
-    let found: Vec<Itemless> = found.iter().flatten().map(Found::told).collect();
+    let found: Vec<Vec<OfEntry>> = entries.parts.par_iter().map(|part| of_part(part, rules)).collect::<Result<_>>()?;
+    let found: Vec<Itemless> = found.iter().flatten().map(OfEntry::told).collect();
     Ok(itemless(&found, rules.night))
-}
-
-impl Found {
-    fn told(&self) -> Itemless<'_> {
-        Itemless {
-            kind: self.kind,
-            about: vec!["entry".to_owned(), self.entry_id.clone()],
-            waiting: false,
-            provider: Some(&self.provider),
-            account: Some(&self.account),
-            merchant_reference: self.merchant_reference.as_deref(),
-            reference: self.reference.as_deref(),
-            entry_id: Some(&self.entry_id),
-            currency: &self.currency,
-            merchant_amount: self.expected,
-            provider_amount: Some(self.stated),
-            difference: self.stated - self.expected.unwrap_or_default(),
-            action: self.kind.suggested_action(),
-            detail: Some(self.detail.clone()),
-        }
-    }
 }
 
 /// The kinds of entry that are of a payment: others are dated by when they take effect, and convert balances.
 const OF_A_PAYMENT: [&str; 5] = ["payment", "refund", "refund_reversal", "chargeback", "chargeback_reversal"];
 
-fn of_part(part: &RecordBatch, rules: &Rules) -> Result<Vec<Found>> {
+fn of_part(part: &RecordBatch, rules: &Rules) -> Result<Vec<OfEntry>> {
     let kinds = words(part, "kind");
     let is_judged: Vec<bool> = kinds.values.iter().map(|kind| kind.is_some_and(|kind| OF_A_PAYMENT.contains(&kind))).collect();
     let happened = instants(part, "occurred_at");
@@ -99,30 +64,12 @@ fn period(rules: &Rules) -> (i64, i64) {
     (day_range(first, rules.zone).0, day_range(rules.night + Days::new(1), rules.zone).1)
 }
 
-/// What is wrong with a row, and who it is of.
-fn about(part: &RecordBatch, row: usize, kind: BreakType, stated: Amount, detail: String) -> Found {
-    let word = |name: &str| words(part, name).get(row).to_owned();
-    let text = |name: &str| texts(part, name).stated(row).map(ToOwned::to_owned);
-    Found {
-        kind,
-        entry_id: ids(part, "entry_id").get(row).with_text(ToOwned::to_owned),
-        provider: word("provider"),
-        account: word("account"),
-        merchant_reference: text("merchant_reference"),
-        reference: text("provider_reference"),
-        currency: word("currency"),
-        expected: None,
-        stated,
-        detail,
-    }
-}
-
 /// The least exact a rate is taken to be: zeros at its end are not kept.
 const FOURTH_DECIMAL: i128 = 10_i128.pow(12 - 4);
 
 /// What settles is what the customer was charged, less the merchant's discount, at the rate that is stated. The rate is
 /// taken to be rounded to the decimals it shows, four at least, and the amount to those of its currency.
-fn variance(part: &RecordBatch, row: usize, rate: i128, rules: &Rules) -> Option<Found> {
+fn variance(part: &RecordBatch, row: usize, rate: i128, rules: &Rules) -> Option<OfEntry> {
     let currencies = [words(part, "currency"), words(part, "customer_currency")];
     let [currency, customer_currency] = currencies.map(|words| words.optional(row));
     let (currency, customer_currency) = (currency?, customer_currency?);
@@ -144,7 +91,7 @@ fn variance(part: &RecordBatch, row: usize, rate: i128, rules: &Rules) -> Option
     let range = at(2 * rate - last_decimal, Rounding::Down).zip(at(2 * rate + last_decimal, Rounding::Up));
     let Some(((least, most), expected)) = range.zip(at(2 * rate, Rounding::HalfUp)) else {
         let detail = format!("{stated} is more than an amount may be");
-        return Some(about(part, row, BreakType::FxVariance, settles, detail));
+        return Some(OfEntry::of(part, row, BreakType::FxVariance, settles, detail));
     };
     let magnitude = if (charged < Amount::ZERO) == (settles < Amount::ZERO) { settles.abs() } else { -settles.abs() };
     let tolerance = rules.tolerances.iter().find(|tolerance| tolerance.currency == currency);
@@ -154,7 +101,7 @@ fn variance(part: &RecordBatch, row: usize, rate: i128, rules: &Rules) -> Option
     }
     let expected = if charged < Amount::ZERO { -expected } else { expected };
     let detail = format!("{stated} is {} {currency}", expected.in_currency(currency));
-    Some(Found { expected: Some(expected), ..about(part, row, BreakType::FxVariance, settles, detail) })
+    Some(OfEntry::of(part, row, BreakType::FxVariance, settles, detail).expecting(Some(expected)))
 }
 
 /// A rate without the zeros behind its last decimal.
@@ -165,7 +112,7 @@ fn rate_text(rate: i128) -> String {
 }
 
 /// An entry that a night of an earlier month should have booked, or that is dated after the night.
-fn out_of_period(part: &RecordBatch, row: usize, at: i64, rules: &Rules) -> Result<Option<Found>> {
+fn out_of_period(part: &RecordBatch, row: usize, at: i64, rules: &Rules) -> Result<Option<OfEntry>> {
     let instant = DateTime::from_timestamp_micros(at).expect("an instant that was read");
     let day = instant.with_timezone(&rules.zone).date_naive();
     let due = (rules.settles)(words(part, "provider").get(row), day)?;
@@ -178,5 +125,5 @@ fn out_of_period(part: &RecordBatch, row: usize, at: i64, rules: &Rules) -> Resu
         return Ok(None);
     };
     let gross = amounts(part, "gross").get(row).expect("an entry has a gross");
-    Ok(Some(about(part, row, BreakType::OutOfPeriod, gross, format!("happened on {day}, {why}"))))
+    Ok(Some(OfEntry::of(part, row, BreakType::OutOfPeriod, gross, format!("happened on {day}, {why}"))))
 }

@@ -43,7 +43,7 @@ use crate::table::build::day_number;
 use crate::table::part::{NO_ROW, place, row_id};
 use crate::table::sheet::Sheet;
 use candidates::{Aside, Group};
-pub use itemless::{Itemless, itemless};
+pub use itemless::{Itemless, OfEntry, itemless};
 use items::{Items, Kind, Side};
 use judge::{Break, Judge, Verdict};
 use keyed::{Keys, Verify};

@@ -22,14 +22,14 @@ use chrono_tz::Tz;
 use rayon::prelude::*;
 
 use super::items::outcome_columns;
-use super::reconcile::{BreakType, Exclusion, Itemless, Outcome, itemless};
+use super::reconcile::{BreakType, Exclusion, Itemless, OfEntry, Outcome, itemless};
 use super::records::number_of;
 use super::restated::Known;
 use crate::format::time::day_range;
 use crate::money::Amount;
 use crate::table::column::Table;
 use crate::table::entries::ENTRIES;
-use crate::table::part::{self, Ids, amounts, ids, instants, nothing, texts};
+use crate::table::part::{self, Ids, amounts, ids, instants, nothing};
 use crate::table::read::words;
 use crate::table::records::{ATTEMPTS, REFUNDS};
 use crate::table::rows::Rows;
@@ -278,7 +278,7 @@ pub fn apart(entries: Rows, before: &Before, night: NaiveDate) -> (Rows, StatedB
             let is_same = says == said.says;
             of_part.push(Some(if is_same { STATED_BEFORE } else { RESTATED }));
             if !is_same {
-                found.push(Found::of(part, row, said, &says));
+                found.push(restated(part, row, said, &says));
             }
         }
         outcomes.push(of_part);
@@ -292,58 +292,14 @@ pub fn apart(entries: Rows, before: &Before, night: NaiveDate) -> (Rows, StatedB
         RecordBatch::try_from_iter_with_nullable(columns).expect("every column has a row an entry")
     };
     let rows = Rows::by_key(again.into_iter().map(unpriced).collect(), &ENTRIES);
-    let found: Vec<Itemless> = found.iter().map(Found::told).collect();
+    let found: Vec<Itemless> = found.iter().map(OfEntry::told).collect();
     (Rows::by_key(stand, &ENTRIES), StatedBefore { rows, outcomes, found: itemless(&found, night) })
 }
 
-/// An entry that says something else than before it ended.
-struct Found {
-    entry_id: String,
-    provider: String,
-    account: String,
-    merchant_reference: Option<String>,
-    reference: Option<String>,
-    currency: String,
-    /// What settled, where it was in the same currency.
-    before: Option<Amount>,
-    settles: Amount,
-    detail: String,
-}
-
-impl Found {
-    fn of(part: &RecordBatch, row: usize, said: &Said, says: &Says) -> Self {
-        let word = |name: &str| words(part, name).get(row).to_owned();
-        let text = |name: &str| texts(part, name).stated(row).map(ToOwned::to_owned);
-        let net = |of: &Says| of.amounts[2].expect("an entry has a net");
-        Self {
-            entry_id: ids(part, "entry_id").get(row).with_text(ToOwned::to_owned),
-            provider: word("provider"),
-            account: word("account"),
-            merchant_reference: text("merchant_reference"),
-            reference: text("provider_reference"),
-            currency: word("currency"),
-            before: (says.words[0] == said.says.words[0]).then(|| net(&said.says)),
-            settles: net(says),
-            detail: format!("on {} it was {}; now it is {}", said.night, said.says.told(), says.told()),
-        }
-    }
-
-    fn told(&self) -> Itemless<'_> {
-        Itemless {
-            kind: BreakType::Restated,
-            about: vec!["entry".to_owned(), self.entry_id.clone()],
-            waiting: false,
-            provider: Some(&self.provider),
-            account: Some(&self.account),
-            merchant_reference: self.merchant_reference.as_deref(),
-            reference: self.reference.as_deref(),
-            entry_id: Some(&self.entry_id),
-            currency: &self.currency,
-            merchant_amount: self.before,
-            provider_amount: Some(self.settles),
-            difference: self.settles - self.before.unwrap_or_default(),
-            action: BreakType::Restated.suggested_action(),
-            detail: Some(self.detail.clone()),
-        }
-    }
+/// An entry that says something else than before it ended: held against what settled then, where it was in the same currency.
+fn restated(part: &RecordBatch, row: usize, said: &Said, says: &Says) -> OfEntry {
+    let net = |of: &Says| of.amounts[2].expect("an entry has a net");
+    let detail = format!("on {} it was {}; now it is {}", said.night, said.says.told(), says.told());
+    let expected = (says.words[0] == said.says.words[0]).then(|| net(&said.says));
+    OfEntry::of(part, row, BreakType::Restated, net(says), detail).expecting(expected)
 }

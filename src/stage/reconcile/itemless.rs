@@ -8,6 +8,8 @@ use super::outcome::BreakType;
 use crate::money::Amount;
 use crate::table::build;
 use crate::table::identity::identity;
+use crate::table::part::{ids, texts};
+use crate::table::read::words;
 use crate::table::reconciliation::BREAKS;
 
 /// One such break.
@@ -41,6 +43,70 @@ pub struct Itemless<'a> {
     pub action: &'static str,
     /// What else there is to know.
     pub detail: Option<String>,
+}
+
+/// What is wrong with an entry by itself: a break of its own, beside whatever becomes of the entry.
+#[derive(Clone, Debug)]
+pub struct OfEntry {
+    kind: BreakType,
+    entry_id: String,
+    provider: String,
+    account: String,
+    merchant_reference: Option<String>,
+    reference: Option<String>,
+    currency: String,
+    /// What should be, in the currency that settles.
+    expected: Option<Amount>,
+    stated: Amount,
+    detail: String,
+}
+
+impl OfEntry {
+    /// Of a row of entries, of which `stated` is wrong.
+    #[must_use]
+    pub fn of(entries: &RecordBatch, row: usize, kind: BreakType, stated: Amount, detail: String) -> Self {
+        let word = |name: &str| words(entries, name).get(row).to_owned();
+        let text = |name: &str| texts(entries, name).stated(row).map(ToOwned::to_owned);
+        Self {
+            kind,
+            entry_id: ids(entries, "entry_id").get(row).with_text(ToOwned::to_owned),
+            provider: word("provider"),
+            account: word("account"),
+            merchant_reference: text("merchant_reference"),
+            reference: text("provider_reference"),
+            currency: word("currency"),
+            expected: None,
+            stated,
+            detail,
+        }
+    }
+
+    /// Held against what should be.
+    #[must_use]
+    pub fn expecting(self, expected: Option<Amount>) -> Self {
+        Self { expected, ..self }
+    }
+
+    /// As it is told.
+    #[must_use]
+    pub fn told(&self) -> Itemless<'_> {
+        Itemless {
+            kind: self.kind,
+            about: vec!["entry".to_owned(), self.entry_id.clone()],
+            waiting: false,
+            provider: Some(&self.provider),
+            account: Some(&self.account),
+            merchant_reference: self.merchant_reference.as_deref(),
+            reference: self.reference.as_deref(),
+            entry_id: Some(&self.entry_id),
+            currency: &self.currency,
+            merchant_amount: self.expected,
+            provider_amount: Some(self.stated),
+            difference: self.stated - self.expected.unwrap_or_default(),
+            action: self.kind.suggested_action(),
+            detail: Some(self.detail.clone()),
+        }
+    }
 }
 
 /// These breaks, first seen on `night`, as rows of the table `breaks`. Age and severity are told anew when all breaks of
