@@ -151,3 +151,30 @@ fn a_line_that_happened_at_another_time_is_another() {
     close(&till, november(3), "fee -3.00 0 provider_reference=monthly occurred_at=2026-11-01T09:00:00+08:00");
     assert_eq!(told(&till, &ENTRIES, 3, &outcome), ["-3.00 excluded stated_before"]);
 }
+
+/// A difference that had ended is for a person to resolve: it was cleared unseen where its record and its line both came again as
+/// other statements, which wait for others.
+#[test]
+fn what_is_stated_anew_does_not_clear_a_difference_that_ended() {
+    let till = till();
+    orders(&till, "A 1 10.00 paid");
+    close(
+        &till,
+        november(1),
+        "payment 16.00 0.16 provider_reference=p1 merchant_reference=A occurred_at=2026-11-01T12:00:00+08:00",
+    );
+    let open = "amount_mismatch open 10.00 16.00 6.00 merchant 10.00 USD, provider 16.00 USD";
+    assert_eq!(breaks(&till, 1), [open]);
+
+    orders(&till, "A 1 6.00 paid");
+    close(
+        &till,
+        november(2),
+        "payment 4.00 0.04 provider_reference=p1 merchant_reference=B occurred_at=2026-11-01T12:00:08+08:00",
+    );
+    let waiting = ["missing_in_merchant waiting  4.00 4.00 ", "missing_in_provider waiting 6.00  -6.00 "];
+    assert_eq!(breaks(&till, 2), [&[open], &waiting[..]].concat());
+    orders(&till, "");
+    close(&till, november(3), "");
+    assert!(breaks(&till, 3).contains(&open.to_owned()), "{:?}", breaks(&till, 3));
+}

@@ -97,7 +97,7 @@ SELECT concat_ws(' ', break_type, array_to_string(entry_ids, ' '), 'and', if(len
         array_to_string(record_ids, ' ')) AS about,
     -- What it still waits for while it is carried: the item that misses another, or the part that others may join.
     CASE WHEN break_type LIKE '%missing_in_%' AND len(entry_ids) + len(record_ids) = 1 THEN coalesce(entry_ids[1], record_ids[1])
-        WHEN break_type LIKE '%amount_mismatch' THEN entry_ids[1] END AS waits_for,
+        WHEN break_type LIKE '%amount_mismatch' AND abs(provider_amount) < abs(merchant_amount) THEN entry_ids[1] END AS waits_for,
     break_type, if(waiting, 'waiting', 'open') AS state, coalesce(entry.provider, record.provider) AS provider,
     coalesce(entry.account, record.account) AS account,
     coalesce(record.merchant_reference, entry.merchant_reference) AS merchant_reference,

@@ -192,6 +192,7 @@ impl<'b> Said<'b> {
 /// Reads which open item a carried break waits for.
 struct WaitsFor<'n> {
     kinds: read::Words<'n>,
+    amounts: [&'n Decimal128Array; 2],
     items: [(Side, &'n StringArray); 3],
 }
 
@@ -200,7 +201,8 @@ impl<'n> WaitsFor<'n> {
         let column = |side, name| (side, read::text(carried, name));
         let items =
             [column(Side::Provider, "entry_id"), column(Side::Merchant, "attempt_id"), column(Side::Merchant, "refund_id")];
-        Self { kinds: read::words(carried, "break_type"), items }
+        let amounts = ["merchant_amount", "provider_amount"].map(|name| read::amounts(carried, name));
+        Self { kinds: read::words(carried, "break_type"), amounts, items }
     }
 
     /// Whether a break is about no item, but about a payout or a line of the bank: its night says all that is left of it.
@@ -213,9 +215,15 @@ impl<'n> WaitsFor<'n> {
     /// The items of a break which, while they are carried, may still meet others: the one that is missing its counterpart,
     /// or the entry that is less than its record, and the record. One of these two alone was delivered again by itself.
     fn items(&self, row: usize) -> Vec<(&'static str, Id<'n>)> {
+        if self.is_part(row) { self.stated(row).collect() } else { self.missing(row).into_iter().collect() }
+    }
+
+    /// Whether the rest of a record may come. One that is exceeded ended with its entry: where both come again, they are new.
+    fn is_part(&self, row: usize) -> bool {
         let kind = self.kinds.get(row);
-        let is_part = [BreakType::AmountMismatch, BreakType::RefundAmountMismatch].iter().any(|part| part.as_str() == kind);
-        if is_part { self.stated(row).collect() } else { self.missing(row).into_iter().collect() }
+        let [recorded, stated] = self.amounts.map(|amounts| read::amount(amounts, row).unwrap_or_default().abs());
+        [BreakType::AmountMismatch, BreakType::RefundAmountMismatch].iter().any(|differs| differs.as_str() == kind)
+            && stated < recorded
     }
 
     /// The one item of a missing break. A pair may be judged missing too, but waits for nothing.
