@@ -217,13 +217,22 @@ impl Lake {
 
     /// What `night` published as `table`, in the schema of the table in memory.
     pub fn read(&self, table: &'static Table, night: NaiveDate) -> Result<RecordBatch> {
-        let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
-        self.read_columns(table, night, &names)
+        self.read_columns(table, night, &table.names())
     }
 
     /// The same, a batch at a time: what a night left may be more than memory holds.
-    pub fn batches(&self, table: &'static Table, night: NaiveDate) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        parquet::batches(self.root.join(data_path(table, night)), table)
+    pub fn batches(&self, table: &'static Table, night: NaiveDate) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+        self.column_batches(table, night, &table.names())
+    }
+
+    /// The columns `names` of it, a batch at a time.
+    pub fn column_batches(
+        &self,
+        table: &'static Table,
+        night: NaiveDate,
+        names: &[&str],
+    ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+        parquet::batches(self.root.join(data_path(table, night)), table, names)
     }
 
     /// The columns `names`, in that order, of what `night` published as `table`.

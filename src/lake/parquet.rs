@@ -202,12 +202,18 @@ pub(super) fn read(path: &Path, table: &'static Table, names: &[&str]) -> Result
     RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| damaged(path, error))
 }
 
-/// A published file, batch after batch.
-pub(super) fn batches(path: PathBuf, table: &'static Table) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
+/// The columns `names` of a published file, batch after batch, in the order of the table.
+pub(super) fn batches(
+    path: PathBuf,
+    table: &'static Table,
+    names: &[&str],
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
     let file = open(&path)?;
     let options = ArrowReaderOptions::new().with_schema(table.schema());
     let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(&path, error))?;
+    let columns = ProjectionMask::roots(metadata.parquet_schema(), names.iter().map(|name| table.position(name)));
     let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+        .with_projection(columns)
         .with_batch_size(PART_ROWS)
         .build()
         .map_err(|error| damaged(&path, error))?;

@@ -1,10 +1,12 @@
 //! The evidence of a night: what an auditor asks for, as one ZIP archive. The same night is the same bytes: names come in
 //! order, times are fixed, and nothing tells of the moment or the machine it was written on.
 
+pub(in crate::report) mod booked;
 pub(in crate::report) mod totals;
 
 use std::io::{Seek, Write};
 
+use booked::booked;
 use serde_json::json;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -55,7 +57,10 @@ impl<'l> Evidence<'l> {
         pack.table("breaks.csv", &tables, &BREAKS, self.manifest)?;
         pack.file(
             "control_totals.csv",
-            &csv_of(&totals::HEADER, totals::of(self.manifest, &tables)?.iter().map(totals::Line::cells)),
+            &csv_of(
+                &totals::HEADER,
+                totals::of(self.manifest, &tables, &booked(&tables, date)?)?.iter().map(totals::Line::cells),
+            ),
         )?;
         let acts = self.lake.acts(date)?;
         pack.file("approvals.csv", &csv_of(&ACTS, acts.iter().map(|act| self.act(act))))?;
@@ -179,7 +184,7 @@ impl<W: Write + Seek> Pack<'_, W> {
     /// A table of the night as CSV, a batch at a time.
     fn table(&mut self, path: &str, tables: &Lake, table: &'static Table, manifest: &Manifest) -> Result<()> {
         self.begin(path)?;
-        let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
+        let names = table.names();
         self.write(csv_of(&names, std::iter::empty()).as_bytes())?;
         for batch in tables.batches(table, manifest.night.business_date)? {
             let batch = batch?;

@@ -165,6 +165,12 @@ impl Table {
             .unwrap_or_else(|| panic!("table {} has no column {name}", self.name))
     }
 
+    /// What its columns are called, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.columns.iter().map(|column| column.name).collect()
+    }
+
     /// An empty batch: what a night without such rows publishes.
     #[must_use]
     pub fn empty(&self) -> RecordBatch {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::booked::{Booked, Sums};
 use crate::error::Result;
 use crate::lake::{Lake, Manifest};
 use crate::money::Amount;
 use crate::night::reperform::output;
-use crate::table::entries::ENTRIES;
 use crate::table::read::{amount, amounts, counts, words};
 use crate::table::reconciliation::{BREAKS, ROLLFORWARD};
 
@@ -63,6 +63,13 @@ impl Sum {
     }
 }
 
+impl Sums {
+    /// One of the amounts, of all of them.
+    fn of(&self, amount: impl Fn(&Self) -> Amount) -> Sum {
+        Sum { count: self.entries, amount: Some(amount(self)) }
+    }
+}
+
 /// A total from two places.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Line {
@@ -102,10 +109,10 @@ fn line(total: Total, [provider, currency]: [&str; 2], [came_in, went_out]: [Sum
     Line { total, provider: provider.to_owned(), currency: currency.to_owned(), came_in, went_out }
 }
 
-/// Every total of a night whose tables `tables` has.
-pub(in crate::report) fn of(manifest: &Manifest, tables: &Lake) -> Result<Vec<Line>> {
+/// Every total of a night whose tables `tables` has, and whose entries are `booked`.
+pub(in crate::report) fn of(manifest: &Manifest, tables: &Lake, booked: &Booked) -> Result<Vec<Line>> {
     let mut lines = of_files(manifest);
-    lines.extend(of_entries(manifest, tables)?);
+    lines.extend(of_entries(manifest, booked));
     lines.extend(of_breaks(manifest, tables)?);
     Ok(lines)
 }
@@ -136,27 +143,24 @@ fn of_files(manifest: &Manifest) -> Vec<Line> {
 
 /// What the manifest says was read of each provider and currency, and what the table adds up to; then where its entries
 /// ended.
-fn of_entries(manifest: &Manifest, tables: &Lake) -> Result<Vec<Line>> {
+fn of_entries(manifest: &Manifest, booked: &Booked) -> Vec<Line> {
     const SUMS: [&str; 3] = ["gross", "fee", "net"];
-    let mut booked: BTreeMap<[String; 2], [Sum; SUMS.len()]> = BTreeMap::new();
-    let mut ended: BTreeMap<[String; 2], BTreeMap<String, Sum>> = BTreeMap::new();
-    for batch in tables.batches(&ENTRIES, manifest.night.business_date)? {
-        let batch = batch?;
-        let [provider, currency, outcome] = ["provider", "currency", "outcome"].map(|name| words(&batch, name));
-        let columns = SUMS.map(|name| amounts(&batch, name));
-        for row in 0..batch.num_rows() {
-            let key = [provider.get(row).to_owned(), currency.get(row).to_owned()];
-            let stated = columns.map(|column| amount(column, row).unwrap_or_default());
-            let sums = booked.entry(key.clone()).or_default();
-            sums.iter_mut().zip(stated).for_each(|(sum, stated)| sum.add(1, stated));
-            ended.entry(key).or_default().entry(outcome.get(row).to_owned()).or_default().add(1, stated[0]);
+    let mut all: BTreeMap<[&str; 2], Sums> = BTreeMap::new();
+    let mut ended: BTreeMap<[&str; 2], Sum> = BTreeMap::new();
+    for ([provider, currency, _, outcome], sums) in booked {
+        let key = [provider.as_str(), currency.as_str()];
+        all.entry(key).or_default().add(sums);
+        if ["match", "break", "waiting", "excluded"].contains(&outcome.as_str()) {
+            ended.entry(key).or_default().add(sums.entries, sums.gross);
         }
     }
     let mut lines = Vec::new();
     for total in manifest.night.totals.get("providers").and_then(Value::as_array).into_iter().flatten() {
         let text = |name: &str| total.get(name).and_then(Value::as_str).unwrap_or_default();
         let key = [text("provider"), text("currency")];
-        let of_table = booked.remove(&key.map(str::to_owned)).unwrap_or_default();
+        let of_table = all.remove(&key);
+        let stated = |amount: fn(&Sums) -> Amount| of_table.map_or_else(Sum::default, |sums| sums.of(amount));
+        let of_table = [stated(|sums| sums.gross), stated(|sums| sums.fee), stated(|sums| sums.net)];
         for (name, of_table) in SUMS.into_iter().zip(of_table) {
             let read = Sum {
                 count: total.get("entries").and_then(Value::as_i64).unwrap_or_default(),
@@ -164,20 +168,13 @@ fn of_entries(manifest: &Manifest, tables: &Lake) -> Result<Vec<Line>> {
             };
             lines.push(line(Total::Entries(name), key, [read, of_table]));
         }
-        let ended = ended.remove(&key.map(str::to_owned)).unwrap_or_default();
-        let known: Sum = ["match", "break", "waiting", "excluded"].iter().fold(Sum::default(), |mut all, outcome| {
-            if let Some(of) = ended.get(*outcome) {
-                all.add(of.count, of.amount.unwrap_or_default());
-            }
-            all
-        });
-        lines.push(line(Total::Outcomes, key, [of_table[0], known]));
+        lines.push(line(Total::Outcomes, key, [of_table[0], ended.remove(&key).unwrap_or_default()]));
     }
     // What the manifest does not name.
-    for ([provider, currency], sums) in booked {
-        lines.push(line(Total::Unread, [&provider, &currency], [Sum::default(), sums[0]]));
+    for (key, sums) in all {
+        lines.push(line(Total::Unread, key, [Sum::default(), sums.of(|sums| sums.gross)]));
     }
-    Ok(lines)
+    lines
 }
 
 /// opening + new − cleared − resolved, and the breaks that are waiting or open.

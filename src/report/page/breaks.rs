@@ -13,7 +13,7 @@ use crate::mask::card_numbers;
 use crate::money::Amount;
 
 /// Most rows a page holds: the most severe and largest. The others are counted, and the tables have them.
-pub(super) const MOST: usize = 2_000;
+pub(super) const MOST: usize = 1_000;
 
 /// States, the pressing first.
 const STATES: [&str; 4] = ["open", "waiting", "cleared", "resolved"];

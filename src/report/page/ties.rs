@@ -9,9 +9,8 @@ use super::section::folded;
 use super::words::Words;
 use crate::error::Result;
 use crate::money::Amount;
+use crate::report::evidence::booked::{Booked, Sums, booked};
 use crate::report::evidence::totals::{self, Line, Total};
-use crate::table::entries::ENTRIES;
-use crate::table::read::{amounts, words as words_column};
 
 /// A provider and a currency.
 type Held = [String; 2];
@@ -21,27 +20,12 @@ const KINDS: [&str; 5] = ["payment", "refund", "chargeback", "payout", "other"];
 /// Where an entry ends.
 const OUTCOMES: [&str; 4] = ["match", "break", "waiting", "excluded"];
 
-/// Entries, and what they add up to.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
-    entries: i64,
-    gross: Amount,
-}
-
-impl Sum {
-    fn add(&mut self, gross: Amount) {
-        self.entries += 1;
-        self.gross += gross;
-    }
-}
-
 /// What one provider states in one currency.
 #[derive(Clone, Debug, Default)]
 struct Statement {
-    kinds: [Sum; KINDS.len()],
-    outcomes: BTreeMap<String, Sum>,
-    fee: Amount,
-    net: Amount,
+    kinds: [Sums; KINDS.len()],
+    outcomes: BTreeMap<String, Sums>,
+    all: Sums,
 }
 
 /// What the entries and the totals of a night say.
@@ -52,7 +36,8 @@ pub(super) struct TieOut {
 
 impl TieOut {
     pub(super) fn of(night: &Night) -> Result<Self> {
-        Ok(Self { statements: statements(night)?, totals: totals::of(night.manifest, night.lake)? })
+        let booked = booked(night.lake, night.date())?;
+        Ok(Self { statements: statements(&booked), totals: totals::of(night.manifest, night.lake, &booked)? })
     }
 
     /// How many totals there are, and how many of them do not tie.
@@ -88,14 +73,14 @@ impl TieOut {
             let money = |amount| Cell::Money(amount, currency.clone());
             let cells = [
                 Cell::word(words, "provider", provider),
-                Cell::Count(statement.kinds.iter().map(|sum| sum.entries).sum()),
+                Cell::Count(statement.all.entries),
                 money(payments.gross),
                 money(refunds.gross),
                 money(chargebacks.gross),
                 money(other.gross),
                 money(payouts.gross),
-                money(statement.fee),
-                money(statement.net),
+                money(statement.all.fee),
+                money(statement.all.net),
             ];
             listing.row_over(&cells, &statement.inner(currency, words).numbered(listing.rows() + 1));
         }
@@ -159,38 +144,24 @@ impl Statement {
     }
 }
 
-fn statements(night: &Night) -> Result<BTreeMap<Held, Statement>> {
+fn statements(booked: &Booked) -> BTreeMap<Held, Statement> {
     let mut statements: BTreeMap<Held, Statement> = BTreeMap::new();
-    for batch in night.lake.batches(&ENTRIES, night.date())? {
-        let batch = batch?;
-        let [provider, currency, kind, outcome] =
-            ["provider", "currency", "kind", "outcome"].map(|name| words_column(&batch, name));
-        let [gross, fee, net] = ["gross", "fee", "net"].map(|name| amounts(&batch, name));
-        for row in 0..batch.num_rows() {
-            let key = [provider.get(row).to_owned(), currency.get(row).to_owned()];
-            let statement = statements.entry(key).or_default();
-            let amount = Amount(gross.value(row));
-            let of_kind = match kind.get(row) {
-                // What was taken back, and what of it came back.
-                "refund_reversal" => "refund",
-                "chargeback_reversal" => "chargeback",
-                "payout_reversal" => "payout",
-                kind => kind,
-            };
-            let at = KINDS.iter().position(|known| *known == of_kind).unwrap_or(KINDS.len() - 1);
-            statement.kinds[at].add(amount);
-            // Few outcomes: looked up before one is made.
-            match statement.outcomes.get_mut(outcome.get(row)) {
-                Some(sum) => sum.add(amount),
-                None => statement.outcomes.entry(outcome.get(row).to_owned()).or_default().add(amount),
-            }
-            statement.fee += Amount(fee.value(row));
-            statement.net += Amount(net.value(row));
-        }
+    for ([provider, currency, kind, outcome], sums) in booked {
+        let statement = statements.entry([provider.clone(), currency.clone()]).or_default();
+        let of_kind = match kind.as_str() {
+            // What was taken back, and what of it came back.
+            "refund_reversal" => "refund",
+            "chargeback_reversal" => "chargeback",
+            "payout_reversal" => "payout",
+            kind => kind,
+        };
+        let at = KINDS.iter().position(|known| *known == of_kind).unwrap_or(KINDS.len() - 1);
+        statement.kinds[at].add(sums);
+        assert!(OUTCOMES.contains(&outcome.as_str()), "an entry ends where entries end");
+        statement.outcomes.entry(outcome.clone()).or_default().add(sums);
+        statement.all.add(sums);
     }
-    let known = |outcome: &String| OUTCOMES.contains(&outcome.as_str());
-    assert!(statements.values().all(|of| of.outcomes.keys().all(known)), "an entry ends where entries end");
-    Ok(statements)
+    statements
 }
 
 /// The columns of a roll-forward, in count and in amount.

@@ -253,7 +253,7 @@ fn first(night: &Night, words: &Words, html: &mut Html) {
             ("provider", &*shown),
             ("amount", &*money(group.sum.at_stake, currency)),
             ("severity", &*words.word("severity", SEVERITIES.get(group.severity.unwrap_or(3)).copied().unwrap_or_default())),
-            ("days", &*figure::count(group.oldest)),
+            ("days", &*words.counted("verdict.days", group.oldest)),
         ];
         html.text(&words.fill("verdict.group", &with)).raw("</a> <span>").text(actions.get(kind).copied().unwrap_or_default());
         html.raw("</span></li>");
