@@ -347,3 +347,19 @@ fn a_big_night_shows_its_most_severe_breaks_and_counts_the_rest() {
     assert!(severities.is_sorted_by_key(|word| rank(word)));
     assert!(page.len() < 5_000_000, "{} bytes", page.len());
 }
+
+/// A night a week after another has changes, and the page shows the first of them: it once took their decimals for doubles, and
+/// ended there.
+#[test]
+fn what_changed_since_last_week_is_shown_by_rank() {
+    let place = Place::with_sample_nights();
+    run(&place, "sample week --nights 8 --orders 300 --seed 3 --date 2026-11-10");
+    let job = String::from_utf8(place.read(JOB)).unwrap();
+    place.write(JOB, job.replace("../sample-data/", "../week/"));
+    for night in ["10", "17"] {
+        run(&place, &format!("run {JOB} --date 2026-11-{night} --quiet"));
+    }
+    let shown = rows(&run(&place, &format!("export page {JOB} --date 2026-11-17 --to -")), "rates-changed");
+    assert_eq!(shown.len(), 50);
+    assert!(shown.iter().any(|row| !row[5].is_empty() && !row[5][0].is_empty()), "{shown:?}");
+}

@@ -121,6 +121,10 @@ def check(page):
         f"SELECT value, metric, {interval}, numerator, denominator, excluded, pending FROM {{success_rates}} WHERE cut <> 'all'"
         " QUALIFY dense_rank() OVER (PARTITION BY cut ORDER BY value) > 0"
     ))
+    exactly = ", ".join(f"({name} * 1000000000000::DECIMAL(13,0))::BIGINT" for name in ("change", "mix_part", "rate_part"))
+    same("rates that changed", [[row[0] or [""], *row[1:9]] for row in page.get("rates-changed", [])], rows(
+        f"SELECT value, cut, metric, rate, baseline, {exactly}, q_value FROM {{changes}} ORDER BY rank LIMIT 50"
+    ))
     same("abandonment", [[row[0], row[1], row[2], row[3][:1], row[3][1:]] for row in page.get("abandonment-all", [])], rows(
         "SELECT stage, orders, share, low, high FROM {abandonment} WHERE cut = 'all'"
     ))

@@ -52,6 +52,7 @@ fn rates(rows: &Rows, words: &Words, html: &mut Html) {
     order.sort_by_key(|&row| (rows.optional_count("rank", row).unwrap_or(i64::MAX), row));
     let mut listing = Listing::new("rates-changed", words.say("changes.rates"), columns);
     for &row in order.iter().take(MOST) {
+        let points = |name: &str| rows.rate(name, row).map_or(Cell::Nothing, Cell::ExactPoints);
         let is_flagged = rows.flag("flagged", row) == Some(true);
         listing.row(&[
             value(rows, row, words),
@@ -59,9 +60,9 @@ fn rates(rows: &Rows, words: &Words, html: &mut Html) {
             Cell::word(words, "metric", rows.text("metric", row)),
             Cell::share(rows.ratio("rate", row)),
             Cell::share(rows.ratio("baseline", row)),
-            Cell::points(rows.ratio("change", row)),
-            Cell::points(rows.ratio("mix_part", row)),
-            Cell::points(rows.ratio("rate_part", row)),
+            points("change"),
+            points("mix_part"),
+            points("rate_part"),
             rows.ratio("q_value", row).map_or(Cell::Nothing, Cell::Statistic),
             Cell::Text(words.say(if is_flagged { "word.flagged" } else { "word.not_flagged" }).to_owned()),
         ]);

@@ -47,6 +47,15 @@ pub(super) fn points(change: f64) -> String {
     if text.starts_with('-') { grouped(&text) } else { format!("+{}", grouped(&text)) }
 }
 
+/// The same of a change of twelve decimals, rounded half away from zero.
+pub(super) fn exact_points(change: i128) -> String {
+    const UNIT: i128 = 100_000_000;
+    let hundredths = (change.abs() + UNIT / 2) / UNIT;
+    let sign = if change < 0 { "-" } else { "" };
+    let text = grouped(&format!("{sign}{}.{:02}", hundredths / 100, hundredths % 100));
+    if change < 0 { text } else { format!("+{text}") }
+}
+
 /// A rate of twelve decimals in per cent, cut after the fourth.
 pub(super) fn per_cent(rate: i128) -> String {
     const UNIT: i128 = 1_000_000;

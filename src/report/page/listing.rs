@@ -62,6 +62,8 @@ pub(super) enum Cell {
     Count(i64),
     Share(f64),
     Points(f64),
+    /// A change of twelve decimals.
+    ExactPoints(i128),
     /// A rate of twelve decimals.
     PerCent(i128),
     Statistic(f64),
@@ -144,6 +146,7 @@ impl Cell {
             Self::Count(count) => drop(html.data(&count.to_string(), &figure::count(*count))),
             Self::Share(share) => drop(html.data(&share.to_string(), &figure::share(*share))),
             Self::Points(change) => drop(html.data(&change.to_string(), &figure::points(*change))),
+            Self::ExactPoints(change) => drop(html.data(&change.to_string(), &figure::exact_points(*change))),
             Self::PerCent(rate) => drop(html.data(&rate.to_string(), &figure::per_cent(*rate))),
             Self::Statistic(value) => drop(html.data(&value.to_string(), &figure::statistic(*value))),
             Self::Interval { low, at, high } => interval(html, [*low, *at, *high]),
