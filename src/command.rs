@@ -20,8 +20,11 @@ mod verify;
 
 use std::io::Write;
 
+use anstream::{AutoStream, ColorChoice};
+
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Exit, Result};
+use crate::report::colour::lit;
 
 /// Does what was typed. Every error is given, the first decides the exit code.
 pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
@@ -52,6 +55,11 @@ fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("write", "stdout", &error)),
         _ => Ok(()),
     }
+}
+
+/// Shows a report on stdout: in colour where that is a terminal and nothing, such as `NO_COLOR`, speaks against it.
+fn show(report: &str) -> Result<()> {
+    if AutoStream::choice(&std::io::stdout()) == ColorChoice::Never { print(report) } else { print(&lit(report)) }
 }
 
 /// Says something on stderr, which may be gone.

@@ -6,6 +6,7 @@ mod cell;
 pub mod chain;
 pub mod changes;
 pub mod claims;
+pub mod colour;
 pub mod difference;
 pub mod evidence;
 pub mod explain;

@@ -451,3 +451,39 @@ fn usage_errors() {
     shows("usage_not_a_date", &place.run("run jobs/nightly.toml --date 17.11.2026"));
     shows("usage_unknown_command", &place.run("stauts jobs/nightly.toml"));
 }
+
+/// Colour is of terminals alone, and changes no character: what is piped or logged is plain.
+#[test]
+fn colour_says_nothing_that_plain_text_does_not() {
+    let place = closed();
+    let shown = |arguments: &str, colour: &str| {
+        let output = place.command(arguments).env(colour, "1").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for arguments in [
+        format!("run {JOB} --date 2026-11-19"),
+        format!("status {JOB}"),
+        format!("explain {JOB} SO20261119000004"),
+        format!("status {JOB} --json"),
+    ] {
+        let (plain, coloured) = (shown(&arguments, "NO_COLOR"), shown(&arguments, "CLICOLOR_FORCE"));
+        assert!(!plain.contains('\u{1b}'), "{plain}");
+        assert_eq!(plain, shown(&arguments, "TIEOUT_NOTHING"), "a pipe is no terminal");
+        assert_eq!(without_colour(&coloured), plain);
+        assert_eq!(coloured.contains('\u{1b}'), !arguments.ends_with("--json"), "{arguments}");
+    }
+    // Red is what is open, and no figure beside it; the night is a title.
+    let summary = shown(&format!("run {JOB} --date 2026-11-19"), "CLICOLOR_FORCE");
+    let bad = |text: &str| format!("\u{1b}[1m\u{1b}[31m{text}\u{1b}[0m");
+    let of = |kind: &str| summary.lines().find(|line| line.trim_start().starts_with(kind)).unwrap().trim_end().to_owned();
+    assert!(of("amount_mismatch").contains(&bad("2")), "{summary:?}");
+    assert!(!of("payout_not_in_bank").contains("\u{1b}[0m·") && !of("provider").contains('\u{1b}'), "{summary:?}");
+    assert!(summary.starts_with("\u{1b}[1mnightly 2026-11-19: "), "{summary:?}");
+    assert!(shown(&format!("explain {JOB} SO20261119000004"), "CLICOLOR_FORCE").contains(&bad("ended as break")));
+}
+
+fn without_colour(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').unwrap().1)
+}

@@ -86,7 +86,8 @@ impl Place {
         self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    fn command(&self, arguments: &str) -> Command {
+    /// `tieout` with arguments separated by spaces, not started yet.
+    pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tieout"));
         command.args(arguments.split_whitespace()).current_dir(self.folder.path()).env("COLUMNS", "100");
         command

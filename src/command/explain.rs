@@ -1,6 +1,6 @@
 //! `tieout explain`: the story of one order, reference, entry or break.
 
-use super::print;
+use super::{print, show};
 use crate::cli::Explain;
 use crate::error::{Exit, Result};
 use crate::job::Job;
@@ -10,6 +10,6 @@ use crate::report::explain::Story;
 pub(super) fn explain(arguments: &Explain) -> Result<Exit> {
     let job = Job::load(&arguments.job)?;
     let story = Story::of(&job, &Lake::open(&job.lake)?, &arguments.id, arguments.date)?;
-    print(&if arguments.json { story.json() } else { story.text() })?;
+    if arguments.json { print(&story.json()) } else { show(&story.text()) }?;
     Ok(Exit::Published)
 }

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::actor::actor;
 use super::talk::{Arrivals, clock, worst_first};
-use super::{print, say};
+use super::{print, say, show};
 use crate::cli::{Means, Run};
 use crate::error::{Error, Exit};
 use crate::job::Job;
@@ -58,12 +58,12 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Vec<Error>> {
             arguments.date, arguments.date
         ));
     }
-    let text = match (arguments.json, arguments.quiet) {
-        (true, _) => json::run(&closed),
-        (false, true) => String::new(),
-        (false, false) => summary::run(&job, &closed),
-    };
-    print(&text).map_err(|error| vec![error])?;
+    match (arguments.json, arguments.quiet) {
+        (true, _) => print(&json::run(&closed)),
+        (false, true) => Ok(()),
+        (false, false) => show(&summary::run(&job, &closed)),
+    }
+    .map_err(|error| vec![error])?;
     Ok(if over_limit(&closed, arguments.fail_on) { Exit::BreaksOverLimit } else { Exit::Published })
 }
 

@@ -1,6 +1,6 @@
 //! `tieout status`: the nights of a job, and what is open.
 
-use super::print;
+use super::{print, show};
 use crate::cli::Status;
 use crate::error::{Exit, Result};
 use crate::job::Job;
@@ -10,6 +10,6 @@ use crate::report::status::Standing;
 pub(super) fn status(arguments: &Status) -> Result<Exit> {
     let job = Job::load(&arguments.job)?;
     let standing = Standing::of(&job, &Lake::open(&job.lake)?, arguments.nights)?;
-    print(&if arguments.json { standing.json() } else { standing.text() })?;
+    if arguments.json { print(&standing.json()) } else { show(&standing.text()) }?;
     Ok(Exit::Published)
 }
