@@ -47,13 +47,16 @@ pub(super) fn points(change: f64) -> String {
     if text.starts_with('-') { grouped(&text) } else { format!("+{}", grouped(&text)) }
 }
 
-/// The same of a change of twelve decimals, rounded half away from zero.
+/// The same of a change of twelve decimals, rounded half away from zero; what is nothing then has no sign.
 pub(super) fn exact_points(change: i128) -> String {
     const UNIT: i128 = 100_000_000;
     let hundredths = (change.abs() + UNIT / 2) / UNIT;
-    let sign = if change < 0 { "-" } else { "" };
-    let text = grouped(&format!("{sign}{}.{:02}", hundredths / 100, hundredths % 100));
-    if change < 0 { text } else { format!("+{text}") }
+    let text = grouped(&format!("{}.{:02}", hundredths / 100, hundredths % 100));
+    match change.signum() {
+        _ if hundredths == 0 => text,
+        1 => format!("+{text}"),
+        _ => format!("{MINUS}{text}"),
+    }
 }
 
 /// A rate of twelve decimals in per cent, cut after the fourth.
