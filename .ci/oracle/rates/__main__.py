@@ -48,6 +48,8 @@ def job_of(job):
     duckdb.execute(f"CREATE TABLE failures AS FROM read_csv('{ROOT}/schemas/failures.csv', all_varchar = true)")
     duckdb.execute("""CREATE TABLE declined AS SELECT unnest(['declined_by_issuer', 'insufficient_funds', 'expired_card',
         'invalid_card', 'lost_or_stolen', 'limit_exceeded', 'not_permitted']) AS category""")
+    duckdb.execute("""CREATE TABLE technical AS SELECT unnest(['provider_error', 'system_busy', 'issuer_unavailable', 'configuration',
+        'invalid_request']) AS category""")
     return analysis.get("pairs", [])
 
 

@@ -97,7 +97,7 @@ WITH sums AS (
         coalesce(sum(amount) FILTER (counts IN ('success', 'other')), 0)::DECIMAL(24, 8) AS denominator,
         coalesce(sum(amount) FILTER (counts = 'excluded'), 0)::DECIMAL(24, 8) AS excluded,
         coalesce(sum(amount) FILTER (counts = 'pending'), 0)::DECIMAL(24, 8) AS pending,
-        bool_and(ended) AND NOT bool_or(counts = 'pending') AS mature
+        coalesce(bool_and(ended) AND NOT bool_or(counts = 'pending'), true) AS mature
     FROM counted GROUP BY ALL
 )
 SELECT * EXCLUDE (mature), rate_of((numerator * 100000000)::DECIMAL(38, 0), (denominator * 100000000)::DECIMAL(38, 0)) AS rate, mature

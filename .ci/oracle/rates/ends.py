@@ -2,21 +2,20 @@
 
 from cells import cuts
 
-# The last attempt tells the stage that was reached; what was declined is not what failed for a technical reason.
+# What was answered last explains an end better than the stage at which it came, and that stage better than the status. A customer
+# who never submitted waits for nobody; nor does one whose attempt the merchant called off.
 STAGES = """
 CREATE TABLE stages AS
 SELECT *, CASE
         WHEN paid THEN 'paid'
-        WHEN pending THEN 'pending'
         WHEN attempts = 0 THEN if(status = 'cancelled', 'merchant_cancelled', 'no_attempt')
-        WHEN last.status = 'failed' THEN CASE
-            WHEN last.category IN ('authentication_failed', 'authentication_required') THEN 'authentication_dropped'
-            WHEN last.category IN ('customer_cancelled', 'customer_timeout') THEN 'wallet_or_redirect_not_returned'
-            WHEN last.category IN (FROM declined) OR last.category = 'suspected_fraud' THEN 'declined_and_left'
-            ELSE 'technical_and_left' END
-        WHEN last.stage = 'method_selected' THEN 'method_no_submit'
+        WHEN last.status = 'pending' THEN 'pending'
+        WHEN last.status = 'failed' THEN if(last.category IN (FROM technical), 'technical_and_left', 'declined_and_left')
+        WHEN last.status = 'cancelled' AND status = 'cancelled' THEN 'merchant_cancelled'
+        WHEN last.stage = 'method_selected' OR last.status = 'initiated' AND last.stage IS NULL THEN 'method_no_submit'
         WHEN last.stage = 'authentication' THEN 'authentication_dropped'
         WHEN last.stage = 'redirected' THEN 'wallet_or_redirect_not_returned'
+        WHEN last.status = 'initiated' THEN 'pending'
         ELSE 'expired_unpaid' END AS stage
 FROM order_facts
 """
@@ -117,7 +116,7 @@ of_entries AS (
     SELECT a.business_date, a.provider, a.account, a.method, a.wallet, a.card_funding, e.currency, sum(e.gross) AS volume,
         sum(e.fee) AS charged
     FROM attempts AS a JOIN met USING (business_date, attempt_id)
-    JOIN published.entries AS e ON e.business_date = met.business_date AND e.entry_id = met.entry_id
+    ASOF JOIN published.entries AS e ON e.entry_id = met.entry_id AND a.business_date >= e.business_date
     GROUP BY ALL
 ),
 together AS (
