@@ -11,20 +11,16 @@ import tomllib
 import duckdb
 
 import cells
+import changes
 import ends
 import facts
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 CHECKS = {
-    "success_rates": (
-        "SELECT * FROM computed.rates",
-        "SELECT * EXCLUDE (baseline, change, q_value) FROM published.success_rates",
-    ),
-    **{
-        table: (f"SELECT * FROM computed.{table}", f"SELECT * FROM published.{table}")
-        for table in ["success_amounts", "abandonment", "funnel", "failure_reasons", "time_to_pay", "payment_methods"]
-    },
+    table: (f"SELECT * FROM computed.{table}", f"SELECT * FROM published.{table}")
+    for table in ["success_rates", "success_amounts", "abandonment", "funnel", "failure_reasons", "time_to_pay", "payment_methods",
+        "changes"]
 }
 
 # Of a difference no more than so many rows are told.
@@ -42,6 +38,8 @@ def job_of(job):
     duckdb.execute("SET VARIABLE minimum_count = ?", [analysis.get("minimum_count", 30)])
     for key, default in [("abandoned_after", "2 hours"), ("retry_within", "30 minutes")]:
         duckdb.execute(f"SET VARIABLE {key} = ?", [span(analysis.get(key, default))])
+    for key, default in [("minimum_change", "0.01"), ("false_discovery", "0.05")]:
+        duckdb.execute(f"SET VARIABLE {key} = CAST(? AS DECIMAL(9, 8))", [analysis.get(key, default)])
     duckdb.execute("CREATE TABLE providers (provider TEXT, account TEXT)")
     for provider in job["provider"]:
         duckdb.execute("INSERT INTO providers VALUES (?, ?)", [provider["name"], provider["account"]])
@@ -95,11 +93,11 @@ def main():
         files = f"{lake}/data/{table}/*/*.parquet"
         duckdb.execute(f"CREATE VIEW published.{table} AS FROM read_parquet('{files}', hive_partitioning = false)")
     pairs = job_of(job)
-    for step in [*facts.STEPS, *cells.counted(pairs), *ends.steps(pairs)]:
+    for step in [*facts.STEPS, *cells.counted(pairs), *ends.steps(pairs), *changes.STEPS]:
         began = time.monotonic()
-        duckdb.execute(step)
+        step() if callable(step) else duckdb.execute(step)
         if "-v" in sys.argv:
-            print(f"{time.monotonic() - began:.2f} s: {' '.join(step.split())[:60]}", file=sys.stderr)
+            print(f"{time.monotonic() - began:.2f} s: {step.__name__ if callable(step) else ' '.join(step.split())[:60]}", file=sys.stderr)
 
     failed = False
     for what, (computed, published) in CHECKS.items():
