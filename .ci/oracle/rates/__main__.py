@@ -43,7 +43,8 @@ def job_of(job):
     duckdb.execute("CREATE TABLE providers (provider TEXT, account TEXT)")
     for provider in job["provider"]:
         duckdb.execute("INSERT INTO providers VALUES (?, ?)", [provider["name"], provider["account"]])
-    duckdb.execute(f"CREATE TABLE failures AS FROM read_csv('{ROOT}/schemas/failures.csv', all_varchar = true)")
+    duckdb.execute(f"""CREATE TABLE failures AS
+        SELECT * REPLACE (lower(trim(code)) AS code) FROM read_csv('{ROOT}/schemas/failures.csv', all_varchar = true)""")
     duckdb.execute("""CREATE TABLE declined AS SELECT unnest(['declined_by_issuer', 'insufficient_funds', 'expired_card',
         'invalid_card', 'lost_or_stolen', 'limit_exceeded', 'not_permitted']) AS category""")
     duckdb.execute("""CREATE TABLE technical AS SELECT unnest(['provider_error', 'system_busy', 'issuer_unavailable', 'configuration',

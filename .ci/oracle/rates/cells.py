@@ -30,8 +30,8 @@ DIMENSIONED = """
 CREATE TABLE {counted}_by AS
 WITH local AS (SELECT *, timezone(getvariable('timezone'), begun) AS here FROM {counted})
 SELECT local.* EXCLUDE (here, begun), strftime(here, '%H') AS hour, lower(dayname(here)) AS weekday,
-    currency || ' ' || coalesce(CAST(CAST(begins AS BIGINT) AS TEXT) || '-' || CAST(CAST(ends AS BIGINT) AS TEXT), '0-1')
-        AS amount_band
+    currency || ' ' || coalesce(CAST(CAST(begins AS BIGINT) AS TEXT) || '-' || CAST(CAST(ends AS BIGINT) AS TEXT),
+        if(amount = 0, '0', '0-1')) AS amount_band
 FROM local ASOF LEFT JOIN bands ON local.amount >= bands.begins
 """
 

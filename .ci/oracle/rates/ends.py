@@ -2,25 +2,6 @@
 
 from cells import cuts
 
-# What was answered last explains an end better than the stage at which it came, and that stage better than the status. A customer
-# who never submitted waits for nobody; nor does one whose attempt the merchant called off.
-STAGES = """
-CREATE TABLE stages AS
-SELECT *, CASE
-        WHEN paid THEN 'paid'
-        WHEN attempts = 0 THEN if(status = 'cancelled', 'merchant_cancelled', 'no_attempt')
-        WHEN last.status = 'pending' THEN 'pending'
-        WHEN last.status = 'failed' THEN if(last.category IN (FROM technical), 'technical_and_left', 'declined_and_left')
-        WHEN last.status = 'cancelled' AND status = 'cancelled' THEN 'merchant_cancelled'
-        WHEN last.stage = 'method_selected' OR last.status = 'initiated' AND last.stage IS NULL THEN 'method_no_submit'
-        WHEN last.stage = 'authentication' THEN 'authentication_dropped'
-        WHEN last.stage = 'redirected' THEN 'wallet_or_redirect_not_returned'
-        WHEN last.status = 'initiated' THEN 'pending'
-        ELSE 'expired_unpaid' END AS stage
-FROM order_facts
-"""
-
-
 def abandonment(pairs):
     by_cut = " UNION ALL ".join(f"""
         SELECT s.business_date, '{cut}' AS cut, {value} AS value, stage, old AS mature, count(*) AS orders
@@ -47,23 +28,22 @@ SELECT business_date, date_trunc('hour', created_at) AS hour, first.provider, fi
     count(*) FILTER (NOT paid AND NOT last.final) AS pending,
     count(*) FILTER (NOT paid AND coalesce(last.status IN ('expired', 'cancelled'), status <> 'cancelled')) AS abandoned,
     count(*) FILTER (NOT paid AND attempts = 0 AND status = 'cancelled') AS cancelled,
-    count(*) FILTER (paid AND first.status = 'failed') AS recovered,
-    count(*) FILTER (found) AS settled,
+    count(*) FILTER (attempt_succeeded AND first.status = 'failed') AS recovered,
+    count(*) FILTER (at_provider = 'found') AS settled,
     sum(attempts)::BIGINT AS attempts,
     sum(amount)::DECIMAL(24, 8) AS created_amount,
     coalesce(sum(amount) FILTER (paid), 0)::DECIMAL(24, 8) AS succeeded_amount,
-    coalesce(sum(amount) FILTER (found), 0)::DECIMAL(24, 8) AS settled_amount
+    coalesce(sum(amount) FILTER (at_provider = 'found'), 0)::DECIMAL(24, 8) AS settled_amount
 FROM order_facts GROUP BY ALL
 """
 
 FAILURE_REASONS = """
 CREATE TABLE computed.failure_reasons AS
 SELECT a.business_date, a.provider, coalesce(a.failure_code, '') AS code, a.category, a.currency, count(*) AS attempts,
-    sum(a.amount)::DECIMAL(24, 8) AS amount, coalesce(f.actor, 'unknown') AS actor, coalesce(f.hardness, 'unknown') AS hardness,
+    sum(a.amount)::DECIMAL(24, 8) AS amount, a.actor, a.hardness,
     count(*) FILTER (o.paid) AS recovered,
     count(*) FILTER (o.old AND NOT o.paid AND NOT o.pending AND o.last.attempt_id = a.attempt_id) AS gave_up
 FROM attempts AS a LEFT JOIN order_facts AS o USING (business_date, order_id)
-LEFT JOIN failures AS f ON f.provider = a.provider AND f.code = a.failure_code
 WHERE a.status = 'failed' GROUP BY ALL
 """
 
@@ -150,4 +130,4 @@ FROM summed
 
 
 def steps(pairs):
-    return [STAGES, abandonment(pairs), FUNNEL, FAILURE_REASONS, TOOK, time_to_pay(pairs), PAYMENT_METHODS]
+    return [abandonment(pairs), FUNNEL, FAILURE_REASONS, TOOK, time_to_pay(pairs), PAYMENT_METHODS]

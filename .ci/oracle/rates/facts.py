@@ -28,18 +28,18 @@ met_accounts AS (SELECT business_date, attempt_id, min(account) AS account FROM 
 SELECT a.* EXCLUDE (outcome, outcome_reason, file_id, line), coalesce(accounts.account, met_accounts.account) AS account,
     coalesce(a.outcome_reason IN ('stated_before', 'restated'), false) AS known_before,
     a.status NOT IN ('initiated', 'pending') AS final,
-    coalesce(a.stage <> 'method_selected', a.status NOT IN ('initiated')) AS sent,
-    coalesce(failures.category, 'unmapped') AS category,
+    a.status IN ('succeeded', 'failed') OR coalesce(a.stage <> 'method_selected', a.status <> 'initiated') AS sent,
+    coalesce(failures.category, 'unmapped') AS category, coalesce(failures.actor, 'unknown') AS actor,
+    coalesce(failures.hardness, 'unknown') AS hardness,
     CASE
         WHEN a.outcome = 'match' THEN 'found'
         WHEN a.outcome = 'waiting' THEN 'waiting'
         WHEN a.outcome_reason IN ('amount_mismatch', 'currency_mismatch', 'fee_mismatch', 'false_failure') THEN 'found'
-        WHEN a.outcome_reason IN ('missing_in_provider', 'not_paid', 'duplicate_in_merchant') THEN 'not found'
-        WHEN a.outcome_reason = 'ambiguous' THEN 'ambiguous'
-        ELSE 'not told' END AS at_provider,
-    coalesce(a.provider IN (SELECT provider FROM providers), false) AS of_job
+        WHEN a.outcome_reason IN ('missing_in_provider', 'not_paid') THEN 'not found'
+        WHEN a.outcome = 'break' THEN 'unsure'
+        ELSE 'not asked' END AS at_provider
 FROM published.attempts AS a
-LEFT JOIN failures ON failures.provider = a.provider AND failures.code = a.failure_code
+LEFT JOIN failures ON failures.provider = a.provider AND failures.code = lower(trim(a.failure_code))
 LEFT JOIN accounts ON accounts.provider = a.provider
 LEFT JOIN met_accounts ON met_accounts.business_date = a.business_date AND met_accounts.attempt_id = a.attempt_id
 """
@@ -50,61 +50,74 @@ CREATE TABLE order_facts AS
 WITH tried AS (
     SELECT business_date, order_id, count(*) AS attempts, arg_min(attempts, (started_at, attempt_id)) AS first,
         arg_max(attempts, (started_at, attempt_id)) AS last, bool_or(status = 'succeeded') AS attempt_succeeded,
-        bool_or(NOT final) AS attempt_pending, bool_or(sent) AS sent, bool_or(of_job) AS of_job,
-        bool_or(at_provider = 'found') AS found, bool_or(at_provider = 'waiting' AND of_job) AS waits,
-        bool_or(at_provider = 'ambiguous') AS ambiguous,
+        bool_or(sent) AS sent,
+        list(at_provider) AS at_provider,
         arg_min(coalesce(finished_at, started_at), (started_at, attempt_id)) FILTER (status = 'succeeded') AS answered_at
     FROM attempts GROUP BY ALL
 )
 SELECT o.* EXCLUDE (file_id, line), coalesce(attempts, 0) AS attempts, first, last,
     coalesce(attempt_succeeded, false) AS attempt_succeeded,
     coalesce(attempt_succeeded, false) OR o.status = 'paid' AS paid,
-    coalesce(attempt_pending, false) AND NOT paid AS pending,
-    coalesce(sent, false) AS sent, coalesce(of_job, false) AS of_job, coalesce(found, false) AS found,
-    coalesce(waits, false) AS waits, coalesce(ambiguous, false) AS ambiguous, answered_at,
+    coalesce(NOT last.final, false) AND NOT paid AS pending,
+    coalesce(sent, false) OR paid AS sent, CASE
+        WHEN list_contains(at_provider, 'found') THEN 'found'
+        WHEN list_contains(at_provider, 'waiting') THEN 'waiting'
+        WHEN list_contains(at_provider, 'unsure') THEN 'unsure'
+        WHEN list_contains(at_provider, 'not found') THEN 'not found'
+        ELSE 'not asked' END AS at_provider, answered_at,
     o.created_at + getvariable('abandoned_after') <= close AS old
 FROM published.orders AS o JOIN closes USING (business_date) LEFT JOIN tried USING (business_date, order_id)
 """
 
-# Attempt after attempt of an order: each is of the last group it is like, begun at most so long ago, that has not succeeded.
+# What was answered last explains an end better than the stage at which it came, and that stage better than the status. A customer
+# who never submitted waits for nobody; nor does one whose attempt the merchant called off.
+STAGES = """
+CREATE TABLE stages AS
+SELECT *, CASE
+        WHEN paid THEN 'paid'
+        WHEN attempts = 0 THEN if(status = 'cancelled', 'merchant_cancelled', 'no_attempt')
+        WHEN last.status = 'pending' THEN 'pending'
+        WHEN last.status = 'failed' THEN if(last.category IN (FROM technical), 'technical_and_left', 'declined_and_left')
+        WHEN last.status = 'cancelled' AND status = 'cancelled' THEN 'merchant_cancelled'
+        WHEN last.stage = 'method_selected' OR last.status = 'initiated' AND last.stage IS NULL THEN 'method_no_submit'
+        WHEN last.stage = 'authentication' THEN 'authentication_dropped'
+        WHEN last.stage = 'redirected' THEN 'wallet_or_redirect_not_returned'
+        WHEN last.status = 'initiated' THEN 'pending'
+        ELSE 'expired_unpaid' END AS stage
+FROM order_facts
+"""
+
+# Attempts of an order that follow one another: one is of the group of the one before where it is like it and soon enough after it,
+# and that one has not succeeded.
 GROUPS = """
 CREATE TABLE groups AS
-WITH RECURSIVE numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY business_date, order_id ORDER BY started_at, attempt_id) AS number
+WITH followed AS (
+    SELECT business_date, order_id, attempt_id, status, final, started_at, coalesce(
+        method IS NOT DISTINCT FROM lag(method) OVER following AND amount = lag(amount) OVER following
+            AND currency = lag(currency) OVER following
+            AND coalesce(card_brand = lag(card_brand) OVER following, true)
+            AND coalesce(card_funding = lag(card_funding) OVER following, true)
+            AND coalesce(wallet = lag(wallet) OVER following, true)
+            AND started_at - lag(started_at) OVER following <= getvariable('retry_within')
+            AND lag(status) OVER following <> 'succeeded', false) AS again
     FROM attempts SEMI JOIN published.orders USING (business_date, order_id)
+    WINDOW following AS (PARTITION BY business_date, order_id ORDER BY started_at, attempt_id)
 ),
-alike AS (
-    SELECT business_date, order_id, number, attempt_id, attempt_id AS grouped, list_value({
-            'group': attempt_id, 'at': started_at, 'open': status <> 'succeeded', 'key': (method, amount, currency),
-            'brand': card_brand, 'funding': card_funding, 'wallet': wallet}) AS known
-    FROM numbered WHERE number = 1
-    UNION ALL
-    SELECT business_date, order_id, n.number, n.attempt_id, coalesce(fit.group, n.attempt_id),
-        list_append(list_filter(known, lambda one: one.group <> coalesce(fit.group, n.attempt_id)), {
-            'group': coalesce(fit.group, n.attempt_id), 'at': n.started_at, 'open': n.status <> 'succeeded',
-            'key': (n.method, n.amount, n.currency), 'brand': coalesce(fit.brand, n.card_brand),
-            'funding': coalesce(fit.funding, n.card_funding), 'wallet': coalesce(fit.wallet, n.wallet)})
-    FROM (
-        SELECT alike.business_date, alike.order_id, known, n, list_filter(known, lambda one:
-            one.open AND one.key IS NOT DISTINCT FROM (n.method, n.amount, n.currency)
-            AND n.started_at - one.at <= getvariable('retry_within')
-            AND coalesce(one.brand = n.card_brand, true) AND coalesce(one.funding = n.card_funding, true)
-            AND coalesce(one.wallet = n.wallet, true))[-1] AS fit
-        FROM alike JOIN numbered AS n ON n.business_date = alike.business_date AND n.order_id = alike.order_id
-            AND n.number = alike.number + 1
-    )
+numbered AS (
+    SELECT *, count(*) FILTER (NOT again) OVER (PARTITION BY business_date, order_id ORDER BY started_at, attempt_id) AS number
+    FROM followed
 )
-SELECT business_date, grouped AS attempt_id, CASE
+SELECT business_date, arg_min(attempt_id, (started_at, attempt_id)) AS attempt_id, CASE
         WHEN bool_or(status = 'succeeded') THEN 'success'
         WHEN bool_or(NOT final) THEN 'pending'
         ELSE 'other' END AS counts
-FROM alike JOIN attempts USING (business_date, attempt_id) GROUP BY ALL
+FROM numbered GROUP BY business_date, order_id, number
 """
 
 # Declined is what the issuer or the provider refused, whoever the card's fault is; all other ends are no answer of theirs.
 COUNTED_ATTEMPTS = """
 CREATE TABLE counted_attempts AS
-SELECT a.business_date, a.attempt_id AS id, a.amount, a.currency, a.final AS ended,
+SELECT a.business_date, a.attempt_id AS id, a.amount, a.currency, true AS ended,
     a.provider, a.account, a.method, a.wallet, a.card_brand, a.card_funding, o.country, o.channel, o.customer_segment,
     a.started_at AS begun,
     CASE WHEN a.status = 'succeeded' THEN 'success' WHEN a.final THEN 'other' ELSE 'pending' END AS attempt_success_raw,
@@ -112,7 +125,8 @@ SELECT a.business_date, a.attempt_id AS id, a.amount, a.currency, a.final AS end
         WHEN a.amount = 0 THEN 'excluded'
         WHEN NOT a.final THEN 'pending'
         WHEN a.status = 'succeeded' THEN 'success'
-        WHEN a.status = 'failed' AND a.category IN (FROM declined) THEN 'other'
+        WHEN a.status = 'failed' AND (a.category IN (FROM declined) OR a.category = 'suspected_fraud' AND a.actor = 'issuer'
+            OR a.category = 'unmapped' AND a.stage IS DISTINCT FROM 'authentication') THEN 'other'
         ELSE 'excluded' END AS issuer_auth_rate,
     CASE
         WHEN NOT a.final THEN 'pending'
@@ -140,47 +154,48 @@ SELECT business_date, order_id AS id, amount, currency, old AS ended,
         WHEN pending THEN 'pending'
         ELSE 'other' END AS order_success_rate,
     CASE
-        WHEN attempts = 0 OR NOT of_job THEN 'excluded'
-        WHEN found THEN 'success'
-        WHEN pending OR paid AND (waits OR ambiguous) THEN 'pending'
+        WHEN at_provider = 'not asked' THEN 'excluded'
+        WHEN at_provider = 'found' THEN 'success'
+        WHEN pending OR paid AND at_provider IN ('waiting', 'unsure') THEN 'pending'
         ELSE 'other' END AS order_capture_rate,
     CASE
         WHEN NOT old THEN 'excluded'
-        WHEN pending THEN 'pending'
+        WHEN stage = 'pending' THEN 'pending'
         WHEN sent THEN 'success'
         ELSE 'other' END AS confirmation_rate,
     CASE
-        WHEN NOT old OR NOT sent THEN 'excluded'
+        WHEN NOT old THEN 'excluded'
         WHEN paid THEN 'success'
-        WHEN pending THEN 'pending'
-        ELSE 'other' END AS post_confirm_success,
+        WHEN stage = 'pending' THEN 'pending'
+        WHEN sent THEN 'other'
+        ELSE 'excluded' END AS post_confirm_success,
     CASE
         WHEN NOT old THEN 'excluded'
         WHEN paid THEN 'success'
-        WHEN pending THEN 'pending'
+        WHEN stage = 'pending' THEN 'pending'
         ELSE 'other' END AS checkout_conversion,
     CASE
         WHEN NOT old THEN 'excluded'
-        WHEN paid OR pending OR attempts = 0 AND status = 'cancelled' THEN 'other'
+        WHEN stage IN ('paid', 'pending', 'merchant_cancelled') THEN 'other'
         ELSE 'success' END AS abandonment_rate,
     CASE
         WHEN attempts = 0 OR first.status <> 'failed' THEN 'excluded'
-        WHEN paid THEN 'success'
+        WHEN attempt_succeeded THEN 'success'
         WHEN pending THEN 'pending'
         ELSE 'other' END AS retry_recovery_rate,
     CASE
-        WHEN NOT paid OR NOT of_job OR ambiguous AND NOT found THEN 'excluded'
-        WHEN found THEN 'success'
-        WHEN waits THEN 'pending'
+        WHEN NOT paid OR at_provider IN ('not asked', 'unsure') THEN 'excluded'
+        WHEN at_provider = 'found' THEN 'success'
+        WHEN at_provider = 'waiting' THEN 'pending'
         ELSE 'other' END AS settled_success_rate,
     CASE settled_success_rate WHEN 'success' THEN 'other' WHEN 'other' THEN 'success' ELSE settled_success_rate END
         AS false_success,
     CASE
-        WHEN paid OR NOT of_job OR ambiguous AND NOT found THEN 'excluded'
-        WHEN found THEN 'success'
-        WHEN waits THEN 'pending'
+        WHEN paid OR at_provider IN ('not asked', 'unsure') THEN 'excluded'
+        WHEN at_provider = 'found' THEN 'success'
+        WHEN at_provider = 'waiting' OR pending THEN 'pending'
         ELSE 'other' END AS false_failure
-FROM order_facts
+FROM stages
 """
 
-STEPS = [NIGHTS, MET, ATTEMPTS, ORDERS, GROUPS, COUNTED_ATTEMPTS, COUNTED_ORDERS]
+STEPS = [NIGHTS, MET, ATTEMPTS, ORDERS, STAGES, GROUPS, COUNTED_ATTEMPTS, COUNTED_ORDERS]
