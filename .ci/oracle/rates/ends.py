@@ -41,7 +41,7 @@ FAILURE_REASONS = """
 CREATE TABLE computed.failure_reasons AS
 SELECT a.business_date, a.provider, coalesce(a.failure_code, '') AS code, a.category, a.currency, count(*) AS attempts,
     sum(a.amount)::DECIMAL(24, 8) AS amount, a.actor, a.hardness,
-    count(*) FILTER (o.paid) AS recovered,
+    count(*) FILTER (o.last_success > (a.started_at, a.attempt_id)) AS recovered,
     count(*) FILTER (o.old AND NOT o.paid AND NOT o.pending AND o.last.attempt_id = a.attempt_id) AS gave_up
 FROM attempts AS a LEFT JOIN order_facts AS o USING (business_date, order_id)
 WHERE a.status = 'failed' GROUP BY ALL

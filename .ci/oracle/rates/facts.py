@@ -9,14 +9,22 @@ CREATE TABLE closes AS
 SELECT business_date, CAST(business_date + 1 AS TIMESTAMP) AT TIME ZONE getvariable('timezone') AS close FROM published.nights
 """
 
-# Which entry an attempt met, be they a match or differ; several make up one attempt where it was captured in parts.
+# Which entry an attempt met, be they a match or differ. Of a break in parts its detail names them all, and none to whom each is.
 MET = """
 CREATE TABLE met AS
+WITH differing AS (
+    SELECT b.business_date, account, attempt_id, entry_id, regexp_extract(detail, 'in parts: (.*) for (.*)', ['entries', 'attempts']) AS parts
+    FROM published.breaks AS b JOIN published.attempts AS a USING (business_date, attempt_id)
+    WHERE entry_id IS NOT NULL AND break_type = outcome_reason
+        AND break_type IN ('amount_mismatch', 'currency_mismatch', 'fee_mismatch', 'false_failure')
+)
 SELECT business_date, attempt_id, entry_id, account FROM published.matches WHERE kind = 'payment' AND attempt_id IS NOT NULL
 UNION
-SELECT business_date, attempt_id, entry_id, account FROM published.breaks
-WHERE first_seen = business_date AND attempt_id IS NOT NULL AND entry_id IS NOT NULL
-    AND break_type IN ('amount_mismatch', 'currency_mismatch', 'fee_mismatch', 'false_failure')
+SELECT business_date, attempt_id, entry_id, account FROM differing
+UNION
+SELECT business_date, attempt_id, unnest(string_split(parts.entries, ', ')), account FROM differing WHERE parts.entries <> ''
+UNION
+SELECT business_date, unnest(string_split(parts.attempts, ', ')), NULL, account FROM differing WHERE parts.attempts <> ''
 """
 
 # An attempt is sent once it is past the choice of a method. The provider and what became of the money there are told by where
@@ -52,7 +60,8 @@ WITH tried AS (
         arg_max(attempts, (started_at, attempt_id)) AS last, bool_or(status = 'succeeded') AS attempt_succeeded,
         bool_or(sent) AS sent,
         list(at_provider) AS at_provider,
-        arg_min(coalesce(finished_at, started_at), (started_at, attempt_id)) FILTER (status = 'succeeded') AS answered_at
+        arg_min(coalesce(finished_at, started_at), (started_at, attempt_id)) FILTER (status = 'succeeded') AS answered_at,
+        max((started_at, attempt_id)) FILTER (status = 'succeeded') AS last_success
     FROM attempts GROUP BY ALL
 )
 SELECT o.* EXCLUDE (file_id, line), coalesce(attempts, 0) AS attempts, first, last,
@@ -64,7 +73,7 @@ SELECT o.* EXCLUDE (file_id, line), coalesce(attempts, 0) AS attempts, first, la
         WHEN list_contains(at_provider, 'waiting') THEN 'waiting'
         WHEN list_contains(at_provider, 'unsure') THEN 'unsure'
         WHEN list_contains(at_provider, 'not found') THEN 'not found'
-        ELSE 'not asked' END AS at_provider, answered_at,
+        ELSE 'not asked' END AS at_provider, answered_at, last_success,
     o.created_at + getvariable('abandoned_after') <= close AS old
 FROM published.orders AS o JOIN closes USING (business_date) LEFT JOIN tried USING (business_date, order_id)
 """
