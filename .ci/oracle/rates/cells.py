@@ -80,7 +80,7 @@ WITH sums AS (
         coalesce(sum(items) FILTER (counts IN ('success', 'other')), 0)::BIGINT AS denominator,
         coalesce(sum(items) FILTER (counts = 'excluded'), 0)::BIGINT AS excluded,
         coalesce(sum(items) FILTER (counts = 'pending'), 0)::BIGINT AS pending,
-        bool_and(ended) AS ended
+        coalesce(if(as_documented(), bool_and(ended) FILTER (counts IN ('success', 'other')), bool_and(ended)), true) AS ended
     FROM counted GROUP BY ALL
 )
 SELECT * EXCLUDE (ended), rate_of(numerator, denominator) AS rate, low_of(numerator, denominator) AS low,
@@ -97,7 +97,8 @@ WITH sums AS (
         coalesce(sum(amount) FILTER (counts IN ('success', 'other')), 0)::DECIMAL(24, 8) AS denominator,
         coalesce(sum(amount) FILTER (counts = 'excluded'), 0)::DECIMAL(24, 8) AS excluded,
         coalesce(sum(amount) FILTER (counts = 'pending'), 0)::DECIMAL(24, 8) AS pending,
-        coalesce(bool_and(ended) AND NOT bool_or(counts = 'pending'), true) AS mature
+        coalesce(NOT bool_or(counts = 'pending'), true)
+            AND coalesce(if(as_documented(), bool_and(ended) FILTER (counts IN ('success', 'other')), bool_and(ended)), true) AS mature
     FROM counted GROUP BY ALL
 )
 SELECT * EXCLUDE (mature), rate_of((numerator * 100000000)::DECIMAL(38, 0), (denominator * 100000000)::DECIMAL(38, 0)) AS rate, mature

@@ -5,10 +5,12 @@ import fractions
 
 import duckdb
 
-# No more than so much of a rate may be pending that the least change could come of it.
+# What is pending could not move the rate by the least change: no more than that share of it is pending; or, to the letter, it moves
+# it by less, whichever way it ends.
 MACROS = """
-CREATE MACRO decided(denominator, pending) AS
-    pending::DECIMAL(18, 0) <= getvariable('minimum_change') * (denominator + pending)::DECIMAL(18, 0);
+CREATE MACRO decided(numerator, denominator, pending) AS if(as_documented(),
+    pending * greatest(numerator, denominator - numerator) < getvariable('minimum_change') * (denominator * (denominator + pending)),
+    pending <= getvariable('minimum_change') * (denominator + pending));
 CREATE MACRO expect_at_least() AS 20;
 -- e to the power of minus y: by division for the whole of it, by the series for the rest.
 CREATE MACRO exp_of_minus(y) AS list_reduce(list_transform(range(floor(y)::BIGINT), lambda one: 2.718281828459045::DOUBLE),
@@ -54,7 +56,7 @@ WITH stands AS (
     SELECT nights.business_date AS night, before.business_date, metric
     FROM published.nights AS nights JOIN computed.rates AS before
         ON nights.business_date - before.business_date IN (7, 14, 21, 28)
-    WHERE cut = 'all' AND denominator > 0 AND decided(denominator, pending)
+    WHERE cut = 'all' AND denominator > 0 AND decided(numerator, denominator, pending)
 )
 SELECT night AS business_date, metric, cut, value, sum(numerator)::BIGINT AS baseline_numerator,
     sum(denominator)::BIGINT AS baseline_denominator, sum(pending)::BIGINT AS baseline_pending
@@ -68,8 +70,8 @@ held AS (
     SELECT business_date, metric, cut, value, coalesce(numerator, 0) AS numerator, coalesce(denominator, 0) AS denominator,
         coalesce(pending, 0) AS pending, coalesce(baseline_numerator, 0) AS baseline_numerator,
         coalesce(baseline_denominator, 0) AS baseline_denominator, coalesce(baseline_pending, 0) AS baseline_pending,
-        denominator >= 100 AND baseline_denominator >= 100 AND decided(denominator, pending)
-            AND decided(baseline_denominator, baseline_pending) AS asked,
+        denominator >= 100 AND baseline_denominator >= 100 AND decided(numerator, denominator, pending)
+            AND decided(baseline_numerator, baseline_denominator, baseline_pending) AS asked,
         numerator::HUGEINT * baseline_denominator - baseline_numerator::HUGEINT * denominator AS gained,
         denominator::HUGEINT * baseline_denominator AS of
     FROM tonight FULL JOIN baselines USING (business_date, metric, cut, value)

@@ -74,8 +74,8 @@ CREATE TABLE computed.payment_methods AS
 WITH of_orders AS (
     SELECT o.business_date, first.provider, first.account, first.method, first.wallet, first.card_funding, o.currency,
         count(*) AS orders,
-        count(*) FILTER (paid) AS succeeded,
-        count(*) FILTER (order_success_rate IN ('success', 'other') AND order_success_rate = 'success') AS order_successes,
+        count(*) FILTER (if(as_documented(), paid, order_success_rate = 'success')) AS succeeded,
+        count(*) FILTER (order_success_rate = 'success') AS order_successes,
         count(*) FILTER (order_success_rate IN ('success', 'other')) AS order_counted,
         count(*) FILTER (settled_success_rate = 'success') AS settled,
         count(*) FILTER (settled_success_rate IN ('success', 'other')) AS settled_counted,
