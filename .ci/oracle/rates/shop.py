@@ -1,6 +1,7 @@
 """Writes the nights of a shop in which orders and attempts are whatever they may be, many by chance, for the rates of them.
 
-    python shop.py FOLDER SEED [sharing]      newyork.toml and kolkata.toml: five Sundays, on one of which summer time ends, and a Monday
+    python shop.py FOLDER SEED [sharing]      newyork.toml, kolkata.toml and berlin.toml, which has no attempts: five
+                                              Sundays, on one of which summer time ends, and a Monday
 
 With `sharing`, attempts of an order share a reference, so that several of them may meet several entries as one.
 
@@ -24,9 +25,11 @@ timezone = "{zone}"
 
 [merchant.orders]
 source = {{ files = "{name}/orders_{{date:%Y%m%d}}.csv" }}
+"""
 
+ATTEMPTS = """
 [merchant.attempts]
-source = {{ files = "{name}/attempts_{{date:%Y%m%d}}.csv" }}
+source = { files = "{name}/attempts_{date:%Y%m%d}.csv" }
 """
 
 OTHERWISE = """
@@ -64,10 +67,11 @@ CODES = ["expired_card", "insufficient_funds", "authentication_required", "proce
 
 
 class Shop:
-    """The files of one job."""
+    """The files of one job; of a shop without attempts each order is one."""
 
     def __init__(self, name, zone, rules, chance, shares):
         self.name, self.zone, self.rules, self.chance, self.shares = name, zoneinfo.ZoneInfo(zone), rules, chance, shares
+        self.has_attempts = "[merchant.attempts]" in rules
         self.files = {(kind, night): [] for kind in ["orders", "attempts", *ACCOUNTS] for night in NIGHTS}
         self.count = 0
 
@@ -129,7 +133,7 @@ class Shop:
         if chance.random() < 0.05:
             amount, currency = chance.choice([("1", currency), (amount, "EUR"), ("0", currency)])
         reference = f"{of['order_id']}-{one}"
-        if chance.random() < 0.1 and (self.shares or one == 0):
+        if (chance.random() < 0.1 or not self.has_attempts) and (self.shares or one == 0):
             reference = of["order_id"]
         took = datetime.timedelta(seconds=chance.choice([-5, 0, 1, 40, 3600]), milliseconds=chance.choice([0, 0, 999]))
         row = {
@@ -171,7 +175,7 @@ class Shop:
         for night in NIGHTS:
             for number in range(orders):
                 self.order(f"{night:%m%d}-{number}", night)
-        job = JOB.format(name=self.name, zone=self.zone.key) + self.rules
+        job = JOB.format(name=self.name, zone=self.zone.key) + self.rules.replace("{name}", self.name)
         for account, provider in ACCOUNTS.items():
             settles_in = {"three-1": "0 days", "one-1": "1 day"}.get(account, "1 business day")
             job += PROVIDER.format(provider=provider, account=account, name=self.name, settles_in=settles_in)
@@ -187,7 +191,8 @@ class Shop:
 
 def main():
     folder, seed, shares = pathlib.Path(sys.argv[1]), sys.argv[2], "sharing" in sys.argv
-    for name, zone, rules in [("newyork", "America/New_York", ""), ("kolkata", "Asia/Kolkata", OTHERWISE)]:
+    shops = [("newyork", "America/New_York", ATTEMPTS), ("kolkata", "Asia/Kolkata", ATTEMPTS + OTHERWISE), ("berlin", "Europe/Berlin", "")]
+    for name, zone, rules in shops:
         Shop(name, zone, rules, random.Random(f"{name} {seed}"), shares).write(folder, 1500)
 
 
