@@ -1,10 +1,10 @@
-"""Computes every rate of a lake's nights again in SQL, from its orders, attempts and what they met, and holds all against its tables.
+"""Computes the rates of a lake's nights again in SQL, from orders, attempts and what they met, and holds them against its tables.
 
     python rates JOB [FOLDER] [--as-documented]      after its nights were closed
 
-Written from jobs/README.md (Rates) and the descriptions of the tables. Counts, amounts, intervals and tests come out equal to the last
-digit: EXCEPT ALL is empty both ways. FOLDER keeps what was computed of each generation, and another run, after a night was published
-anew, holds all generations against `rates_history`; without it only the latest is.
+Written from jobs/README.md (Rates) and the descriptions of the tables. Counts, amounts, intervals and tests come out equal to the
+last digit: EXCEPT ALL is empty both ways. FOLDER keeps what was computed of each generation, and another run, after a night was
+published anew, holds all generations against `rates_history`; without it only the latest is.
 
 A night of a million orders takes some two minutes and 6 GB:
 
@@ -22,12 +22,14 @@ import tomllib
 
 import duckdb
 
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / ".ci/oracle"))
+
+import against
 import cells
 import changes
 import ends
 import facts
-
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 CHECKS = {
     table: (f"SELECT * FROM computed.{table}", f"SELECT * FROM published.{table}")
@@ -40,9 +42,6 @@ HISTORY = """
 CREATE TABLE computed.rates_history AS
 SELECT rates.*, generation FROM computed.success_rates AS rates JOIN published.nights USING (business_date)
 """
-
-# Of a difference no more than so many rows are told.
-TOLD = 4
 
 
 def span(text):
@@ -65,8 +64,8 @@ def job_of(job):
         SELECT * REPLACE (lower(trim(code)) AS code) FROM read_csv('{ROOT}/schemas/failures.csv', all_varchar = true)""")
     duckdb.execute("""CREATE TABLE declined AS SELECT unnest(['declined_by_issuer', 'insufficient_funds', 'expired_card',
         'invalid_card', 'lost_or_stolen', 'limit_exceeded', 'not_permitted']) AS category""")
-    duckdb.execute("""CREATE TABLE technical AS SELECT unnest(['provider_error', 'system_busy', 'issuer_unavailable', 'configuration',
-        'invalid_request']) AS category""")
+    duckdb.execute("""CREATE TABLE technical AS SELECT unnest(['provider_error', 'system_busy', 'issuer_unavailable',
+        'configuration', 'invalid_request']) AS category""")
     return analysis.get("pairs", [])
 
 
@@ -82,39 +81,6 @@ def history(folder):
     for kept in sorted(folder.iterdir()):
         if kept.name not in latest:
             duckdb.execute(f"INSERT INTO computed.rates_history BY NAME FROM '{kept}'")
-
-
-def differences(computed, published):
-    """The first night on which the two differ, and its rows of either side; and how many rows differ in all."""
-    duckdb.execute(f"CREATE OR REPLACE TABLE left_side AS {computed}")
-    duckdb.execute("CREATE OR REPLACE TABLE right_side AS FROM left_side LIMIT 0")
-    duckdb.execute(f"INSERT INTO right_side BY NAME {published}")
-    sides = []
-    for one, other in [("left_side", "right_side"), ("right_side", "left_side")]:
-        found = duckdb.execute(f"SELECT CAST(COLUMNS(*) AS TEXT) FROM (FROM {one} EXCEPT ALL FROM {other}) ORDER BY ALL")
-        columns = [column[0] for column in found.description]
-        sides.append([dict(zip(columns, row)) for row in found.fetchall()])
-    night = min((row["business_date"] for side in sides for row in side), default=None)
-    return night, [[row for row in side if row["business_date"] == night] for side in sides], sum(map(len, sides))
-
-
-def tell(computed, published):
-    """Rows that differ: those that are alike in most columns together, each with what differs."""
-    for row in computed[:TOLD]:
-        other = max(published, key=lambda other: len(other.items() & row.items()), default={})
-        if 2 * len(other.items() & row.items()) <= len(row):
-            print("  only computed: " + said(row))
-            continue
-        published.remove(other)
-        print("  both: " + said(dict(row.items() & other.items()), row))
-        for column in (column for column in row if row[column] != other[column]):
-            print(f"    {column}: computed {row[column]}, published {other[column]}")
-    for row in published[:TOLD]:
-        print("  only published: " + said(row))
-
-
-def said(row, order=None):
-    return ", ".join(f"{column} {row[column]}" for column in order or row if row.get(column) and column != "business_date")
 
 
 def main():
@@ -135,18 +101,9 @@ def main():
     if len(arguments) > 1:
         history(pathlib.Path(arguments[1]))
     else:
-        checks["rates_history"] = (CHECKS["rates_history"][0], f"{CHECKS['rates_history'][1]} SEMI JOIN published.nights USING (business_date, generation)")
-
-    failed = False
-    for what, (computed, published) in checks.items():
-        night, sides, count = differences(computed, published)
-        if night is None:
-            print(f"{what}: {duckdb.execute('SELECT count(*) FROM left_side').fetchone()[0]} rows are what SQL computes")
-            continue
-        failed = True
-        print(f"{what}: {count} rows differ; of {night}, the first night that does:")
-        tell(*sides)
-    sys.exit(failed)
+        computed, published = CHECKS["rates_history"]
+        checks["rates_history"] = (computed, f"{published} SEMI JOIN published.nights USING (business_date, generation)")
+    sys.exit(against.hold(checks))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,10 @@ CREATE MACRO low_of(k, n) AS if(n = 0, NULL, least(k::DOUBLE / n, greatest(0::DO
 CREATE MACRO high_of(k, n) AS if(n = 0, NULL, greatest(k::DOUBLE / n, least(1::DOUBLE,
     middle(k::DOUBLE / n, n::DOUBLE) + reach(k::DOUBLE / n, n::DOUBLE))));
 CREATE MACRO rate_of(k, n) AS if(n = 0, NULL, k::DOUBLE / n::DOUBLE);
+-- An amount in whole units of its last decimal, which a double holds where it does not hold the amount.
+CREATE MACRO units(amount) AS (amount * 100000000)::DECIMAL(38, 0);
+-- Whether there is no young order there; or, to the letter, none that is counted.
+CREATE MACRO had_time(all_items, counted_items) AS coalesce(if(as_documented(), counted_items, all_items), true);
 -- From the largest of 1, 2, 5, 10, 20, 50 and so on that is not more than the amount to the next one.
 CREATE TABLE bands AS
     SELECT CAST(digit AS DECIMAL(24, 8)) * power_of_ten AS begins, lead(begins) OVER (ORDER BY begins) AS ends
@@ -80,7 +84,7 @@ WITH sums AS (
         coalesce(sum(items) FILTER (counts IN ('success', 'other')), 0)::BIGINT AS denominator,
         coalesce(sum(items) FILTER (counts = 'excluded'), 0)::BIGINT AS excluded,
         coalesce(sum(items) FILTER (counts = 'pending'), 0)::BIGINT AS pending,
-        coalesce(if(as_documented(), bool_and(ended) FILTER (counts IN ('success', 'other')), bool_and(ended)), true) AS ended
+        had_time(bool_and(ended), bool_and(ended) FILTER (counts IN ('success', 'other'))) AS ended
     FROM counted GROUP BY ALL
 )
 SELECT * EXCLUDE (ended), rate_of(numerator, denominator) AS rate, low_of(numerator, denominator) AS low,
@@ -98,9 +102,9 @@ WITH sums AS (
         coalesce(sum(amount) FILTER (counts = 'excluded'), 0)::DECIMAL(24, 8) AS excluded,
         coalesce(sum(amount) FILTER (counts = 'pending'), 0)::DECIMAL(24, 8) AS pending,
         coalesce(NOT bool_or(counts = 'pending'), true)
-            AND coalesce(if(as_documented(), bool_and(ended) FILTER (counts IN ('success', 'other')), bool_and(ended)), true) AS mature
+            AND had_time(bool_and(ended), bool_and(ended) FILTER (counts IN ('success', 'other'))) AS mature
     FROM counted GROUP BY ALL
 )
-SELECT * EXCLUDE (mature), rate_of((numerator * 100000000)::DECIMAL(38, 0), (denominator * 100000000)::DECIMAL(38, 0)) AS rate, mature
+SELECT * EXCLUDE (mature), rate_of(units(numerator), units(denominator)) AS rate, mature
 FROM sums
 """

@@ -2,14 +2,16 @@
 
 import collections
 import fractions
+import math
 
 import duckdb
 
-# What is pending could not move the rate by the least change: no more than that share of it is pending; or, to the letter, it moves
-# it by less, whichever way it ends.
+# What is pending could not move the rate by the least change: no more than that share of it is pending; or, to the letter, it
+# moves it by less, whichever way it ends.
 MACROS = """
 CREATE MACRO decided(numerator, denominator, pending) AS if(as_documented(),
-    pending * greatest(numerator, denominator - numerator) < getvariable('minimum_change') * (denominator * (denominator + pending)),
+    pending * greatest(numerator, denominator - numerator)
+        < getvariable('minimum_change') * (denominator * (denominator + pending)),
     pending <= getvariable('minimum_change') * (denominator + pending));
 CREATE MACRO expect_at_least() AS 20;
 -- e to the power of minus y: by division for the whole of it, by the series for the rest.
@@ -76,8 +78,8 @@ held AS (
         denominator::HUGEINT * baseline_denominator AS of
     FROM tonight FULL JOIN baselines USING (business_date, metric, cut, value)
 )
-SELECT * EXCLUDE (gained, of, asked), rate_of(numerator, denominator) AS rate, rate_of(baseline_numerator, baseline_denominator) AS baseline,
-    coalesce(asked, false) AS asked,
+SELECT * EXCLUDE (gained, of, asked), rate_of(numerator, denominator) AS rate,
+    rate_of(baseline_numerator, baseline_denominator) AS baseline, coalesce(asked, false) AS asked,
     -- In units of the twelfth decimal, half away from zero.
     if(of > 0, sign(gained) * ((abs(gained) * 2000000000000 + of) // (2 * of)), NULL)::HUGEINT AS units,
     if(denominator > 0 AND baseline_denominator > 0, numerator - baseline * denominator, NULL) AS impact
@@ -137,8 +139,8 @@ answered AS (
     FROM placed
 )
 SELECT tested.*, if(asked, answered.q_value, NULL) AS q_value,
-    coalesce(asked AND abs(units) >= getvariable('minimum_change') * 1000000000000 AND answered.q_value <= getvariable('false_discovery')::DOUBLE,
-        false) AS flagged
+    coalesce(asked AND abs(units) >= getvariable('minimum_change') * 1000000000000
+        AND answered.q_value <= getvariable('false_discovery')::DOUBLE, false) AS flagged
 FROM tested LEFT JOIN answered USING (business_date, metric, numerator, denominator, pending, baseline_numerator,
     baseline_denominator, baseline_pending)
 """
@@ -158,6 +160,35 @@ CREATE TABLE computed.success_rates AS
 SELECT rates.*, baseline, if(baseline IS NULL, NULL, rates.rate - baseline) AS change, q_value
 FROM computed.rates AS rates LEFT JOIN judged USING (business_date, metric, cut, value)
 """
+
+
+def exact():
+    """Holds every p-value against one that no series nor sum of doubles is in, to eleven digits: the two above say the same again."""
+    counts = "numerator, denominator, baseline_numerator, baseline_denominator"
+    for *counts, p_value in duckdb.execute(f"SELECT {counts}, p_value FROM tested WHERE asked").fetchall():
+        expected = chance_of(*counts)
+        assert expected is None or abs(p_value - expected) <= 1e-11 * expected, (counts, p_value, expected)
+
+
+def chance_of(here, of_here, there, of_there):
+    """Whether chance alone makes two proportions differ so, or more; none where there are too many rare ones to count the ways."""
+    pooled = fractions.Fraction(here + there, of_here + of_there)
+    if pooled in (0, 1):
+        return 1.0
+    # As doubles where it is decided which test holds: 20 exactly may be less.
+    if min(of_here, of_there) * min(float(pooled), 1 - float(pooled)) >= 20:
+        variance = pooled * (1 - pooled) * (fractions.Fraction(1, of_here) + fractions.Fraction(1, of_there))
+        difference = fractions.Fraction(here, of_here) - fractions.Fraction(there, of_there)
+        return math.erfc(abs(float(difference)) / math.sqrt(2 * float(variance)))
+    if here + there > of_here - here + of_there - there:
+        here, there = of_here - here, of_there - there
+    rare = here + there
+    if rare > 1000:
+        return None
+    least, most = max(0, rare - of_there), min(rare, of_here)
+    ways = [math.comb(of_here, many) * math.comb(of_there, rare - many) for many in range(least, most + 1)]
+    tail = min(sum(ways[: here - least + 1]), sum(ways[here - least :]))
+    return float(min(fractions.Fraction(1), fractions.Fraction(2 * tail, sum(ways))))
 
 
 def split(values):
@@ -250,4 +281,4 @@ def insert(table, rows):
         duckdb.execute(f"INSERT INTO {table} SELECT {', '.join('unnest(?)' for _ in columns)}", columns)
 
 
-STEPS = [MACROS, BASELINES, COMPARED, TESTED, JUDGED, parts, places, CHANGES, WITH_BASELINE]
+STEPS = [MACROS, BASELINES, COMPARED, TESTED, exact, JUDGED, parts, places, CHANGES, WITH_BASELINE]

@@ -123,7 +123,7 @@ SELECT business_date, provider, account, method, wallet, card_funding, currency,
     false_success::BIGINT AS false_success, false_success_amount::DECIMAL(24, 8) AS false_success_amount,
     false_failure::BIGINT AS false_failure, false_failure_amount::DECIMAL(24, 8) AS false_failure_amount,
     volume::DECIMAL(24, 8) AS volume, charged::DECIMAL(24, 8) AS charged,
-    rate_of((charged * 100000000)::DECIMAL(38, 0), (volume * 100000000)::DECIMAL(38, 0)) AS effective_fee,
+    rate_of(units(charged), units(volume)) AS effective_fee,
     sorted[(len(sorted) * 50 + 99) // 100] AS median_time_to_pay
 FROM summed
 """

@@ -3,7 +3,9 @@
 A count is 'success', 'other' (in the denominator alone), 'excluded' or 'pending'.
 """
 
-# Whether rules on which the program and the letter of the documents differ are those of the documents.
+# Whether rules on which the program and the letter of the documents differ are those of the documents: what is pending in the rates of
+# a checkout, what had the time to end, what was recovered, what may be told of a rate with something pending, and which of the
+# orders without an attempt succeeded.
 READING = "CREATE MACRO as_documented() AS getvariable('as_documented')"
 
 # The close is the end of the night, in the job's time zone.
@@ -16,7 +18,8 @@ SELECT business_date, CAST(business_date + 1 AS TIMESTAMP) AT TIME ZONE getvaria
 MET = """
 CREATE TABLE met AS
 WITH differing AS (
-    SELECT b.business_date, account, attempt_id, entry_id, regexp_extract(detail, 'in parts: (.*) for (.*)', ['entries', 'attempts']) AS parts
+    SELECT b.business_date, account, attempt_id, entry_id,
+        regexp_extract(detail, 'in parts: (.*) for (.*)', ['entries', 'attempts']) AS parts
     FROM published.breaks AS b JOIN published.attempts AS a USING (business_date, attempt_id)
     WHERE entry_id IS NOT NULL AND break_type = outcome_reason
         AND break_type IN ('amount_mismatch', 'currency_mismatch', 'fee_mismatch', 'false_failure')
@@ -30,14 +33,13 @@ UNION
 SELECT business_date, unnest(string_split(parts.attempts, ', ')), NULL, account FROM differing WHERE parts.attempts <> ''
 """
 
-# An attempt is sent once it is past the choice of a method. The provider and what became of the money there are told by where
-# the attempt ended: nothing is known of what is ambiguous, and what waits may still come.
+# An attempt is sent once it is past the choice of a method, and an answer proves that it was. What the provider has of its money is
+# told by where it ended: what is ambiguous, stated otherwise before or recorded twice cannot be told from others.
 ATTEMPTS = """
 CREATE TABLE attempts AS
 WITH accounts AS (SELECT provider, min(account) AS account FROM providers GROUP BY provider HAVING count(*) = 1),
 met_accounts AS (SELECT business_date, attempt_id, min(account) AS account FROM met GROUP BY ALL)
 SELECT a.* EXCLUDE (outcome, outcome_reason, file_id, line), coalesce(accounts.account, met_accounts.account) AS account,
-    coalesce(a.outcome_reason IN ('stated_before', 'restated'), false) AS known_before,
     a.status NOT IN ('initiated', 'pending') AS final,
     a.status IN ('succeeded', 'failed') OR coalesce(a.stage <> 'method_selected', a.status <> 'initiated') AS sent,
     coalesce(failures.category, 'unmapped') AS category, coalesce(failures.actor, 'unknown') AS actor,
@@ -55,14 +57,14 @@ LEFT JOIN accounts ON accounts.provider = a.provider
 LEFT JOIN met_accounts ON met_accounts.business_date = a.business_date AND met_accounts.attempt_id = a.attempt_id
 """
 
-# Of an order: what its attempts came to, and the first and last of them in time.
+# Of an order: what its attempts came to, and the first and last of them in time. It is pending as long as its last attempt is.
+# Paid, it counts as sent, with an attempt or without: else conversion were not the product of its two parts.
 ORDERS = """
 CREATE TABLE order_facts AS
 WITH tried AS (
     SELECT business_date, order_id, count(*) AS attempts, arg_min(attempts, (started_at, attempt_id)) AS first,
         arg_max(attempts, (started_at, attempt_id)) AS last, bool_or(status = 'succeeded') AS attempt_succeeded,
-        bool_or(sent) AS sent,
-        list(at_provider) AS at_provider,
+        bool_or(sent) AS sent, list(at_provider) AS at_provider,
         arg_min(coalesce(finished_at, started_at), (started_at, attempt_id)) FILTER (status = 'succeeded') AS answered_at,
         max((started_at, attempt_id)) FILTER (status = 'succeeded') AS last_success
     FROM attempts GROUP BY ALL
@@ -126,7 +128,8 @@ SELECT business_date, arg_min(attempt_id, (started_at, attempt_id)) AS attempt_i
 FROM numbered GROUP BY business_date, order_id, number
 """
 
-# Declined is what the issuer or the provider refused, whoever the card's fault is; all other ends are no answer of theirs.
+# Declined is what the issuer or the provider refused for the customer's means, or for a reason nobody knows: unless that came while
+# the customer was asked who they are. A closed order and a payment made twice were no question to an issuer.
 COUNTED_ATTEMPTS = """
 CREATE TABLE counted_attempts AS
 SELECT a.business_date, a.attempt_id AS id, a.amount, a.currency, true AS ended,
@@ -150,6 +153,8 @@ FROM attempts AS a LEFT JOIN published.orders AS o USING (business_date, order_i
 LEFT JOIN groups ON groups.business_date = a.business_date AND groups.attempt_id = a.attempt_id
 """
 
+# Whether a payment was found is pending where the record says paid and the provider may yet state it, or states what cannot be told
+# from others; of an order that is not paid it is not, and it counts as not found.
 COUNTED_ORDERS = """
 CREATE TABLE counted_orders AS
 SELECT business_date, order_id AS id, amount, currency, old AS ended,

@@ -55,15 +55,17 @@ fee = [{{ percent = "1.0", on_refund = "kept" }}]
 # Two accounts with one provider: which of them an attempt was at is told by what it met.
 ACCOUNTS = {"one-1": "stripe", "two-1": "adyen", "two-2": "adyen", "three-1": "wechat_pay"}
 
-ENTRY = ["kind", "provider_reference", "merchant_reference", "currency", "gross", "fee", "customer_amount", "customer_currency", "occurred_at"]
+ENTRY = ["kind", "provider_reference", "merchant_reference", "currency", "gross", "fee", "customer_amount", "customer_currency",
+    "occurred_at"]
 ORDER = ["order_id", "created_at", "amount", "currency", "status", "channel", "country", "customer_segment"]
 ATTEMPT = ["attempt_id", "order_id", "provider", "merchant_reference", "provider_reference", "method", "wallet", "card_brand",
     "card_funding", "started_at", "finished_at", "stage", "status", "failure_code", "amount", "currency"]
 
-AMOUNTS = ["0", "0.01", "0.99", "1", "1.99", "2", "4.99", "5", "9.99", "10", "19.99", "20", "49.9", "50", "99.99", "100", "200", "1000000"]
-CODES = ["expired_card", "insufficient_funds", "authentication_required", "processing_error", "fraudulent", "Refused", "FRAUD", "CVC Declined",
-    "Issuer Unavailable", "3D Not Authenticated", "NOTENOUGH", "ORDERCLOSED", "OUT_TRADE_NO_USED", "REVOKED", "USERPAYING", "SYSTEMERROR",
-    "NOT ENOUGH BALANCE", " notenough ", "Expired Card", "no such code", ""]
+AMOUNTS = ["0", "0.01", "0.99", "1", "1.99", "2", "4.99", "5", "9.99", "10", "19.99", "20", "49.9", "50", "99.99", "100", "200",
+    "1000000"]
+CODES = ["expired_card", "insufficient_funds", "authentication_required", "processing_error", "fraudulent", "Refused", "FRAUD",
+    "CVC Declined", "Issuer Unavailable", "3D Not Authenticated", "NOTENOUGH", "ORDERCLOSED", "OUT_TRADE_NO_USED", "REVOKED",
+    "USERPAYING", "SYSTEMERROR", "NOT ENOUGH BALANCE", " notenough ", "Expired Card", "no such code", ""]
 
 
 class Shop:
@@ -127,8 +129,10 @@ class Shop:
                 like[key] = value()
         drops = night == NIGHTS[-2] and like["wallet"] == "apple_pay" and like["account"] == "one-1"
         success = 0 if drops else 12
-        status = chance.choices(["succeeded", "failed", "expired", "cancelled", "pending", "initiated"], [success, 5, 2, 1, 0.1, 0.1])[0]
-        stage = chance.choice(["completed"] * 3 + ["", "method_selected", "submitted", "authentication", "redirected", "processing"])
+        ends = ["succeeded", "failed", "expired", "cancelled", "pending", "initiated"]
+        status = chance.choices(ends, [success, 5, 2, 1, 0.1, 0.1])[0]
+        before = ["", "method_selected", "submitted", "authentication", "redirected", "processing"]
+        stage = chance.choice(["completed"] * 3 + before)
         amount, currency = of["amount"], of["currency"]
         if chance.random() < 0.05:
             amount, currency = chance.choice([("1", currency), (amount, "EUR"), ("0", currency)])
@@ -137,9 +141,10 @@ class Shop:
             reference = of["order_id"]
         took = datetime.timedelta(seconds=chance.choice([-5, 0, 1, 40, 3600]), milliseconds=chance.choice([0, 0, 999]))
         row = {
-            "attempt_id": f"{of['order_id']}/{one}", "order_id": of["order_id"] if chance.random() < 0.98 else "of-no-night",
+            "attempt_id": f"{of['order_id']}/{one}",
+            "order_id": of["order_id"] if chance.random() < 0.98 else "of-no-night",
             "provider": ACCOUNTS.get(like["account"], like["account"]), "merchant_reference": reference,
-            "method": like["method"], "wallet": like["wallet"], "card_brand": like["card_brand"], "card_funding": like["card_funding"],
+            **{key: like[key] for key in ["method", "wallet", "card_brand", "card_funding"]},
             "started_at": begun.isoformat(), "finished_at": (begun + took).isoformat() if chance.random() < 0.8 else "",
             "stage": stage, "status": status, "failure_code": chance.choice(CODES) if status == "failed" else "",
             "amount": amount, "currency": currency,
@@ -148,8 +153,8 @@ class Shop:
         index = NIGHTS.index(night)
         if index + 1 < len(NIGHTS) and chance.random() < 0.05:
             # Stated again, as it was or otherwise.
-            again = {**row, "status": chance.choice([status, "succeeded", "failed"]), "amount": chance.choice([amount, amount, "3"])}
-            self.files["attempts", NIGHTS[index + 1]].append(again)
+            said = {"status": chance.choice([status, "succeeded", "failed"]), "amount": chance.choice([amount, amount, "3"])}
+            self.files["attempts", NIGHTS[index + 1]].append({**row, **said})
         if like["account"] in ACCOUNTS and chance.random() < (0.93 if status == "succeeded" else 0.06):
             self.entry(night, like["account"], reference, amount, currency, begun)
         return status == "succeeded"
@@ -160,8 +165,8 @@ class Shop:
         when = night if chance.random() < 0.95 else chance.choice(nights[:3])
         parts = [amount]
         if currency != "JPY" and float(amount) >= 2:
-            parts = chance.choices([[amount], ["1", f"{float(amount) - 1:.2f}"], [amount, amount], [f"{float(amount) + 0.5:.2f}"], ["1"]],
-                [30, 1, 1, 1, 1])[0]
+            in_two, more = ["1", f"{float(amount) - 1:.2f}"], f"{float(amount) + 0.5:.2f}"
+            parts = chance.choices([[amount], in_two, [amount, amount], [more], ["1"]], [30, 1, 1, 1, 1])[0]
         for gross in parts:
             self.count += 1
             fee = f"{round(float(gross) * 0.01, 2):.2f}" if chance.random() < 0.9 else "0.07"
@@ -191,7 +196,11 @@ class Shop:
 
 def main():
     folder, seed, shares = pathlib.Path(sys.argv[1]), sys.argv[2], "sharing" in sys.argv
-    shops = [("newyork", "America/New_York", ATTEMPTS), ("kolkata", "Asia/Kolkata", ATTEMPTS + OTHERWISE), ("berlin", "Europe/Berlin", "")]
+    shops = [
+        ("newyork", "America/New_York", ATTEMPTS),
+        ("kolkata", "Asia/Kolkata", ATTEMPTS + OTHERWISE),
+        ("berlin", "Europe/Berlin", ""),
+    ]
     for name, zone, rules in shops:
         Shop(name, zone, rules, random.Random(f"{name} {seed}"), shares).write(folder, 1500)
 
