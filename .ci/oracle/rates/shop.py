@@ -155,8 +155,10 @@ class Shop:
             # Stated again, as it was or otherwise.
             said = {"status": chance.choice([status, "succeeded", "failed"]), "amount": chance.choice([amount, amount, "3"])}
             self.files["attempts", NIGHTS[index + 1]].append({**row, **said})
-        if like["account"] in ACCOUNTS and chance.random() < (0.93 if status == "succeeded" else 0.06):
-            self.entry(night, like["account"], reference, amount, currency, begun)
+        # Where the record names no provider, any may state it.
+        account = like["account"] or "one-1"
+        if account in ACCOUNTS and chance.random() < (0.93 if status == "succeeded" else 0.06):
+            self.entry(night, account, reference, amount, currency, begun)
         return status == "succeeded"
 
     def entry(self, night, account, reference, amount, currency, begun):
