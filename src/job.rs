@@ -316,13 +316,6 @@ impl Job {
         only.map(|(name, accounts)| (name.to_owned(), accounts.into_iter().collect())).collect()
     }
 
-    /// Whether the account of an attempt may be one of several.
-    #[must_use]
-    pub fn has_several_accounts(&self) -> bool {
-        let only = self.only_accounts();
-        self.attempts.is_none() || self.providers.iter().any(|provider| !only.contains_key(&provider.name))
-    }
-
     /// The night by which both sides should know what a provider does on a day; of no provider in particular, the latest.
     pub fn settled_by(&self, provider: Option<&str>, day: NaiveDate) -> Result<NaiveDate> {
         let asked = self.providers.iter().filter(|known| provider.is_none_or(|name| name == known.name));

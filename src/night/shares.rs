@@ -76,8 +76,7 @@ pub(super) fn stages(
     let by_provider = job.expected(night)?;
     let expected = Expected { night, by_provider: &by_provider, restated: &restated };
     let only = job.only_accounts();
-    let accounts = Accounts { only: &only, are_several: job.has_several_accounts() };
-    let mut comparison = Comparison::new(apart, closing.rules(), expected, accounts);
+    let mut comparison = Comparison::new(apart, closing.rules(), expected, &only);
     comparison.send_carried(closing)?;
     let mut summary = Summary::default();
     summary.add_restated(&restated);
@@ -179,9 +178,8 @@ fn analyze(apart: Apart, charges: &Charges, rules: &analyze::Rules) -> Result<An
         let orders: Vec<RecordBatch> = apart.spill.read(&run(&ORDERS, 0, share))?.collect::<Result<_>>()?;
         let attempts = apart.take(BY_ORDER, share)?;
         let outcomes: Vec<Vec<Option<Outcome>>> = attempts.iter().map(items::outcomes_of_columns).collect();
-        let account = |part: &RecordBatch| part.column_by_name(ACCOUNT).cloned();
-        let accounts: Option<Vec<ArrayRef>> = attempts.iter().map(account).collect();
-        let accounts = accounts.as_deref();
+        let accounts: Vec<ArrayRef> = attempts.iter().map(|part| Arc::clone(column(part, ACCOUNT))).collect();
+        let accounts = Some(&*accounts);
         let of_share = count(&analyze::Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes, accounts }, rules)?;
         counted = Some(match counted {
             None => of_share,
@@ -271,15 +269,6 @@ impl Items {
     }
 }
 
-/// The merchant's accounts with the providers of the job.
-#[derive(Clone, Copy)]
-struct Accounts<'a> {
-    /// The providers with one account, and that.
-    only: &'a BTreeMap<String, String>,
-    /// Whether an attempt may be of another.
-    are_several: bool,
-}
-
 /// What an attempt on its way to the analysis has the account under of the entry it met.
 const ACCOUNT: &str = "account";
 
@@ -292,8 +281,8 @@ struct Comparison<'a> {
     onward: Vec<[Scatter<'a>; SENT_ON.len()]>,
     /// How many those are, and the rows carried in whose share was not compared yet.
     on_their_way: usize,
-    /// The accounts of the job.
-    accounts: Accounts<'a>,
+    /// The providers of the job with one account, and that.
+    only: &'a BTreeMap<String, String>,
     /// Attempts that have ended, on their way to the analysis.
     by_order: Scatter<'a>,
     compared: Compared,
@@ -314,7 +303,7 @@ struct Compared {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(apart: Apart<'a>, rules: Rules, expected: Expected<'a>, accounts: Accounts<'a>) -> Self {
+    fn new(apart: Apart<'a>, rules: Rules, expected: Expected<'a>, only: &'a BTreeMap<String, String>) -> Self {
         let to_round = |round| SENT_ON.map(|what| apart.scatter(sent_on(what, round)));
         Self {
             apart,
@@ -322,7 +311,7 @@ impl<'a> Comparison<'a> {
             rules,
             onward: (1..ROUNDS.len()).rev().map(to_round).collect(),
             on_their_way: 0,
-            accounts,
+            only,
             by_order: apart.scatter(BY_ORDER.to_owned()),
             compared: Compared::default(),
             again: 0,
@@ -380,9 +369,9 @@ impl<'a> Comparison<'a> {
         self.send_on(round, &provider, &compared.provider_outcomes, &entries, &carried)?;
         self.send_on(round, &merchant, &compared.merchant_outcomes, &records, &carried)?;
         let met = met_by_attempts(&items.attempts, &merchant, &provider, &compared.met);
-        let met = met.learned(self.accounts.only, self.accounts.are_several);
+        let met = met.learned(self.only);
         self.compared.charges = std::mem::take(&mut self.compared.charges).and(met.charges);
-        self.send_to_analysis(&items.attempts, &of_attempts, met.accounts.as_deref())?;
+        self.send_to_analysis(&items.attempts, &of_attempts, &met.accounts)?;
 
         let sheets = [
             ended(&items.entries, &of_entries).sheet(&ENTRIES, outcome_columns(&of_entries)),
@@ -430,14 +419,14 @@ impl<'a> Comparison<'a> {
     }
 
     /// Sends attempts that have ended to the share of their order.
-    fn send_to_analysis(&self, attempts: &Rows, outcomes: &[Vec<Option<Outcome>>], accounts: Option<&[ArrayRef]>) -> Result<()> {
+    fn send_to_analysis(&self, attempts: &Rows, outcomes: &[Vec<Option<Outcome>>], accounts: &[ArrayRef]) -> Result<()> {
         let [(outcome, words), (reason, reasons)] = outcome_columns(outcomes);
         let parts = attempts.parts.par_iter().zip(outcomes).zip(words).zip(reasons).enumerate();
         let (by_order, apart) = (&self.by_order, self.apart);
         parts.try_for_each(|(at, (((part, outcomes), words), reasons))| {
             let orders = texts(part, "order_id");
             let columns = analyze::attempt_columns().map(|name| (name, Arc::clone(column(part, name))));
-            let account = accounts.map(|accounts| (ACCOUNT, Arc::clone(&accounts[at])));
+            let account = [(ACCOUNT, Arc::clone(&accounts[at]))];
             let columns =
                 columns.chain([(outcome, words), (reason, reasons)]).chain(account).map(|(name, array)| (name, array, true));
             let rows = RecordBatch::try_from_iter_with_nullable(columns).expect("every column has a row an attempt");

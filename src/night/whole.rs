@@ -125,13 +125,13 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
         stage(sheet);
     }
     let only = job.only_accounts();
-    let met = met_by_attempts(&attempts, &merchant, &provider, &compared.met).learned(&only, job.has_several_accounts());
+    let met = met_by_attempts(&attempts, &merchant, &provider, &compared.met).learned(&only);
     // A column goes when the last table that has it is written.
     drop((entries, refunds, provider, merchant));
 
     (closing.progress)("analyzing");
     let failures = FailureCategories::shipped()?;
-    let (orders, attempts, accounts) = (&orders.parts, &attempts.parts, met.accounts.as_deref());
+    let (orders, attempts, accounts) = (&orders.parts, &attempts.parts, Some(&*met.accounts));
     let inputs = analyze::Inputs { orders, attempts, outcomes: &of_attempts, accounts };
     let analysis = analyze(&inputs, &met.charges, &closing.analysis_rules(&only, &failures))?;
     closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage)

@@ -14,7 +14,7 @@ use chrono::NaiveDate;
 use rayon::prelude::*;
 
 use super::analyze;
-use super::reconcile::{Exclusion, Met, Outcome};
+use super::reconcile::{Exclusion, Link, Met, Outcome};
 use super::restated::{Known, Since, Stated};
 use super::stated_before::{Before, GIVEN_BACK, TRIES};
 use crate::error::{Error, Result};
@@ -375,13 +375,14 @@ pub fn outcomes_of_rows(taken: &[Taken], outcomes: &[Vec<Option<Outcome>>]) -> V
 #[must_use]
 pub fn met_by_attempts<'a>(attempts: &'a Rows, merchant: &Side, provider: &'a Side, met: &Met) -> analyze::Met<'a> {
     let parts = attempts.parts.len();
-    let in_groups = met.in_groups.iter().map(|&(entry, record)| (entry, place(record)));
-    let in_groups = in_groups.filter(|&(_, (part, _))| part < parts);
+    let in_groups = met.in_groups.iter().map(|link| (link, place(link.record))).filter(|&(_, (part, _))| part < parts);
     analyze::Met {
         attempts: &attempts.parts,
         entries: &provider.parts,
         alone: met_by_rows(&merchant.own[..parts], &met.alone),
-        in_groups: in_groups.map(|(entry, (part, row))| (entry, row_id(part, merchant.place(part, row)))).collect(),
+        in_groups: in_groups
+            .map(|(link, (part, row))| Link { record: row_id(part, merchant.place(part, row)), ..*link })
+            .collect(),
     }
 }
 

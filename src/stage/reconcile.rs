@@ -147,8 +147,19 @@ pub struct Compared {
 pub struct Met {
     /// By part of the merchant's side and by row, the entry; [`NO_ROW`] if none, or several.
     pub alone: Vec<Vec<u32>>,
-    /// Entries of groups, each with the first record of its group.
-    pub in_groups: Vec<(u32, u32)>,
+    /// The same of groups.
+    pub in_groups: Vec<Link>,
+}
+
+/// A record of a group, and an entry of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// The record.
+    pub record: u32,
+    /// Its entry; the first of the group where there are less entries than records, and none is left for it.
+    pub entry: u32,
+    /// Whether it is its own.
+    pub is_own: bool,
 }
 
 /// Compares the two sides of a night. `carried_breaks` is the table `breaks` of the night before.
@@ -199,10 +210,15 @@ pub fn compare(sides: Sides, rounds: Range<usize>, rules: &Rules) -> Result<Comp
         met: Met::default(),
     };
     laws::check(&night, &compared, &vocabulary)?;
-    let first = |group: &Group| group.records.first().copied();
-    let in_groups = night.groups.iter().filter_map(|group| Some((first(group)?, &group.entries)));
-    let in_groups = in_groups.flat_map(|(record, entries)| entries.iter().map(move |&entry| (entry, record))).collect();
-    compared.met = Met { in_groups, alone: night.met };
+    let of_group = |group: &Group| {
+        let first = group.entries[0];
+        let links: Vec<Link> = group
+            .links()
+            .map(|(record, entry)| Link { record, entry: entry.unwrap_or(first), is_own: entry.is_some() })
+            .collect();
+        links
+    };
+    compared.met = Met { in_groups: night.groups.iter().flat_map(of_group).collect(), alone: night.met };
     Ok(compared)
 }
 

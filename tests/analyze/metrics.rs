@@ -9,6 +9,7 @@ use tieout::error::Exit;
 use tieout::job::Job;
 use tieout::stage::analyze::{Analysis, Charges, DIMENSIONS, Inputs, Met, Rules, analyze};
 use tieout::stage::failures::FailureCategories;
+use tieout::stage::reconcile::Link;
 use tieout::table::part::{NO_ROW, few_words};
 use tieout::table::{build, read};
 
@@ -231,7 +232,7 @@ fn time_to_pay_is_by_nearest_rank() {
 }
 
 /// What the attempts of `ATTEMPT_ROWS` met: entries of account, currency, gross and fee in hundredths.
-fn met(attempts: &RecordBatch, alone: &[(usize, u32)], in_groups: Vec<(u32, u32)>) -> (Charges, Vec<ArrayRef>) {
+fn met(attempts: &RecordBatch, alone: &[(usize, u32)], in_groups: Vec<Link>) -> (Charges, Vec<ArrayRef>) {
     let rows = [("1900", "CNY", 1000, 6), ("1901", "CNY", 2000, 12), ("acct_9", "USD", 850, 30), ("acct_9", "USD", 50, 0)];
     let amounts =
         |of: fn(&(&str, &str, i64, i64)) -> i64| build::amounts(rows.iter().map(|row| Some(super::hundredths(of(row)))));
@@ -248,15 +249,16 @@ fn met(attempts: &RecordBatch, alone: &[(usize, u32)], in_groups: Vec<(u32, u32)
     let entries = [entries.unwrap()];
     let met = Met { attempts: from_ref(attempts), entries: &entries, alone: vec![by_row], in_groups };
     let failures = FailureCategories::shipped().unwrap();
-    let met = met.learned(rules(&failures).accounts, true);
-    (met.charges, met.accounts.unwrap())
+    let met = met.learned(rules(&failures).accounts);
+    (met.charges, met.accounts)
 }
 
 #[test]
 fn ways_to_pay_stand_side_by_side_on_settled_truth() {
     let (attempts, outcomes) = attempts(&super::ATTEMPT_ROWS);
     // A01 and A11 met entries of two accounts; A09 a group of two captures.
-    let (charges, accounts) = met(&attempts, &[(0, 0), (10, 1)], vec![(2, 8), (3, 8)]);
+    let capture = |entry| Link { record: 8, entry, is_own: true };
+    let (charges, accounts) = met(&attempts, &[(0, 0), (10, 1)], vec![capture(2), capture(3)]);
     let orders = orders(&super::ORDER_ROWS);
     let failures = FailureCategories::shipped().unwrap();
     let (orders, attempts, outcomes) = (from_ref(&orders), from_ref(&attempts), from_ref(&outcomes));

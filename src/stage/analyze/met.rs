@@ -9,6 +9,7 @@ use super::dimension::NOT_STATED;
 use super::kinds::Split;
 use super::tally::{Cell, Tally};
 use crate::money::Amount;
+use crate::stage::reconcile::Link;
 use crate::table::part::{Amounts, NO_ROW, amounts, few_words, place};
 use crate::table::read::{Words, words};
 
@@ -21,8 +22,8 @@ pub struct Met<'a> {
     pub entries: &'a [RecordBatch],
     /// Per part of the attempts and per row, the entry it met alone; [`NO_ROW`] if none.
     pub alone: Vec<Vec<u32>>,
-    /// Entries of groups, each with the attempt that stands for its group.
-    pub in_groups: Vec<(u32, u32)>,
+    /// The same of groups.
+    pub in_groups: Vec<Link>,
 }
 
 /// What is told apart of what payments cost: provider, account, method, wallet, card funding, and the currency that settles.
@@ -72,33 +73,38 @@ struct Entries<'a> {
 pub struct Learned {
     /// What the payments cost.
     pub charges: Charges,
-    /// Per part of the attempts, the account of the entry each met, if it was asked for.
-    pub accounts: Option<Vec<ArrayRef>>,
+    /// Per part of the attempts, the account of the entry each met.
+    pub accounts: Vec<ArrayRef>,
 }
 
 impl Met<'_> {
-    /// What the entries say. `only` are the providers with one account, and that; `several` asks for the accounts of each
-    /// attempt too.
+    /// What the entries say. `only` are the providers with one account, and that.
     #[must_use]
-    pub fn learned(&self, only: &BTreeMap<String, String>, several: bool) -> Learned {
-        Learned { charges: self.charges(only), accounts: several.then(|| self.accounts()) }
+    pub fn learned(&self, only: &BTreeMap<String, String>) -> Learned {
+        Learned { charges: self.charges(only), accounts: self.accounts(only) }
     }
 
-    /// Per part of the attempts, the account of the entry each met.
-    fn accounts(&self) -> Vec<ArrayRef> {
+    /// Per part of the attempts, the account of the entry each met: of those of no provider that has only one.
+    fn accounts(&self, only: &BTreeMap<String, String>) -> Vec<ArrayRef> {
         let accounts: Vec<Words> = self.entries.iter().map(|part| words(part, "account")).collect();
         let account = |entry: u32| {
             let (part, row) = place(entry);
             accounts[part].optional(row)
         };
         let mut of_groups: BTreeMap<u32, u32> = BTreeMap::new();
-        for &(entry, attempt) in &self.in_groups {
-            of_groups.entry(attempt).or_insert(entry);
+        for link in &self.in_groups {
+            of_groups.entry(link.record).or_insert(link.entry);
         }
         let of_part = |(part, met): (usize, &Vec<u32>)| {
-            let mut met: Vec<Option<&str>> = met.iter().map(|&entry| (entry != NO_ROW).then(|| account(entry))?).collect();
+            let providers = words(&self.attempts[part], "provider");
+            let has_one: Vec<bool> =
+                providers.values.iter().map(|name| name.is_some_and(|name| only.contains_key(name))).collect();
+            let asks = |row: usize| providers.code(row).is_none_or(|provider| !has_one[provider]);
+            let of_row = |(row, &entry): (usize, &u32)| if entry != NO_ROW && asks(row) { account(entry) } else { None };
+            let mut met: Vec<Option<&str>> = met.iter().enumerate().map(of_row).collect();
             for (&attempt, &entry) in of_groups.iter().filter(|&(&attempt, _)| place(attempt).0 == part) {
-                met[place(attempt).1] = account(entry);
+                let row = place(attempt).1;
+                met[row] = if asks(row) { account(entry) } else { None };
             }
             few_words(&met)
         };
@@ -119,9 +125,10 @@ impl Met<'_> {
             .collect();
         let parts = self.attempts.par_iter().zip(&self.alone).enumerate();
         let charges = parts.map(|(part, (attempts, alone))| {
-            let in_groups = self.in_groups.iter().filter(|(_, attempt)| place(*attempt).0 == part);
+            // What several attempts share cost once.
+            let in_groups = self.in_groups.iter().filter(|link| link.is_own && place(link.record).0 == part);
             let met = alone.iter().copied().enumerate().filter(|&(_, entry)| entry != NO_ROW);
-            charges_of(attempts, met.chain(in_groups.map(|&(entry, attempt)| (place(attempt).1, entry))), &entries, only)
+            charges_of(attempts, met.chain(in_groups.map(|link| (place(link.record).1, link.entry))), &entries, only)
         });
         charges.reduce(Charges::default, Charges::and)
     }

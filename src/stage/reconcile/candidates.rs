@@ -27,6 +27,15 @@ pub(super) struct Group {
     pub(super) records: Vec<u32>,
 }
 
+impl Group {
+    /// Who met whom: each entry once, and each record. Where there are more entries the last record has several, where there
+    /// are less the last records have none.
+    pub(super) fn links(&self) -> impl Iterator<Item = (u32, Option<u32>)> {
+        let links = self.entries.len().max(self.records.len());
+        (0..links).map(|at| (self.records[at.min(self.records.len() - 1)], self.entries.get(at).copied()))
+    }
+}
+
 /// Why a row of a key ends without a pair.
 #[derive(Clone)]
 pub(super) enum Aside {

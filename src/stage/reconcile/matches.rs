@@ -54,13 +54,8 @@ fn of_groups<'n>(night: &'n Night<'n>) -> BTreeMap<u32, Vec<(u32, &'n Group)>> {
         if night.records.ended[part][row] != Some(Outcome::Match) {
             continue;
         }
-        // Each entry once: where there are more of them the last record has several, where there are less the last
-        // records have none.
-        let links = group.entries.len().max(group.records.len());
-        for at in 0..links {
-            let record = group.records[at.min(group.records.len() - 1)];
-            let entry = group.entries.get(at).copied().unwrap_or(NO_ROW);
-            linked.entry(record).or_default().push((entry, group));
+        for (record, entry) in group.links() {
+            linked.entry(record).or_default().push((entry.unwrap_or(NO_ROW), group));
         }
     }
     linked
