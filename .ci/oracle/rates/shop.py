@@ -1,9 +1,9 @@
 """Writes the nights of a shop in which orders and attempts are whatever they may be, many by chance, for the rates of them.
 
-    python shop.py FOLDER SEED [sharing]      newyork.toml, kolkata.toml and berlin.toml, which has no attempts: five
+    python shop.py FOLDER SEED      newyork.toml, kolkata.toml and berlin.toml, which has no attempts: five
                                               Sundays, on one of which summer time ends, and a Monday
 
-With `sharing`, attempts of an order share a reference, so that several of them may meet several entries as one.
+Some attempts of an order share a reference, so that several of them may meet several entries as one.
 
 What the columns hold is drawn from few values and from the edges of each rule: amounts where bands begin, hours where nights end,
 attempts as long after one another as a retry may be. What comes of it is for the program and for the SQL beside this file to say.
@@ -71,8 +71,8 @@ CODES = ["expired_card", "insufficient_funds", "authentication_required", "proce
 class Shop:
     """The files of one job; of a shop without attempts each order is one."""
 
-    def __init__(self, name, zone, rules, chance, shares):
-        self.name, self.zone, self.rules, self.chance, self.shares = name, zoneinfo.ZoneInfo(zone), rules, chance, shares
+    def __init__(self, name, zone, rules, chance):
+        self.name, self.zone, self.rules, self.chance = name, zoneinfo.ZoneInfo(zone), rules, chance
         self.has_attempts = "[merchant.attempts]" in rules
         self.files = {(kind, night): [] for kind in ["orders", "attempts", *ACCOUNTS] for night in NIGHTS}
         self.count = 0
@@ -137,7 +137,7 @@ class Shop:
         if chance.random() < 0.05:
             amount, currency = chance.choice([("1", currency), (amount, "EUR"), ("0", currency)])
         reference = f"{of['order_id']}-{one}"
-        if (chance.random() < 0.1 or not self.has_attempts) and (self.shares or one == 0):
+        if chance.random() < 0.1 or not self.has_attempts:
             reference = of["order_id"]
         took = datetime.timedelta(seconds=chance.choice([-5, 0, 1, 40, 3600]), milliseconds=chance.choice([0, 0, 999]))
         row = {
@@ -197,14 +197,14 @@ class Shop:
 
 
 def main():
-    folder, seed, shares = pathlib.Path(sys.argv[1]), sys.argv[2], "sharing" in sys.argv
+    folder, seed = pathlib.Path(sys.argv[1]), sys.argv[2]
     shops = [
         ("newyork", "America/New_York", ATTEMPTS),
         ("kolkata", "Asia/Kolkata", ATTEMPTS + OTHERWISE),
         ("berlin", "Europe/Berlin", ""),
     ]
     for name, zone, rules in shops:
-        Shop(name, zone, rules, random.Random(f"{name} {seed}"), shares).write(folder, 1500)
+        Shop(name, zone, rules, random.Random(f"{name} {seed}")).write(folder, 1500)
 
 
 if __name__ == "__main__":
