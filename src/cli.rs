@@ -359,7 +359,7 @@ pub struct Schema {
     /// Print them as one JSON text, or the one table.
     #[arg(long, conflicts_with = "write")]
     pub json: bool,
-    /// Print views of DuckDB over a lake: every table, and common questions.
+    /// Print SQL that makes views of a lake: of every table, and of common questions.
     #[arg(long, conflicts_with_all = ["table", "write", "json"])]
     pub views: bool,
     /// Print the JSON Schema of a file people write, for an editor to check and complete it by.

@@ -35,7 +35,7 @@ pub static FUNNEL: Table = Table {
     source: "`orders`, `attempts`",
     columns: &[
         required("business_date", Date, "The night of this close."),
-        required("hour", Instant, "Hour in which the order was created."),
+        required("hour", Instant, "Hour in which the order was created.").source("`orders`"),
         optional("provider", Word, "Provider of the order's first attempt; empty where it has none."),
         optional(
             "account",
@@ -47,11 +47,13 @@ pub static FUNNEL: Table = Table {
         optional("wallet", Word, "Wallet of the order's first attempt."),
         optional("card_brand", Word, "Card brand of the order's first attempt."),
         optional("card_funding", Word, "Card funding of the order's first attempt."),
-        required("currency", Word, "Currency of the order."),
-        optional("channel", Word, "Channel of the order."),
-        optional("country", Word, "Country of the order."),
-        optional("customer_segment", Word, "Segment of the order."),
-        required("created", Count, "Orders created.").unit("orders"),
+        required("currency", Word, "Currency of the order.").source("`orders`"),
+        optional("channel", Word, "Channel of the order.").source("`orders`"),
+        optional("country", Word, "Country of the order.").source("`orders`"),
+        optional("customer_segment", Word, "Segment of the order.").source("`orders`"),
+        required("created", Count, "Orders created; one delivered again on a later night counts in that night too.")
+            .unit("orders")
+            .source("`orders`"),
         required("attempted", Count, "Orders with at least one attempt.").unit("orders"),
         required("succeeded", Count, "Orders with at least one attempt that succeeded, by the merchant's record.").unit("orders"),
         required("failed", Count, "Orders without success whose last attempt failed.").unit("orders"),
@@ -61,7 +63,7 @@ pub static FUNNEL: Table = Table {
         required("recovered", Count, "Orders whose first attempt failed and a later one succeeded.").unit("orders"),
         required("settled", Count, "Orders whose payment was found at the provider.").unit("orders").source(MET),
         required("attempts", Count, "Attempts of these orders.").unit("attempts"),
-        required("created_amount", Amount, "Amount of the orders created.").unit("currency"),
+        required("created_amount", Amount, "Amount of the orders created.").unit("currency").source("`orders`"),
         required("succeeded_amount", Amount, "Amount of the orders that succeeded.").unit("currency"),
         required("settled_amount", Amount, "Amount of the orders found at the provider.").unit("currency").source(MET),
     ],
@@ -304,7 +306,7 @@ pub static ABANDONMENT: Table = Table {
         optional("low", Ratio, "Lower end of the 95 % Wilson interval."),
         optional("high", Ratio, "Upper end of the 95 % Wilson interval."),
         required("mature", Flag, "Whether the orders are at least as old as the maturity window.")
-            .source("`abandoned_after` of the job"),
+            .source("`orders`, and `abandoned_after` of the job"),
     ],
 };
 

@@ -45,11 +45,13 @@ pub static FEES: Table = Table {
         .unit("currency"),
         optional("contracted", Amount, "The fees on these entries by contract, with tax; empty without a rule.")
             .unit("currency")
-            .source("contract in the job"),
-        optional("tax", Amount, "The tax in what is contracted.").unit("currency").source("contract in the job"),
+            .source("`entries`, by the contract in the job"),
+        optional("tax", Amount, "The tax in what is contracted.")
+            .unit("currency")
+            .source("`entries`, by the contract in the job"),
         optional("difference", Amount, "Contracted less charged: negative costs the merchant.")
             .unit("currency")
-            .source("contract in the job"),
+            .source("`entries`, by the contract in the job"),
         optional(
             "effective_rate",
             Rate,

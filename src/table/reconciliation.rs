@@ -3,6 +3,9 @@
 use super::column::Type::{Amount, Count, Date, Instant, Text, Word};
 use super::column::{COMPARISON, Table, optional, required};
 
+/// Where what a break says comes from.
+const FOUND: &str = "comparison of the two sides, fees, payouts and returns";
+
 /// One row per link between an entry and a record.
 pub static MATCHES: Table = Table {
     name: "matches",
@@ -53,8 +56,8 @@ pub static BREAKS: Table = Table {
         required("break_id", Text, "Identity of the break; the same every night it is known.")
             .source("computed of the break's type and what it is about"),
         required("business_date", Date, "The night of this close."),
-        required("break_type", Word, "What is wrong.").source(COMPARISON),
-        required("state", Word, "waiting (inside the expected settlement lag), open, cleared, or resolved.").source(COMPARISON),
+        required("break_type", Word, "What is wrong.").source(FOUND),
+        required("state", Word, "waiting (inside the expected settlement lag), open, cleared, or resolved.").source(FOUND),
         optional("provider", Word, "Provider it is about."),
         optional("account", Word, "Account with the provider."),
         optional("merchant_reference", Text, "The merchant's identifier of the payment."),
@@ -72,15 +75,15 @@ pub static BREAKS: Table = Table {
             "Provider less merchant; for a fee, contracted less charged. Negative costs the merchant.",
         )
         .unit("currency")
-        .source(COMPARISON),
+        .source(FOUND),
         required("first_seen", Date, "The night that found it.").source("`breaks` of the nights before"),
-        optional("cleared_on", Date, "The night that cleared it.").source(COMPARISON),
+        optional("cleared_on", Date, "The night that cleared it.").source(FOUND),
         required("age_days", Count, "Days from the first night to this one.")
             .unit("days")
             .source("computed of first_seen and business_date"),
         required("age_bucket", Word, "0-1, 2-3, 4-7, 8-30 or >30 days.").source("computed of age_days"),
         required("severity", Word, "low, medium, high or critical, by amount and age.")
-            .source("computed of difference and age_days"),
+            .source("limits of the job, on what is at stake and age_days"),
         required("suggested_action", Word, "What to do first.").source("computed of break_type"),
         optional("resolution", Word, "How a person resolved it: the action, why and who, as `accept: known to us (Ann)`.")
             .source("the job's resolutions"),
@@ -89,7 +92,7 @@ pub static BREAKS: Table = Table {
             Text,
             "What else there is to know: other candidates, the fee contracted, a second difference, why a resolution is void.",
         )
-        .source(COMPARISON),
+        .source(FOUND),
     ],
 };
 
