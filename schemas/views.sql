@@ -1,6 +1,7 @@
 -- The lake as views of DuckDB: every table, then what people ask most. Written by `tieout schema --views`.
 --
---     duckdb -cmd "SET VARIABLE lake = 'path/of/the/lake'" -init views.sql
+--     SET VARIABLE lake = 'path/of/the/lake';
+--     .read views.sql
 --
 -- Without the variable the lake is the folder `lake`, of where DuckDB was started. A condition on `date` reads the files of
 -- those nights alone; `business_date` is the same day. Amounts of different currencies are never added: group by currency.
