@@ -345,8 +345,10 @@ pub struct Journal {
 #[command(after_long_help = "\
 Examples:
   tieout schema              the tables, one line each
-  tieout schema entries      the columns of one table, with meaning and unit
+  tieout schema entries      the columns of one table: type, unit, meaning, source
+  tieout schema --json | jq -r '.[] | .table as $table | .columns[] | [$table, .name, .unit] | @tsv'
   tieout schema --write schemas/tables
+  tieout schema --views > views.sql                      the tables and common questions as views of DuckDB
   tieout schema --json-schema job > job.schema.json      what a job may say, for an editor")]
 pub struct Schema {
     /// The table.
@@ -354,8 +356,14 @@ pub struct Schema {
     /// Write the pages of all tables into this folder.
     #[arg(long, value_name = "FOLDER", conflicts_with = "table")]
     pub write: Option<PathBuf>,
+    /// Print them as one JSON text, or the one table.
+    #[arg(long, conflicts_with = "write")]
+    pub json: bool,
+    /// Print SQL that makes views of a lake: of every table, and of common questions.
+    #[arg(long, conflicts_with_all = ["table", "write", "json"])]
+    pub views: bool,
     /// Print the JSON Schema of a file people write, for an editor to check and complete it by.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "write"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "write", "json", "views"])]
     pub json_schema: Option<Written>,
 }
 

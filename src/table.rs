@@ -1,4 +1,4 @@
-//! Nouns: the published tables, one truth each. `schemas/tables` is written from here.
+//! Nouns: the published tables, one truth each. `schemas/tables` and `schemas/views.sql` are written from here.
 
 pub mod alike;
 pub mod analysis;
@@ -6,6 +6,7 @@ pub mod bank;
 pub mod build;
 pub mod column;
 pub mod delivery;
+pub mod dictionary;
 pub mod entries;
 pub mod fees;
 pub mod frame;
@@ -18,6 +19,7 @@ pub mod records;
 pub mod returns;
 pub mod rows;
 pub mod sheet;
+pub mod views;
 
 use column::Table;
 

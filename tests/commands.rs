@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use insta::Settings;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tieout::table::TABLES;
 
 use crate::harness::{Place, Ran};
 
@@ -367,6 +368,22 @@ fn schema_prints_what_editors_read() {
         let ran = Place::empty().run(&format!("schema --json-schema {written}"));
         assert_eq!((ran.code, ran.stdout), (0, std::fs::read_to_string(path).unwrap()));
     }
+}
+
+#[test]
+fn schema_prints_what_programs_read() {
+    let ran = Place::empty().run("schema --views");
+    assert_eq!((ran.code, ran.stdout), (0, std::fs::read_to_string("schemas/views.sql").unwrap()));
+
+    let read = |arguments: &str| -> Value { serde_json::from_str(&Place::empty().run(arguments).stdout).unwrap() };
+    let all = read("schema --json");
+    let names: Vec<&str> = all.as_array().unwrap().iter().map(|table| table["table"].as_str().unwrap()).collect();
+    assert_eq!(names, TABLES.map(|table| table.name));
+    let funnel = read("schema funnel --json");
+    assert!(all.as_array().unwrap().contains(&funnel));
+    let created = funnel["columns"].as_array().unwrap().iter().find(|column| column["name"] == "created").unwrap();
+    let told = ["type", "unit", "nullable", "source", "since"].map(|key| created[key].clone());
+    assert_eq!(Value::from(told.to_vec()), json!(["64-bit integer", "orders", false, "`orders`", "0.1"]));
 }
 
 #[test]

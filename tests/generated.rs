@@ -10,8 +10,10 @@ use tieout::format::shipped::{Library, SHIPPED};
 use tieout::format::{Format, read};
 use tieout::job::{self, Job};
 use tieout::source::{DatabaseFile, Databases, PlaceFile};
-use tieout::table::TABLES;
+use tieout::table::column::{Column, Type};
 use tieout::table::part::amounts_of;
+use tieout::table::views::views;
+use tieout::table::{TABLES, find};
 
 use crate::nights::{files, package, shown};
 
@@ -35,6 +37,52 @@ fn the_pages_of_the_tables_are_what_the_code_says() {
     let pages: BTreeSet<String> = files(&folder).into_keys().map(|path| path.display().to_string()).collect();
     let tables: BTreeSet<String> = TABLES.iter().map(|table| format!("{}.md", table.name)).collect();
     assert_eq!(pages, tables, "a page for each table and no other file");
+}
+
+/// Whether the values of a column are measured in something: numbers and times, not words.
+fn has_unit(column: &Column) -> bool {
+    !matches!(column.kind, Type::Text | Type::Word | Type::Flag)
+}
+
+#[test]
+fn every_column_of_every_table_is_described() {
+    for table in TABLES {
+        for column in table.columns {
+            let at = format!("{}.{}", table.name, column.name);
+            assert!(column.meaning.ends_with('.'), "{at}: a meaning is a sentence");
+            assert_eq!(!column.unit.is_empty(), has_unit(column), "{at}: unit `{}` of {:?}", column.unit, column.kind);
+            let source = table.source_of(column);
+            assert!(!source.is_empty() && !source.ends_with('.'), "{at}: source `{source}`");
+            // Tables stand in backticks, and so do keys of a job and of a format, which are known by their pages.
+            let manuals = ["jobs/README.md", "schemas/README.md"].map(text);
+            for name in source.split('`').skip(1).step_by(2) {
+                let is_told = || manuals.iter().any(|page| page.contains(&format!("`{name}`")));
+                assert!(find(name).is_some() || name == "--date" || is_told(), "{at}: source `{name}`");
+            }
+            let version = |text: &str| -> Vec<u32> { text.split('.').take(2).map(|part| part.parse().unwrap()).collect() };
+            assert!(version(column.since) <= version(env!("CARGO_PKG_VERSION")), "{at}: since {}", column.since);
+        }
+    }
+}
+
+#[test]
+fn the_unit_of_an_amount_is_a_currency_of_its_row() {
+    let elsewhere = [("matches", "fee")];
+    for table in TABLES {
+        for column in table.columns.iter().filter(|column| column.kind == Type::Amount) {
+            let is_of_row = table.columns.iter().any(|other| other.name == column.unit && other.kind == Type::Word);
+            assert_eq!(is_of_row, !elsewhere.contains(&(table.name, column.name)), "{}.{}", table.name, column.name);
+        }
+    }
+}
+
+#[test]
+fn the_views_of_duckdb_are_what_the_code_says() {
+    let path = "schemas/views.sql";
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(package().join(path), views()).unwrap();
+    }
+    assert!(text(path) == views(), "{path} differs: write it anew with UPDATE=1 and read the difference");
 }
 
 #[test]

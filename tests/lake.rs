@@ -149,6 +149,7 @@ static EVERY: Table = Table {
     name: "every",
     grain: "row",
     key: &["key"],
+    source: "",
     columns: &[
         required("key", Type::Text, ""),
         required("text", Type::Text, ""),

@@ -6,7 +6,8 @@ use std::fs;
 use super::print;
 use crate::cli::{Schema, Written};
 use crate::error::{Error, Exit, Result};
-use crate::table::{TABLES, find};
+use crate::table::views::views;
+use crate::table::{TABLES, dictionary, find};
 
 pub(super) fn schema(arguments: &Schema) -> Result<Exit> {
     if let Some(written) = arguments.json_schema {
@@ -17,6 +18,10 @@ pub(super) fn schema(arguments: &Schema) -> Result<Exit> {
         })?;
         return Ok(Exit::Published);
     }
+    if arguments.views {
+        print(&views())?;
+        return Ok(Exit::Published);
+    }
     if let Some(folder) = &arguments.write {
         fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder.display(), &error))?;
         for table in TABLES {
@@ -25,9 +30,14 @@ pub(super) fn schema(arguments: &Schema) -> Result<Exit> {
         }
         return Ok(Exit::Published);
     }
-    if let Some(name) = &arguments.table {
+    let named = |name: &String| {
         let names = TABLES.map(|table| table.name).join(", ");
-        let table = find(name).ok_or_else(|| Error::new(Exit::Usage, format!("no table is called `{name}`")).expected(names))?;
+        find(name).ok_or_else(|| Error::new(Exit::Usage, format!("no table is called `{name}`")).expected(names))
+    };
+    let table = arguments.table.as_ref().map(named).transpose()?;
+    if arguments.json {
+        print(&format!("{:#}\n", dictionary::json(table)))?;
+    } else if let Some(table) = table {
         print(&table.page())?;
     } else {
         let mut text = String::new();

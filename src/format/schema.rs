@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use super::{Format, Target};
+use crate::table::column::Type;
 use crate::table::entries::KINDS;
 
 /// A name of the time zone database.
@@ -67,7 +68,7 @@ const TARGETS: [Target; 5] = [Target::Entries, Target::Orders, Target::Attempts,
 fn columns(target: Target) -> impl Iterator<Item = (&'static str, String)> {
     let filled = target.table().columns.iter().filter(move |column| !target.filled_by_stages().contains(&column.name));
     filled.map(|column| {
-        let unit = if column.unit.is_empty() { String::new() } else { format!(" In units of `{}`.", column.unit) };
+        let unit = if column.kind == Type::Amount { format!(" In units of `{}`.", column.unit) } else { String::new() };
         (column.name, format!("{}{unit}", column.meaning))
     })
 }

@@ -4,6 +4,17 @@
 use super::column::Type::{Amount, Count, Date, Flag, Instant, Rate, Ratio, Word};
 use super::column::{Table, optional, required};
 
+/// The unit of what a rate counts.
+const COUNTED: &str = "orders, attempts or groups, as the metric counts";
+/// The unit of one rate less another.
+const CHANGE: &str = "share, -1 to 1";
+/// Where what matching says of an order comes from.
+const MET: &str = "`orders`, `attempts`, and the `entries` they met";
+/// Where a baseline comes from.
+const BEFORE: &str = "`success_rates` of the same weekday of the four weeks before";
+/// Where the verdict on a count comes from.
+const MINIMUM: &str = "`minimum_count` of the job";
+
 /// One row per hour and combination of dimensions; counts and amounts add up over any of them.
 pub static FUNNEL: Table = Table {
     name: "funnel",
@@ -21,24 +32,28 @@ pub static FUNNEL: Table = Table {
         "country",
         "customer_segment",
     ],
+    source: "`orders`, `attempts`",
     columns: &[
         required("business_date", Date, "The night of this close."),
-        required("hour", Instant, "Hour in which the order was created."),
+        required("hour", Instant, "Hour in which the order was created.").source("`orders`"),
         optional("provider", Word, "Provider of the order's first attempt; empty where it has none."),
         optional(
             "account",
             Word,
             "Account of the order's first attempt: the only one the job has with its provider, or that of the entry it met.",
-        ),
+        )
+        .source(MET),
         optional("method", Word, "Method of the order's first attempt."),
         optional("wallet", Word, "Wallet of the order's first attempt."),
         optional("card_brand", Word, "Card brand of the order's first attempt."),
         optional("card_funding", Word, "Card funding of the order's first attempt."),
-        required("currency", Word, "Currency of the order."),
-        optional("channel", Word, "Channel of the order."),
-        optional("country", Word, "Country of the order."),
-        optional("customer_segment", Word, "Segment of the order."),
-        required("created", Count, "Orders created.").unit("orders"),
+        required("currency", Word, "Currency of the order.").source("`orders`"),
+        optional("channel", Word, "Channel of the order.").source("`orders`"),
+        optional("country", Word, "Country of the order.").source("`orders`"),
+        optional("customer_segment", Word, "Segment of the order.").source("`orders`"),
+        required("created", Count, "Orders created; one delivered again on a later night counts in that night too.")
+            .unit("orders")
+            .source("`orders`"),
         required("attempted", Count, "Orders with at least one attempt.").unit("orders"),
         required("succeeded", Count, "Orders with at least one attempt that succeeded, by the merchant's record.").unit("orders"),
         required("failed", Count, "Orders without success whose last attempt failed.").unit("orders"),
@@ -46,11 +61,11 @@ pub static FUNNEL: Table = Table {
         required("abandoned", Count, "Orders without success, failure or pending attempt: the customer left.").unit("orders"),
         required("cancelled", Count, "Orders without success that the merchant cancelled before any attempt.").unit("orders"),
         required("recovered", Count, "Orders whose first attempt failed and a later one succeeded.").unit("orders"),
-        required("settled", Count, "Orders whose payment was found at the provider.").unit("orders"),
+        required("settled", Count, "Orders whose payment was found at the provider.").unit("orders").source(MET),
         required("attempts", Count, "Attempts of these orders.").unit("attempts"),
-        required("created_amount", Amount, "Amount of the orders created.").unit("currency"),
+        required("created_amount", Amount, "Amount of the orders created.").unit("currency").source("`orders`"),
         required("succeeded_amount", Amount, "Amount of the orders that succeeded.").unit("currency"),
-        required("settled_amount", Amount, "Amount of the orders found at the provider.").unit("currency"),
+        required("settled_amount", Amount, "Amount of the orders found at the provider.").unit("currency").source(MET),
     ],
 };
 
@@ -59,6 +74,7 @@ pub static SUCCESS_RATES: Table = Table {
     name: "success_rates",
     grain: "metric, cut and value",
     key: &["metric", "cut", "value"],
+    source: MET,
     columns: &[
         required("business_date", Date, "The night of this close."),
         required(
@@ -76,22 +92,25 @@ pub static SUCCESS_RATES: Table = Table {
             "The value of that dimension, of a pair as `stripe x apple_pay`, or `all`; empty text where a dimension is not stated. \
              Hours (`00` to `23`) and weekdays are of the business time zone, bands of amounts such as `EUR 50-100` hold 50 and not 100.",
         ),
-        required("numerator", Count, "Successes."),
-        required("denominator", Count, "What they are counted of."),
-        required("excluded", Count, "Left out of the denominator, other than pending."),
+        required("numerator", Count, "Successes.").unit(COUNTED),
+        required("denominator", Count, "What they are counted of.").unit(COUNTED),
+        required("excluded", Count, "Left out of the denominator, other than pending.").unit(COUNTED),
         required(
             "pending",
             Count,
             "Without a final status, or too young where a rate asks about orders that had their time: left out, never counted as \
              failure.",
-        ),
+        )
+        .unit(COUNTED),
         optional("rate", Ratio, "Numerator ÷ denominator; empty where the denominator is zero."),
         optional("low", Ratio, "Lower end of the 95 % Wilson interval."),
         optional("high", Ratio, "Upper end of the 95 % Wilson interval."),
-        required("enough", Flag, "Whether the denominator reaches the minimum count of the job."),
-        optional("baseline", Ratio, "The rate over the same weekday of the four weeks before; empty where none of them stands."),
-        optional("change", Ratio, "Rate less baseline."),
-        optional("q_value", Ratio, "False-discovery rate of the change, among all looked at; empty where too few were counted."),
+        required("enough", Flag, "Whether the denominator reaches the minimum count of the job.").source(MINIMUM),
+        optional("baseline", Ratio, "The rate over the same weekday of the four weeks before; empty where none of them stands.")
+            .source(BEFORE),
+        optional("change", Ratio, "Rate less baseline.").unit(CHANGE).source(BEFORE),
+        optional("q_value", Ratio, "False-discovery rate of the change, among all looked at; empty where too few were counted.")
+            .source(BEFORE),
         required("mature", Flag, "Whether every counted item had the time to end."),
     ],
 };
@@ -101,23 +120,25 @@ pub static CHANGES: Table = Table {
     name: "changes",
     grain: "metric, cut and value that tonight or its baseline has",
     key: &["metric", "cut", "value"],
+    source: "`success_rates` of this night, and of the same weekday of the four weeks before",
     columns: &[
         required("business_date", Date, "The night of this close."),
         required(
             "rank",
             Count,
             "1 is what changed most: what is flagged, by how little chance explains it, then the rest by impact.",
-        ),
+        )
+        .unit("rank"),
         required("metric", Word, "Which rate, as in `success_rates`."),
         required("cut", Word, "What it is cut by, or `all`."),
         required("value", Word, "The value there, or `all`; empty text where it is not stated."),
-        required("numerator", Count, "Successes tonight."),
-        required("denominator", Count, "What they are counted of."),
+        required("numerator", Count, "Successes tonight.").unit(COUNTED),
+        required("denominator", Count, "What they are counted of.").unit(COUNTED),
         optional("rate", Ratio, "Numerator ÷ denominator; empty where only the baseline has it."),
-        required("baseline_numerator", Count, "Successes on the same weekday of the four weeks before, together."),
-        required("baseline_denominator", Count, "What they are counted of."),
+        required("baseline_numerator", Count, "Successes on the same weekday of the four weeks before, together.").unit(COUNTED),
+        required("baseline_denominator", Count, "What they are counted of.").unit(COUNTED),
         optional("baseline", Ratio, "Their rate; empty where only tonight has it."),
-        optional("change", Rate, "Rate less baseline, rounded half away from zero."),
+        optional("change", Rate, "Rate less baseline, rounded half away from zero.").unit(CHANGE),
         optional(
             "p_value",
             Ratio,
@@ -126,13 +147,14 @@ pub static CHANGES: Table = Table {
         optional("q_value", Ratio, "False-discovery rate of the change, among all looked at."),
         required("flagged", Flag, "Whether it is as large as the job asks, and its q-value as low."),
         optional("impact", Ratio, "Successes more (or, negative, fewer) than by the baseline rate: change × denominator.")
-            .unit("what the metric counts: orders or attempts"),
+            .unit(COUNTED),
         optional(
             "mix_part",
             Rate,
             "Of the change of `all`, what comes of this value's other weight; with the rate parts of its cut they add up to it.",
-        ),
-        optional("rate_part", Rate, "Of the change of `all`, what comes of this value's other rate."),
+        )
+        .unit(CHANGE),
+        optional("rate_part", Rate, "Of the change of `all`, what comes of this value's other rate.").unit(CHANGE),
     ],
 };
 
@@ -141,26 +163,29 @@ pub static RATES_HISTORY: Table = Table {
     name: "rates_history",
     grain: "generation, metric, cut and value",
     key: &["generation", "metric", "cut", "value"],
+    source: "`success_rates` of that generation",
     columns: &[
         required("business_date", Date, "The night of this close."),
         required(
             "generation",
             Count,
             "The generation of the night that published it; when, stands in `meta/audit.jsonl`, and from what, in its manifest.",
-        ),
+        )
+        .unit("number of the generation")
+        .source("the run"),
         required("metric", Word, "Which rate, as in `success_rates`."),
         required("cut", Word, "What it is cut by, or `all`."),
         required("value", Word, "The value there, or `all`; empty text where it is not stated."),
-        required("numerator", Count, "Successes, as published then."),
-        required("denominator", Count, "What they are counted of."),
-        required("excluded", Count, "Left out of the denominator, other than pending."),
-        required("pending", Count, "Without a final status."),
+        required("numerator", Count, "Successes, as published then.").unit(COUNTED),
+        required("denominator", Count, "What they are counted of.").unit(COUNTED),
+        required("excluded", Count, "Left out of the denominator, other than pending.").unit(COUNTED),
+        required("pending", Count, "Without a final status.").unit(COUNTED),
         optional("rate", Ratio, "Numerator ÷ denominator."),
         optional("low", Ratio, "Lower end of the 95 % Wilson interval."),
         optional("high", Ratio, "Upper end of the 95 % Wilson interval."),
         required("enough", Flag, "Whether the denominator reached the minimum count of the job."),
         optional("baseline", Ratio, "The rate it was compared with."),
-        optional("change", Ratio, "Rate less baseline."),
+        optional("change", Ratio, "Rate less baseline.").unit(CHANGE),
         optional("q_value", Ratio, "False-discovery rate of the change."),
         required("mature", Flag, "Whether every counted item had the time to end."),
     ],
@@ -175,6 +200,7 @@ pub static SUCCESS_AMOUNTS: Table = Table {
     name: "success_amounts",
     grain: "metric, cut, value and currency",
     key: &["metric", "cut", "value", "currency"],
+    source: MET,
     columns: &[
         required("business_date", Date, "The night of this close."),
         required("metric", Word, "Which rate: those of `success_rates`."),
@@ -200,6 +226,7 @@ pub static PAYMENT_METHODS: Table = Table {
     name: "payment_methods",
     grain: "provider, account, method, wallet, card funding and currency",
     key: &["provider", "account", "method", "wallet", "card_funding", "currency"],
+    source: MET,
     columns: &[
         required("business_date", Date, "The night of this close."),
         optional("provider", Word, "Provider; empty for orders without an attempt."),
@@ -214,7 +241,7 @@ pub static PAYMENT_METHODS: Table = Table {
         optional("order_success_rate", Ratio, "As in `success_rates`: succeeded of the orders that ended."),
         optional("order_success_low", Ratio, "Lower end of its 95 % Wilson interval."),
         optional("order_success_high", Ratio, "Upper end of its 95 % Wilson interval."),
-        required("enough", Flag, "Whether the orders that ended reach the minimum count of the job."),
+        required("enough", Flag, "Whether the orders that ended reach the minimum count of the job.").source(MINIMUM),
         required("settled", Count, "Of the orders the merchant has as paid, those found at the provider.").unit("orders"),
         optional("settled_success_rate", Ratio, "As in `success_rates`: settled of those it can be told of."),
         optional("settled_success_low", Ratio, "Lower end of its 95 % Wilson interval."),
@@ -224,9 +251,13 @@ pub static PAYMENT_METHODS: Table = Table {
         required("false_success_amount", Amount, "Their amount: goods that may leave unpaid.").unit("currency"),
         required("false_failure", Count, "Orders the merchant has as not paid, and the provider took money for.").unit("orders"),
         required("false_failure_amount", Amount, "Their amount: money that may have to be given back.").unit("currency"),
-        required("volume", Amount, "What the entries settle before fees that its attempts met.").unit("currency"),
-        required("charged", Amount, "The fees on those entries.").unit("currency"),
-        optional("effective_fee", Ratio, "Charged ÷ volume; empty without volume. `0.006` is 0.6 %."),
+        required("volume", Amount, "What the entries settle before fees that its attempts met.")
+            .unit("currency")
+            .source("`entries` its attempts met"),
+        required("charged", Amount, "The fees on those entries.").unit("currency").source("`entries` its attempts met"),
+        optional("effective_fee", Ratio, "Charged ÷ volume; empty without volume. `0.006` is 0.6 %.")
+            .unit("share of volume")
+            .source("`entries` its attempts met"),
         optional(
             "median_time_to_pay",
             Count,
@@ -241,6 +272,7 @@ pub static TIME_TO_PAY: Table = Table {
     name: "time_to_pay",
     grain: "cut and value that has an order paid",
     key: &["cut", "value"],
+    source: "`orders`, `attempts`",
     columns: &[
         required("business_date", Date, "The night of this close."),
         required("cut", Word, "The dimension it is cut by, a pair as `provider x wallet`, or `all`."),
@@ -254,7 +286,7 @@ pub static TIME_TO_PAY: Table = Table {
         )
         .unit("seconds"),
         required("p95", Count, "What 95 of 100 orders took at most, likewise.").unit("seconds"),
-        required("enough", Flag, "Whether the orders reach the minimum count of the job."),
+        required("enough", Flag, "Whether the orders reach the minimum count of the job.").source(MINIMUM),
     ],
 };
 
@@ -263,16 +295,18 @@ pub static ABANDONMENT: Table = Table {
     name: "abandonment",
     grain: "cut, value, stage and maturity",
     key: &["cut", "value", "stage", "mature"],
+    source: "`orders`, `attempts`",
     columns: &[
         required("business_date", Date, "The night of this close."),
         required("cut", Word, "The dimension it is cut by, a pair as `provider x wallet`, or `all`."),
         required("value", Word, "The value of that dimension, or `all`; empty text where a dimension is not stated."),
         required("stage", Word, "Where the order ended; the stages exclude each other and add up to the orders created."),
-        required("orders", Count, "Orders that ended there."),
+        required("orders", Count, "Orders that ended there.").unit("orders"),
         optional("share", Ratio, "Of the mature orders of this cut and value; empty where immature."),
         optional("low", Ratio, "Lower end of the 95 % Wilson interval."),
         optional("high", Ratio, "Upper end of the 95 % Wilson interval."),
-        required("mature", Flag, "Whether the orders are at least as old as the maturity window."),
+        required("mature", Flag, "Whether the orders are at least as old as the maturity window.")
+            .source("`orders`, and `abandoned_after` of the job"),
     ],
 };
 
@@ -281,17 +315,23 @@ pub static FAILURE_REASONS: Table = Table {
     name: "failure_reasons",
     grain: "provider, failure code, category and currency",
     key: &["provider", "code", "category", "currency"],
+    source: "`attempts`",
     columns: &[
         required("business_date", Date, "The night of this close."),
         optional("provider", Word, "Who refused; empty where the merchant records no provider."),
         required("code", Word, "The provider's code, as the merchant recorded it; empty text where none is recorded."),
-        required("category", Word, "Why, in words shared by all providers; unmapped where the code is not known."),
+        required("category", Word, "Why, in words shared by all providers; unmapped where the code is not known.")
+            .source("schemas/failures.csv, or the job's own"),
         required("currency", Word, "Currency of the amount."),
-        required("attempts", Count, "Attempts that failed with it."),
+        required("attempts", Count, "Attempts that failed with it.").unit("attempts"),
         required("amount", Amount, "What they were to pay.").unit("currency"),
-        required("actor", Word, "Who can change it: customer, issuer, network, provider, risk, merchant or unknown."),
-        required("hardness", Word, "soft: a later try may succeed; hard: it will not; unknown."),
-        required("recovered", Count, "Of these attempts, those whose order succeeded later."),
-        required("gave_up", Count, "Orders that had their time, whose last attempt failed with it and that were never paid."),
+        required("actor", Word, "Who can change it: customer, issuer, network, provider, risk, merchant or unknown.")
+            .source("schemas/failures.csv, or the job's own"),
+        required("hardness", Word, "soft: a later try may succeed; hard: it will not; unknown.")
+            .source("schemas/failures.csv, or the job's own"),
+        required("recovered", Count, "Of these attempts, those whose order succeeded later.").unit("attempts"),
+        required("gave_up", Count, "Orders that had their time, whose last attempt failed with it and that were never paid.")
+            .unit("orders")
+            .source("`orders`, `attempts`"),
     ],
 };

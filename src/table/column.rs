@@ -1,10 +1,9 @@
-//! What a table is: its grain, its key, and its columns with type, meaning and unit, in one static value.
+//! What a table is: its grain, its key, and its columns with type, unit, meaning and source, in one static value.
 //!
 //! From that one value come the schema in memory, the schema of the Parquet file with its descriptions, the
-//! check on every batch that claims to be the table, and the page under `schemas/tables`.
+//! check on every batch that claims to be the table, and its entry in the data dictionary (see [`super::dictionary`]).
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -14,6 +13,16 @@ use crate::money;
 
 /// Digits after the point of a rate: `DECIMAL(24,12)`.
 pub const RATE_SCALE: i8 = 12;
+
+/// The version of the tables in which all columns first came that say nothing else.
+const FIRST: &str = "0.1";
+
+/// Where the outcome of matching comes from.
+pub(super) const COMPARISON: &str = "comparison of the two sides";
+
+/// Columns that come from the same place in every table that has them.
+const EVERYWHERE: [(&str, &str); 3] =
+    [("business_date", "the run: `--date`"), ("file_id", "bytes of the file as received"), ("line", "place in the file")];
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +72,18 @@ impl Type {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// The unit of a value that says no other.
+    const fn unit(self) -> &'static str {
+        match self {
+            Self::Instant => "instant, UTC",
+            Self::Date => "calendar day",
+            Self::Ratio => "share, 0 to 1",
+            Self::Text | Self::Word | Self::Flag | Self::Amount | Self::Rate | Self::Count => "",
+        }
+    }
+
+    /// As the data dictionary calls it.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Word => "text (few values)",
@@ -89,20 +109,24 @@ pub struct Column {
     pub nullable: bool,
     /// What a value says, in one sentence.
     pub meaning: &'static str,
-    /// The unit a value is in, or empty.
+    /// The unit a value is in: of an amount, the column that names its currency. Empty where it has none.
     pub unit: &'static str,
+    /// What it comes from; empty where that is what its table comes from.
+    source: &'static str,
+    /// The version of the tables that has it first.
+    pub since: &'static str,
 }
 
 /// A column every row fills.
 #[must_use]
 pub const fn required(name: &'static str, kind: Type, meaning: &'static str) -> Column {
-    Column { name, kind, nullable: false, meaning, unit: "" }
+    Column { name, kind, nullable: false, meaning, unit: kind.unit(), source: "", since: FIRST }
 }
 
 /// A column a row may leave empty.
 #[must_use]
 pub const fn optional(name: &'static str, kind: Type, meaning: &'static str) -> Column {
-    Column { name, kind, nullable: true, meaning, unit: "" }
+    Column { nullable: true, ..required(name, kind, meaning) }
 }
 
 impl Column {
@@ -110,6 +134,13 @@ impl Column {
     #[must_use]
     pub const fn unit(mut self, unit: &'static str) -> Self {
         self.unit = unit;
+        self
+    }
+
+    /// The column, with what it comes from, where its table comes from something else.
+    #[must_use]
+    pub const fn source(mut self, source: &'static str) -> Self {
+        self.source = source;
         self
     }
 }
@@ -123,6 +154,8 @@ pub struct Table {
     pub grain: &'static str,
     /// The columns that identify a row and order the file; none where rows stand in no order.
     pub key: &'static [&'static str],
+    /// What its columns come from that say nothing else: tables in backticks, or what a night reads.
+    pub source: &'static str,
     /// Its columns, in order.
     pub columns: &'static [Column],
 }
@@ -177,23 +210,10 @@ impl Table {
         RecordBatch::new_empty(self.schema())
     }
 
-    /// The page under `schemas/tables` that describes this table.
+    /// What a column of this table comes from.
     #[must_use]
-    pub fn page(&self) -> String {
-        let mut page = format!(
-            "# {}\n\nOne row per {}.\n\n`data/{}/date=YYYY-MM-DD/{}.parquet`, sorted by {}.\n\n| column | type | empty | meaning |\n|---|---|---|---|\n",
-            self.name,
-            self.grain,
-            self.name,
-            self.name,
-            self.key.join(", "),
-        );
-        for column in self.columns {
-            let unit = if column.unit.is_empty() { String::new() } else { format!(" In {}.", column.unit) };
-            let empty = if column.nullable { "may be" } else { "never" };
-            writeln!(page, "| `{}` | {} | {empty} | {}{unit} |", column.name, column.kind.name(), column.meaning)
-                .expect("writing to a string does not fail");
-        }
-        page
+    pub fn source_of(&self, column: &Column) -> &'static str {
+        let everywhere = || EVERYWHERE.into_iter().find(|(name, _)| *name == column.name).map(|(_, source)| source);
+        if column.source.is_empty() { everywhere().unwrap_or(self.source) } else { column.source }
     }
 }

@@ -16,6 +16,7 @@ pub static FEES: Table = Table {
     name: "fees",
     grain: "provider, account, method, wallet, card brand, funding, rule, batch and currency",
     key: &KEY,
+    source: "`entries`",
     columns: &[
         required("business_date", Date, "The night that booked the entries."),
         required("provider", Word, "Who charges."),
@@ -24,7 +25,8 @@ pub static FEES: Table = Table {
         optional("wallet", Word, "Wallet the customer paid with."),
         optional("card_brand", Word, "Brand of the card."),
         optional("card_funding", Word, "Funding of the card: credit, debit, prepaid."),
-        optional("rule", Word, "The rule of the contract; empty where none says anything of these entries."),
+        optional("rule", Word, "The rule of the contract; empty where none says anything of these entries.")
+            .source("contract in the job"),
         optional(
             "batch_reference",
             Word,
@@ -41,22 +43,32 @@ pub static FEES: Table = Table {
             "Fees that are entries of their own: kinds fee, fee_refund and tax, their gross with the other sign.",
         )
         .unit("currency"),
-        optional("contracted", Amount, "The fees on these entries by contract, with tax; empty without a rule.").unit("currency"),
-        optional("tax", Amount, "The tax in what is contracted.").unit("currency"),
-        optional("difference", Amount, "Contracted less charged: negative costs the merchant.").unit("currency"),
+        optional("contracted", Amount, "The fees on these entries by contract, with tax; empty without a rule.")
+            .unit("currency")
+            .source("`entries`, by the contract in the job"),
+        optional("tax", Amount, "The tax in what is contracted.")
+            .unit("currency")
+            .source("`entries`, by the contract in the job"),
+        optional("difference", Amount, "Contracted less charged: negative costs the merchant.")
+            .unit("currency")
+            .source("`entries`, by the contract in the job"),
         optional(
             "effective_rate",
             Rate,
             "Charged and billed for each unit of volume, the last digit rounded half to even; empty without volume. \
              That of several rows is the sum of charged and billed by the sum of volume.",
-        ),
+        )
+        .unit("share of volume"),
         optional(
             "month_volume",
             Amount,
             "Volume of the rule this month in this currency, this night included: the same in all rows of the rule, \
              empty for rules without tiers.",
         )
-        .unit("currency"),
-        optional("last_month_volume", Amount, "Volume of the rule the month before, likewise.").unit("currency"),
+        .unit("currency")
+        .source("`entries`, and `fees` of the night before"),
+        optional("last_month_volume", Amount, "Volume of the rule the month before, likewise.")
+            .unit("currency")
+            .source("`fees` of the nights before"),
     ],
 };

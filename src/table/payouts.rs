@@ -11,8 +11,10 @@ pub static PAYOUTS: Table = Table {
     name: "payouts",
     grain: "settlement batch or payout known at the close",
     key: &["provider", "account", "reference", "currency"],
+    source: "`entries`, and `payouts` of the night before",
     columns: &[
-        required("payout_id", Text, "Identity of the payout; the same every night it is known."),
+        required("payout_id", Text, "Identity of the payout; the same every night it is known.")
+            .source("computed of provider, account, reference and currency"),
         required("business_date", Date, "The night of this close."),
         required("provider", Word, "Who pays."),
         required("account", Word, "The merchant's account with the provider."),
@@ -24,7 +26,8 @@ pub static PAYOUTS: Table = Table {
             Word,
             "unstated (lines of which no payout is stated yet), stated (of a job without a bank), nothing_to_pay, waiting \
              (for the bank, in time), not_in_bank, ambiguous (several lines or payouts fit), or in_bank.",
-        ),
+        )
+        .source("comparison with `bank_lines`"),
         required("lines", Count, "Lines it is made of, over all nights; payouts themselves and kind info are none.")
             .unit("entries"),
         required("gross", Amount, "Gross of the payments among them.").unit("currency"),
@@ -46,14 +49,17 @@ pub static PAYOUTS: Table = Table {
         ),
         optional("residual", Amount, "Stated less expected; empty without lines, or where nothing is stated.").unit("currency"),
         optional("paid_on", Date, "The day the money is due, or else the day the payout happened."),
-        optional("pass", Word, "How it met the bank: reference, amount_and_date or subset_sum."),
-        optional("bank", Word, "The bank, by its name in the job."),
-        optional("bank_line_ids", Text, "The lines of the bank's statement, a space between them."),
-        optional("bank_reference", Text, "What the bank calls the first of them."),
-        optional("bank_amount", Amount, "What of those lines is this payout: they add up to their payouts.").unit("currency"),
-        optional("booked_on", Date, "The day the bank booked the last of them."),
+        optional("pass", Word, "How it met the bank: reference, amount_and_date or subset_sum.")
+            .source("comparison with `bank_lines`"),
+        optional("bank", Word, "The bank, by its name in the job.").source("`bank_lines`"),
+        optional("bank_line_ids", Text, "The lines of the bank's statement, a space between them.").source("`bank_lines`"),
+        optional("bank_reference", Text, "What the bank calls the first of them.").source("`bank_lines`"),
+        optional("bank_amount", Amount, "What of those lines is this payout: they add up to their payouts.")
+            .unit("currency")
+            .source("`bank_lines`"),
+        optional("booked_on", Date, "The day the bank booked the last of them.").source("`bank_lines`"),
         required("first_seen", Date, "The night that first heard of it."),
-        required("expected_by", Date, "The night by which the bank should have it."),
+        required("expected_by", Date, "The night by which the bank should have it.").source("the job, by its calendar"),
     ],
 };
 
@@ -62,6 +68,7 @@ pub static OPEN_BANK_LINES: Table = Table {
     name: "open_bank_lines",
     grain: "booked bank line carried to the next night",
     key: &["bank", "bank_line_id"],
+    source: "`bank_lines`, and `open_bank_lines` of the night before",
     columns: &[
         required("bank_line_id", Text, "Identity of the line, as in `bank_lines`."),
         required("business_date", Date, "The night of this close."),
@@ -75,6 +82,6 @@ pub static OPEN_BANK_LINES: Table = Table {
         required("amount", Amount, "What it adds to the account.").unit("currency"),
         required("booked_on", Date, "The day the bank booked it; the night that read it where it does not say."),
         required("first_seen", Date, "The night that read it."),
-        required("expected_by", Date, "The night by which a payout should explain it."),
+        required("expected_by", Date, "The night by which a payout should explain it.").source("the job, by its calendar"),
     ],
 };

@@ -1,23 +1,27 @@
 //! `matches`, `breaks`, `open_items`, `rollforward`: what comparing the two sides says.
 
 use super::column::Type::{Amount, Count, Date, Instant, Text, Word};
-use super::column::{Table, optional, required};
+use super::column::{COMPARISON, Table, optional, required};
+
+/// Where what a break says comes from.
+const FOUND: &str = "comparison of the two sides, fees, payouts and returns";
 
 /// One row per link between an entry and a record.
 pub static MATCHES: Table = Table {
     name: "matches",
     grain: "link between an entry and a record that agree",
     key: &["kind", "attempt_id", "refund_id", "entry_id"],
+    source: "`entries`",
     columns: &[
-        required("match_id", Text, "Identity of the match; shared by all links of one group."),
+        required("match_id", Text, "Identity of the match; shared by all links of one group.").source(COMPARISON),
         required("business_date", Date, "The night that found it."),
-        required("kind", Word, "payment or refund."),
-        required("pass", Word, "The rule that found it."),
-        required("cardinality", Word, "Entries to records: 1:1, or of a group such as 2:1."),
+        required("kind", Word, "payment or refund.").source(COMPARISON),
+        required("pass", Word, "The rule that found it.").source(COMPARISON),
+        required("cardinality", Word, "Entries to records: 1:1, or of a group such as 2:1.").source(COMPARISON),
         optional("entry_id", Text, "The entry, each once; empty on a link of a group with more records than entries."),
-        optional("order_id", Text, "The order."),
-        optional("attempt_id", Text, "The attempt, for a payment."),
-        optional("refund_id", Text, "The refund, for a refund."),
+        optional("order_id", Text, "The order.").source("`attempts`, `refunds`"),
+        optional("attempt_id", Text, "The attempt, for a payment.").source("`attempts`, `refunds`"),
+        optional("refund_id", Text, "The refund, for a refund.").source("`attempts`, `refunds`"),
         required("provider", Word, "Who states the entry."),
         required("account", Word, "The merchant's account with the provider."),
         optional("merchant_reference", Text, "The merchant's identifier of the payment."),
@@ -28,12 +32,17 @@ pub static MATCHES: Table = Table {
             Amount,
             "What the merchant recorded; negative for a refund. Of a group the part that is linked: its links add up to it.",
         )
-        .unit("currency"),
+        .unit("currency")
+        .source("`attempts`, `refunds`"),
         required("provider_amount", Amount, "What the provider states, or of a group the part that is linked.").unit("currency"),
-        required("difference", Amount, "Provider less merchant; within tolerance, or it were a break.").unit("currency"),
-        required("fee", Amount, "Charged by the provider, in the currency that settles."),
+        required("difference", Amount, "Provider less merchant; within tolerance, or it were a break.")
+            .unit("currency")
+            .source(COMPARISON),
+        required("fee", Amount, "Charged by the provider, in the currency that settles.").unit("the entry's currency"),
         required("occurred_at", Instant, "When it happened, as the provider dates it."),
-        required("settled_after_days", Count, "Days between the record and the night that matched it.").unit("days"),
+        required("settled_after_days", Count, "Days between the record and the night that matched it.")
+            .unit("days")
+            .source(COMPARISON),
     ],
 };
 
@@ -42,11 +51,13 @@ pub static BREAKS: Table = Table {
     name: "breaks",
     grain: "break known at the close",
     key: &["break_id"],
+    source: "the entry, record, payout or bank line it is about",
     columns: &[
-        required("break_id", Text, "Identity of the break; the same every night it is known."),
+        required("break_id", Text, "Identity of the break; the same every night it is known.")
+            .source("computed of the break's type and what it is about"),
         required("business_date", Date, "The night of this close."),
-        required("break_type", Word, "What is wrong."),
-        required("state", Word, "waiting (inside the expected settlement lag), open, cleared, or resolved."),
+        required("break_type", Word, "What is wrong.").source(FOUND),
+        required("state", Word, "waiting (inside the expected settlement lag), open, cleared, or resolved.").source(FOUND),
         optional("provider", Word, "Provider it is about."),
         optional("account", Word, "Account with the provider."),
         optional("merchant_reference", Text, "The merchant's identifier of the payment."),
@@ -63,19 +74,25 @@ pub static BREAKS: Table = Table {
             Amount,
             "Provider less merchant; for a fee, contracted less charged. Negative costs the merchant.",
         )
-        .unit("currency"),
-        required("first_seen", Date, "The night that found it."),
-        optional("cleared_on", Date, "The night that cleared it."),
-        required("age_days", Count, "Days from the first night to this one.").unit("days"),
-        required("age_bucket", Word, "0-1, 2-3, 4-7, 8-30 or >30 days."),
-        required("severity", Word, "low, medium, high or critical, by amount and age."),
-        required("suggested_action", Word, "What to do first."),
-        optional("resolution", Word, "How a person resolved it: the action, why and who, as `accept: known to us (Ann)`."),
+        .unit("currency")
+        .source(FOUND),
+        required("first_seen", Date, "The night that found it.").source("`breaks` of the nights before"),
+        optional("cleared_on", Date, "The night that cleared it.").source(FOUND),
+        required("age_days", Count, "Days from the first night to this one.")
+            .unit("days")
+            .source("computed of first_seen and business_date"),
+        required("age_bucket", Word, "0-1, 2-3, 4-7, 8-30 or >30 days.").source("computed of age_days"),
+        required("severity", Word, "low, medium, high or critical, by amount and age.")
+            .source("limits of the job, on what is at stake and age_days"),
+        required("suggested_action", Word, "What to do first.").source("computed of break_type"),
+        optional("resolution", Word, "How a person resolved it: the action, why and who, as `accept: known to us (Ann)`.")
+            .source("the job's resolutions"),
         optional(
             "detail",
             Text,
             "What else there is to know: other candidates, the fee contracted, a second difference, why a resolution is void.",
-        ),
+        )
+        .source(FOUND),
     ],
 };
 
@@ -86,6 +103,7 @@ pub static OPEN_ITEMS: Table = Table {
     name: "open_items",
     grain: "entry or record carried to the next night",
     key: &["side", "id", "kind"],
+    source: "`entries`, `attempts`, `refunds`, and `open_items` of the night before",
     columns: &[
         required("side", Word, "provider or merchant."),
         required("id", Text, "entry_id, attempt_id or refund_id."),
@@ -107,7 +125,8 @@ pub static OPEN_ITEMS: Table = Table {
         optional("fee_rule", Word, "The rule of the provider's contract that prices it, on the provider's side."),
         optional("fee_contracted", Amount, "The fee by that rule.").unit("settled_currency"),
         required("first_seen", Date, "The night that read it; of what was stated again, the first."),
-        required("expected_by", Date, "The night by which its counterpart is expected."),
+        required("expected_by", Date, "The night by which its counterpart is expected.")
+            .source("`settles_in` of the job, by its calendar"),
     ],
 };
 
@@ -116,16 +135,18 @@ pub static ROLLFORWARD: Table = Table {
     name: "rollforward",
     grain: "provider, currency and break type",
     key: &["provider", "currency", "break_type"],
+    source: "`breaks` of this night and of the one before",
     columns: &[
         required("business_date", Date, "The night of this close."),
         optional("provider", Word, "Provider the breaks are about."),
         required("currency", Word, "Currency of the amounts."),
         required("break_type", Word, "What is wrong."),
-        required("opening", Count, "Breaks open when the night began."),
-        required("new", Count, "Breaks this night found; one whose item was restated, with what it says now."),
-        required("cleared", Count, "Breaks whose counterpart arrived; one whose item was restated, with what it said before."),
-        required("resolved", Count, "Breaks a person resolved, each on the first night that has it so."),
-        required("closing", Count, "Breaks open when the night closed: opening + new − cleared − resolved."),
+        required("opening", Count, "Breaks open when the night began.").unit("breaks"),
+        required("new", Count, "Breaks this night found; one whose item was restated, with what it says now.").unit("breaks"),
+        required("cleared", Count, "Breaks whose counterpart arrived; one whose item was restated, with what it said before.")
+            .unit("breaks"),
+        required("resolved", Count, "Breaks a person resolved, each on the first night that has it so.").unit("breaks"),
+        required("closing", Count, "Breaks open when the night closed: opening + new − cleared − resolved.").unit("breaks"),
         required("opening_amount", Amount, "Sum of their differences.").unit("currency"),
         required("new_amount", Amount, "Sum of their differences.").unit("currency"),
         required("cleared_amount", Amount, "Sum of their differences.").unit("currency"),

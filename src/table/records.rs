@@ -1,13 +1,14 @@
 //! `orders`, `attempts`, `refunds`: what the merchant states.
 
 use super::column::Type::{Amount, Count, Date, Instant, Text, Word};
-use super::column::{Table, optional, required};
+use super::column::{COMPARISON, Table, optional, required};
 
 /// One row per order.
 pub static ORDERS: Table = Table {
     name: "orders",
     grain: "order the merchant recorded",
     key: &["order_id"],
+    source: "merchant's file or query, by its format",
     columns: &[
         required("order_id", Text, "The merchant's identifier of the order."),
         required("business_date", Date, "The night that read it."),
@@ -19,7 +20,7 @@ pub static ORDERS: Table = Table {
         optional("country", Word, "Country of the customer, ISO 3166."),
         optional("customer_segment", Word, "The merchant's own grouping of customers."),
         required("file_id", Word, "The file it was read from."),
-        required("line", Count, "Its line in that file, counted from one."),
+        required("line", Count, "Its line in that file, counted from one.").unit("number of the line"),
     ],
 };
 
@@ -28,6 +29,7 @@ pub static ATTEMPTS: Table = Table {
     name: "attempts",
     grain: "try to pay an order",
     key: &["attempt_id"],
+    source: "merchant's file or query, by its format; `orders` where it records no attempts",
     columns: &[
         required(
             "attempt_id",
@@ -54,10 +56,10 @@ pub static ATTEMPTS: Table = Table {
         optional("failure_code", Word, "The provider's code, where it failed."),
         required("amount", Amount, "What was to be paid.").unit("currency"),
         required("currency", Word, "ISO 4217."),
-        required("outcome", Word, "Where the attempt ended: match, break, waiting, or excluded."),
-        optional("outcome_reason", Word, "Break type, or why it was excluded."),
+        required("outcome", Word, "Where the attempt ended: match, break, waiting, or excluded.").source(COMPARISON),
+        optional("outcome_reason", Word, "Break type, or why it was excluded.").source(COMPARISON),
         required("file_id", Word, "The file it was read from."),
-        required("line", Count, "Its line in that file, counted from one."),
+        required("line", Count, "Its line in that file, counted from one.").unit("number of the line"),
     ],
 };
 
@@ -66,6 +68,7 @@ pub static REFUNDS: Table = Table {
     name: "refunds",
     grain: "refund the merchant asked for",
     key: &["refund_id"],
+    source: "merchant's file or query, by its format",
     columns: &[
         required("refund_id", Text, "The merchant's identifier of the refund."),
         required("business_date", Date, "The night that read it."),
@@ -78,9 +81,9 @@ pub static REFUNDS: Table = Table {
         required("amount", Amount, "What is given back, positive.").unit("currency"),
         required("currency", Word, "ISO 4217."),
         required("status", Word, "pending, succeeded, failed or cancelled."),
-        required("outcome", Word, "Where the refund ended: match, break, waiting, or excluded."),
-        optional("outcome_reason", Word, "Break type, or why it was excluded."),
+        required("outcome", Word, "Where the refund ended: match, break, waiting, or excluded.").source(COMPARISON),
+        optional("outcome_reason", Word, "Break type, or why it was excluded.").source(COMPARISON),
         required("file_id", Word, "The file it was read from."),
-        required("line", Count, "Its line in that file, counted from one."),
+        required("line", Count, "Its line in that file, counted from one.").unit("number of the line"),
     ],
 };

@@ -41,6 +41,7 @@ static JOINED: Table = Table {
     name: "joined",
     grain: "row of the left or the right file, or pair of rows with one key",
     key: &[],
+    source: "the two files",
     columns: &[
         optional("key", Text, "The key of the left row."),
         optional("provider_reference", Text, "Of the left row."),
