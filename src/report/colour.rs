@@ -2,6 +2,8 @@
 //!
 //! Reports are written without it. Titles become bold, marks and figures that ask for somebody red, the next step blue.
 
+use std::fmt::Write;
+
 use anstyle::{AnsiColor, Style};
 
 /// Words that are marks wherever a report says them.
@@ -53,7 +55,7 @@ pub fn lit(report: &str) -> String {
 }
 
 fn push(lit: &mut String, style: Style, text: &str) {
-    lit.push_str(&format!("{style}{text}{style:#}"));
+    write!(lit, "{style}{text}{style:#}").expect("a text takes all that is written");
 }
 
 /// Where a column ends, in characters: its figures end there too.

@@ -55,7 +55,8 @@ pub static FUNNEL: Table = Table {
             .unit("orders")
             .source("`orders`"),
         required("attempted", Count, "Orders with at least one attempt.").unit("orders"),
-        required("succeeded", Count, "Orders with at least one attempt that succeeded, by the merchant's record.").unit("orders"),
+        required("succeeded", Count, "Orders that succeeded, by the merchant's record: an attempt did, or the order is paid.")
+            .unit("orders"),
         required("failed", Count, "Orders without success whose last attempt failed.").unit("orders"),
         required("pending", Count, "Orders without success whose last attempt has no final status.").unit("orders"),
         required("abandoned", Count, "Orders without success, failure or pending attempt: the customer left.").unit("orders"),
@@ -95,13 +96,7 @@ pub static SUCCESS_RATES: Table = Table {
         required("numerator", Count, "Successes.").unit(COUNTED),
         required("denominator", Count, "What they are counted of.").unit(COUNTED),
         required("excluded", Count, "Left out of the denominator, other than pending.").unit(COUNTED),
-        required(
-            "pending",
-            Count,
-            "Without a final status, or too young where a rate asks about orders that had their time: left out, never counted as \
-             failure.",
-        )
-        .unit(COUNTED),
+        required("pending", Count, "Without a final status: left out, never counted as failure.").unit(COUNTED),
         optional("rate", Ratio, "Numerator ÷ denominator; empty where the denominator is zero."),
         optional("low", Ratio, "Lower end of the 95 % Wilson interval."),
         optional("high", Ratio, "Upper end of the 95 % Wilson interval."),
@@ -111,7 +106,11 @@ pub static SUCCESS_RATES: Table = Table {
         optional("change", Ratio, "Rate less baseline.").unit(CHANGE).source(BEFORE),
         optional("q_value", Ratio, "False-discovery rate of the change, among all looked at; empty where too few were counted.")
             .source(BEFORE),
-        required("mature", Flag, "Whether every counted item had the time to end."),
+        required(
+            "mature",
+            Flag,
+            "Whether all it is about had its time: false where an order younger than `abandoned_after` is in it, counted or left out.",
+        ),
     ],
 };
 
@@ -187,7 +186,11 @@ pub static RATES_HISTORY: Table = Table {
         optional("baseline", Ratio, "The rate it was compared with."),
         optional("change", Ratio, "Rate less baseline.").unit(CHANGE),
         optional("q_value", Ratio, "False-discovery rate of the change."),
-        required("mature", Flag, "Whether every counted item had the time to end."),
+        required(
+            "mature",
+            Flag,
+            "Whether all it is about had its time: false where an order younger than `abandoned_after` is in it, counted or left out.",
+        ),
     ],
 };
 
@@ -217,7 +220,11 @@ pub static SUCCESS_AMOUNTS: Table = Table {
             "Numerator ÷ denominator; empty where the denominator is zero. It has no interval: one large order is no more \
              evidence than one small one, so how sure a rate is is told by its count, in `success_rates`.",
         ),
-        required("mature", Flag, "Whether every counted item had the time to end."),
+        required(
+            "mature",
+            Flag,
+            "Whether all it is about had its time: false where an order younger than `abandoned_after` is in it, counted or left out.",
+        ),
     ],
 };
 
@@ -237,7 +244,7 @@ pub static PAYMENT_METHODS: Table = Table {
         required("currency", Word, "Currency of the orders and attempts; of volume and charged, the one that settles."),
         required("orders", Count, "Orders whose first attempt was this.").unit("orders"),
         required("attempts", Count, "Attempts that were this.").unit("attempts"),
-        required("succeeded", Count, "Of the orders, those that succeeded at last, by this or another way.").unit("orders"),
+        required("succeeded", Count, "Of the orders with an attempt, those that succeeded at last, by this or another way: the numerator of `order_success_rate`.").unit("orders"),
         optional("order_success_rate", Ratio, "As in `success_rates`: succeeded of the orders that ended."),
         optional("order_success_low", Ratio, "Lower end of its 95 % Wilson interval."),
         optional("order_success_high", Ratio, "Upper end of its 95 % Wilson interval."),

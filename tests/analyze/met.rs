@@ -1,5 +1,7 @@
 //! What attempts met at their providers, of nights as they are published: whose account, and what it cost.
 
+use std::fmt::Write;
+
 use tieout::job::Job;
 use tieout::lake::Lake;
 use tieout::night::{Memory, Options, close};
@@ -24,9 +26,8 @@ fn closed(accounts: &[(&str, &str)], attempts: &str) -> [Vec<String>; 2] {
     let place = Place::empty();
     let mut job = JOB.to_owned();
     for (account, lines) in accounts {
-        job += &format!(
-            "[[provider]]\nname = \"p\"\naccount = \"{account}\"\nformat = \"generic/entries\"\nsource = {{ files = \"{account}.csv\" }}\nsettles_in = \"1 business day\"\n"
-        );
+        writeln!(job, "[[provider]]\nname = \"p\"\naccount = {account:?}\nformat = \"generic/entries\"").unwrap();
+        writeln!(job, "source = {{ files = \"{account}.csv\" }}\nsettles_in = \"1 business day\"").unwrap();
         place.write(
             &format!("{account}.csv"),
             format!("kind,provider_reference,merchant_reference,currency,gross,fee,occurred_at\n{lines}"),
