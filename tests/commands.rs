@@ -424,6 +424,8 @@ fn help_of_every_command() {
         "export journal",
         "export evidence",
         "export page",
+        "export workbook",
+        "import-comments",
         "schema",
         "formats",
         "formats list",
