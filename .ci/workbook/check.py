@@ -1,6 +1,6 @@
 """Holds workbooks of a night against the Parquet they were made from, computed anew with DuckDB.
 
-    python check.py LAKE NIGHT AS_WRITTEN.xlsx SAVED_ELSEWHERE.xlsx
+    python check.py LAKE NIGHT AS_WRITTEN.xlsx [SAVED_ELSEWHERE.xlsx]
 
 The first is as it was written, the second as LibreOffice opened and saved it: both must say the same, so that opening needed
 no repair. Breaks are compared one by one, amounts as decimals; then sums by currency, fees, payouts and sources.

@@ -1,7 +1,7 @@
 //! `tieout export`: files for others.
 
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
@@ -73,14 +73,16 @@ fn export_evidence(arguments: &Evidence) -> Result<Exit> {
 }
 
 /// Writes a file beside the place of `path`, and moves it there once it is whole.
-fn whole(path: &Path, write: impl FnOnce(BufWriter<File>) -> Result<()>) -> Result<()> {
+fn whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
     let part = path.with_added_extension("part");
     let file = File::create(&part).map_err(|error| {
         let failed = Error::io("create", path.display(), &error);
         if failed.exit == Exit::CannotWrite { Error { exit: Exit::CannotCreate, ..failed } } else { failed }
     })?;
-    let written = write(BufWriter::new(file));
-    let moved = written.and_then(|()| fs::rename(&part, path).map_err(|error| Error::io("write", path.display(), &error)));
+    let mut file = BufWriter::new(file);
+    let failed = |error: std::io::Error| Error::io("write", path.display(), &error);
+    let written = write(&mut file).and_then(|()| file.flush().map_err(failed));
+    let moved = written.and_then(|()| fs::rename(&part, path).map_err(failed));
     if moved.is_err() {
         // Half a file is of no use, and says nothing about the error.
         let _ = fs::remove_file(&part);

@@ -129,7 +129,7 @@ fn cells(
 ) -> Result<()> {
     let broken = |error: XlsxError| no_workbook(masked(&error.to_string())).file(format!("{file}, {sheet}"));
     let mut cells = workbook.worksheet_cells_reader(sheet).map_err(broken)?;
-    while let Some(cell) = cells.next_cell_with_formula().map_err(broken)? {
+    while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(broken)? {
         let is_error = matches!(cell.value, DataRef::Error(_));
         let text = if cell.formula.is_some() || is_error { None } else { Some(text_of(&cell.value)) };
         if !read(Stated { at: cell.pos, text })? {
@@ -187,6 +187,8 @@ fn about(workbook: &mut Xlsx<Cursor<&[u8]>>, sheet: &str, file: &str) -> Result<
 /// Where a sheet has the break and the comment of a row.
 #[derive(Clone, Copy)]
 struct Columns {
+    /// The row of their headings.
+    row: u32,
     break_id: u32,
     comment: u32,
 }
@@ -207,8 +209,9 @@ fn comments(workbook: &mut Xlsx<Cursor<&[u8]>>, sheet: &str, words: &Words, file
     let mut row = Row::default();
     let place = |at| format!("{file}, {sheet}!{}", cell(at));
     cells(workbook, sheet, file, |read| {
-        let Some(Columns { break_id, comment }) = columns else {
-            let text = read.text.unwrap_or_default();
+        // Also past the second heading, to the end of its row.
+        if columns.is_none_or(|Columns { row, .. }| row == read.at.0) {
+            let text = read.text.as_deref().unwrap_or_default();
             if let Some(label) = labels.iter().position(|label| *label == text.trim()) {
                 if let Some(first) = heading[label].filter(|first| first.0 == read.at.0) {
                     return Err(Error::data("a heading stands twice")
@@ -221,11 +224,11 @@ fn comments(workbook: &mut Xlsx<Cursor<&[u8]>>, sheet: &str, words: &Words, file
             if let [Some(id), Some(comment)] = heading
                 && id.0 == comment.0
             {
-                columns = Some(Columns { break_id: id.1, comment: comment.1 });
-                row.number = id.0;
+                columns = Some(Columns { row: id.0, break_id: id.1, comment: comment.1 });
             }
             return Ok(read.at.0 <= ABOVE);
-        };
+        }
+        let Some(Columns { break_id, comment, .. }) = columns else { return Ok(true) };
         if read.at.0 != row.number {
             end(std::mem::take(&mut row), comment, &place, returned)?;
             row.number = read.at.0;
@@ -246,7 +249,7 @@ fn comments(workbook: &mut Xlsx<Cursor<&[u8]>>, sheet: &str, words: &Words, file
     end(row, comment, &place, returned)
 }
 
-/// Adds what a row says. Its heading says nothing: it has no cells by then.
+/// Adds what a row says.
 fn end(row: Row, comment: u32, place: &dyn Fn((u32, u32)) -> String, returned: &mut Returned) -> Result<()> {
     let text = match row.comment {
         None => String::new(),
