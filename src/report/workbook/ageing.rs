@@ -15,7 +15,7 @@ type Aged = [(i64, Amount); AGES.len()];
 
 pub(super) fn sheet(book: &Workbook, words: &Words, style: &Style) -> Worksheet {
     let mut sheet = Sheet::new(words.say("sheet.ageing"), style);
-    sheet.widths(&[30, 12, 10, 10, 16, 10, 16, 10, 16, 10, 16, 10, 16, 10, 16]);
+    sheet.widths(&[30, 12, 11, 9, 16, 9, 16, 9, 16, 9, 16, 9, 16, 9, 16]);
     sheet.title(words.say("book.ageing"));
     sheet.note(words.say("book.ageing_is"));
     sheet.heading(words.say("sheet.ageing"));

@@ -15,7 +15,7 @@ use crate::report::page::words::Words;
 pub(super) const STATES: [&str; 2] = ["open", "waiting"];
 
 /// Columns that are printed: all but the identifiers at the end.
-const PRINTED: usize = 18;
+const PRINTED: usize = 16;
 
 /// What the sheet of a state is called.
 pub(super) fn name_of<'w>(state: &str, words: &'w Words) -> &'w str {
@@ -31,29 +31,29 @@ fn columns(words: &Words) -> Vec<Column> {
     let column = |name: &str, width| Column::new(words.say(&format!("column.{name}")), width);
     let book = |name: &str, width| Column::new(words.say(&format!("book.{name}")), width);
     vec![
-        column("break_type", 22),
-        column("severity", 10),
+        column("break_type", 23),
+        column("severity", 11),
         column("provider", 13),
-        column("currency", 9),
+        column("currency", 10),
         column("difference", 14),
-        column("at_stake", 14),
         book("merchant_amount", 14),
         book("provider_amount", 14),
-        column("first_seen", 12),
+        column("first_seen", 13),
         column("age_days", 8),
-        book("age_bucket", 8),
-        column("order_id", 22),
-        column("merchant_reference", 24),
-        column("provider_reference", 31),
-        column("suggested_action", 38),
-        column("detail", 38),
-        book("comment", 44),
+        column("merchant_reference", 23),
+        column("provider_reference", 32),
+        column("suggested_action", 36),
+        column("detail", 36),
+        book("comment", 40),
         book("commented_by", 22),
-        Column::new(label_of_break(words), 29),
-        column("account", 20),
-        column("attempt_id", 24),
-        column("refund_id", 24),
-        column("entry_id", 29),
+        Column::new(label_of_break(words), 31),
+        column("at_stake", 14),
+        book("age_bucket", 9),
+        column("order_id", 23),
+        column("account", 21),
+        column("attempt_id", 25),
+        column("refund_id", 25),
+        column("entry_id", 31),
     ]
 }
 
@@ -87,13 +87,10 @@ fn cells(book: &Workbook, rows: &Rows, row: usize, words: &Words) -> Vec<Cell> {
         Cell::text(&words.word("provider", provider)),
         Cell::text(currency),
         money("difference"),
-        Cell::Money(at_stake(rows, row), currency.to_owned()),
         money("merchant_amount"),
         money("provider_amount"),
         Cell::date(rows.date("first_seen", row)),
         Cell::Count(rows.count("age_days", row)),
-        Cell::text(text("age_bucket")),
-        Cell::id(text("order_id")),
         Cell::id(text("merchant_reference")),
         Cell::id(text("provider_reference")),
         Cell::text(words.find("action", text("break_type")).unwrap_or_else(|| text("suggested_action"))),
@@ -101,6 +98,9 @@ fn cells(book: &Workbook, rows: &Rows, row: usize, words: &Words) -> Vec<Cell> {
         Cell::Comment(comment.map(|comment| comment.text.clone()).unwrap_or_default()),
         Cell::text(&by.unwrap_or_default()),
         Cell::id(text("break_id")),
+        Cell::Money(at_stake(rows, row), currency.to_owned()),
+        Cell::text(text("age_bucket")),
+        Cell::id(text("order_id")),
         Cell::id(text("account")),
         Cell::id(text("attempt_id")),
         Cell::id(text("refund_id")),

@@ -30,7 +30,7 @@ fn labels(words: &Words, keys: &[&str]) -> Vec<String> {
 /// Files with their hashes, the texts the night was closed by, and the tables it published.
 pub(super) fn sources(book: &Workbook, words: &Words, style: &Style) -> Worksheet {
     let mut sheet = Sheet::new(words.say("sheet.sources"), style);
-    sheet.widths(&[18, 22, 44, 22, 68, 12, 9, 9, 9, 9, 28, 20]);
+    sheet.widths(&[18, 22, 64, 22, 70, 12, 9, 9, 9, 9, 28, 21]);
     sheet.title(words.say("sheet.sources"));
     sheet.note(words.say("lead.deliveries"));
     sheet.heading(words.say("book.files"));

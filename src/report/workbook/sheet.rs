@@ -17,6 +17,17 @@ const LETTERS: usize = 32_000;
 /// Digits of a number that a spreadsheet keeps exactly.
 const DIGITS: u32 = 15;
 
+/// Paper, as spreadsheets number it.
+const A4: u8 = 9;
+/// Twice that, for what is wide.
+const A3: u8 = 8;
+/// Letters of a line that A4 shows well enough.
+const WIDE: u16 = 200;
+/// How high a line of text is.
+const LINE: f64 = 15.0;
+/// Lines of a cell that are shown at most.
+const LINES: u16 = 20;
+
 const HEADER_GROUND: Color = Color::RGB(0x001F_3A5F);
 const COMMENT_GROUND: Color = Color::RGB(0x00FF_F8D6);
 const INEXACT_GROUND: Color = Color::RGB(0x00FC_E0C2);
@@ -64,6 +75,20 @@ impl Cell {
         date.map_or(Self::Nothing, Self::Date)
     }
 
+    fn is_number(&self) -> bool {
+        matches!(self, Self::Money(..) | Self::Count(_) | Self::Rate(_))
+    }
+
+    /// Lines that a cell takes which shows so many letters in one.
+    fn lines(&self, width: u16) -> u16 {
+        let (Self::Text(text) | Self::Comment(text)) = self else { return 1 };
+        let wide = |letter: char| if u32::from(letter) < 0x2e80 { 1 } else { 2 };
+        // Lines break between words, and a little before the edge.
+        let room = usize::from(width.saturating_sub(4).max(4));
+        let lines: usize = text.lines().map(|line| line.chars().map(wide).sum::<usize>().div_ceil(room).max(1)).sum();
+        u16::try_from(lines).unwrap_or(LINES).clamp(1, LINES)
+    }
+
     pub(super) fn count_of(count: impl TryInto<i64>) -> Self {
         Self::Count(count.try_into().unwrap_or(i64::MAX))
     }
@@ -73,13 +98,13 @@ impl Cell {
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     label: String,
-    width: f64,
+    width: u16,
 }
 
 impl Column {
     /// `width` is in letters.
     pub(super) fn new(label: impl Into<String>, width: u16) -> Self {
-        Self { label: label.into(), width: f64::from(width) }
+        Self { label: label.into(), width }
     }
 }
 
@@ -90,6 +115,7 @@ pub(super) struct Formats {
     note: Format,
     label: Format,
     header: Format,
+    header_of_numbers: Format,
     text: Format,
     id: Format,
     count: Format,
@@ -108,6 +134,12 @@ pub(super) struct Formats {
 impl Formats {
     pub(super) fn new() -> Self {
         let top = || Format::new().set_align(FormatAlign::Top);
+        let header = Format::new()
+            .set_bold()
+            .set_font_color(Color::White)
+            .set_background_color(HEADER_GROUND)
+            .set_align(FormatAlign::VerticalCenter)
+            .set_text_wrap();
         let ruled = || top().set_border_bottom(FormatBorder::Hair).set_border_bottom_color(RULE);
         let number = |format: &str| ruled().set_num_format(format).set_align(FormatAlign::Right);
         let strong = Format::new().set_bold();
@@ -116,21 +148,22 @@ impl Formats {
             heading: strong.set_font_size(12).set_font_color(HEADER_GROUND),
             note: top().set_font_color(QUIET),
             label: top().set_bold(),
-            header: Format::new()
-                .set_bold()
-                .set_font_color(Color::White)
-                .set_background_color(HEADER_GROUND)
-                .set_align(FormatAlign::VerticalCenter)
-                .set_text_wrap(),
-            text: ruled().set_text_wrap(),
-            id: ruled().set_num_format("@"),
+            header_of_numbers: header.clone().set_align(FormatAlign::Right),
+            header: header.set_indent(1),
+            text: ruled().set_text_wrap().set_indent(1),
+            id: ruled().set_num_format("@").set_indent(1),
             count: number("#,##0"),
             rate: number("0.0000%"),
-            date: ruled().set_num_format("yyyy-mm-dd").set_align(FormatAlign::Left),
-            moment: ruled().set_num_format("yyyy-mm-dd hh:mm:ss").set_align(FormatAlign::Left),
-            ties: ruled(),
-            not_ties: ruled().set_bold().set_font_color(WRONG),
-            comment: ruled().set_num_format("@").set_text_wrap().set_background_color(COMMENT_GROUND).set_unlocked(),
+            date: ruled().set_num_format("yyyy-mm-dd").set_align(FormatAlign::Left).set_indent(1),
+            moment: ruled().set_num_format("yyyy-mm-dd hh:mm:ss").set_align(FormatAlign::Left).set_indent(1),
+            ties: ruled().set_indent(1),
+            not_ties: ruled().set_indent(1).set_bold().set_font_color(WRONG),
+            comment: ruled()
+                .set_num_format("@")
+                .set_text_wrap()
+                .set_indent(1)
+                .set_background_color(COMMENT_GROUND)
+                .set_unlocked(),
             inexact: number("@").set_background_color(INEXACT_GROUND),
             sign_here: Format::new().set_border_bottom(FormatBorder::Thin),
             money: std::array::from_fn(|decimals| {
@@ -154,18 +187,20 @@ pub(super) struct Sheet<'b> {
     worksheet: Worksheet,
     style: &'b Style<'b>,
     row: u32,
+    /// Letters that a column shows in one line.
+    widths: Vec<u16>,
 }
 
 impl<'b> Sheet<'b> {
     pub(super) fn new(name: &str, style: &'b Style<'b>) -> Self {
         let mut worksheet = Worksheet::new();
         ours(worksheet.set_name(name));
-        worksheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0).set_margins(0.4, 0.4, 0.5, 0.6, 0.3, 0.3);
+        worksheet.set_landscape().set_paper_size(A4).set_print_fit_to_pages(1, 0).set_margins(0.4, 0.4, 0.5, 0.6, 0.3, 0.3);
         // An ampersand begins a code of the footer.
         let of = style.footer.replace('&', "&&");
         worksheet.set_footer(format!("&L&8{}&C&8{}&R&8&P / &N", short(&of, 120), name.replace('&', "&&")));
         worksheet.set_screen_gridlines(false);
-        Self { worksheet, style, row: 0 }
+        Self { worksheet, style, row: 0, widths: Vec::new() }
     }
 
     /// Sets the widths of the columns from the first on, in letters.
@@ -173,6 +208,7 @@ impl<'b> Sheet<'b> {
         for (at, width) in (0_u16..).zip(widths) {
             ours(self.worksheet.set_column_width(at, f64::from(*width)));
         }
+        self.widths = widths.to_vec();
     }
 
     pub(super) fn title(&mut self, text: &str) {
@@ -212,7 +248,7 @@ impl<'b> Sheet<'b> {
         let formats = self.style.formats;
         ours(self.worksheet.write_string_with_format(self.row, 0, fit(label), &formats.label));
         ours(self.worksheet.set_row_height(self.row, 26));
-        for column in 1..=6 {
+        for column in 1..=3 {
             ours(self.worksheet.write_blank(self.row, column, &formats.sign_here));
         }
         self.row += 1;
@@ -220,24 +256,36 @@ impl<'b> Sheet<'b> {
 
     /// A table under what is there already.
     pub(super) fn table(&mut self, labels: &[String], rows: impl IntoIterator<Item = Vec<Cell>>) {
-        self.header(labels.iter().map(String::as_str));
-        for row in rows {
-            assert_eq!(row.len(), labels.len(), "a row has a cell for each column");
-            self.cells(&row);
-        }
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        self.under(&labels, rows);
     }
 
-    fn header<'l>(&mut self, labels: impl Iterator<Item = &'l str>) {
-        for (at, label) in (0_u16..).zip(labels) {
-            ours(self.worksheet.write_string_with_format(self.row, at, fit(label), &self.style.formats.header));
-        }
-        ours(self.worksheet.set_row_height(self.row, 30));
+    /// Rows under their headings, which stand to the right where numbers do.
+    fn under(&mut self, labels: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) {
+        let header = self.row;
         self.row += 1;
+        let mut numbers = vec![false; labels.len()];
+        for row in rows {
+            assert_eq!(row.len(), labels.len(), "a row has a cell for each column");
+            numbers.iter_mut().zip(&row).for_each(|(number, cell)| *number |= cell.is_number());
+            self.cells(&row);
+        }
+        for ((at, label), number) in (0_u16..).zip(labels).zip(numbers) {
+            let formats = self.style.formats;
+            let format = if number { &formats.header_of_numbers } else { &formats.header };
+            ours(self.worksheet.write_string_with_format(header, at, fit(label), format));
+        }
+        ours(self.worksheet.set_row_height(header, 32));
     }
 
     fn cells(&mut self, cells: &[Cell]) {
         for (at, cell) in (0_u16..).zip(cells) {
             self.cell(self.row, at, cell);
+        }
+        // Not every program makes a row as high as what is in it.
+        let lines = cells.iter().zip(&self.widths).map(|(cell, width)| cell.lines(*width)).max().unwrap_or(1);
+        if lines > 1 {
+            ours(self.worksheet.set_row_height(self.row, LINE * f64::from(lines)));
         }
         self.row += 1;
     }
@@ -302,11 +350,8 @@ pub(super) fn listing(
         let number = sheets.len() + 1;
         let name = if number == 1 { name.to_owned() } else { format!("{name} {number}") };
         let mut sheet = Sheet::new(&name, style);
-        sheet.header(columns.iter().map(|column| column.label.as_str()));
-        for row in rows.by_ref().take(here) {
-            assert_eq!(row.len(), columns.len(), "a row has a cell for each column");
-            sheet.cells(&row);
-        }
+        sheet.widths(&columns.iter().map(|column| column.width).collect::<Vec<_>>());
+        sheet.under(&columns.iter().map(|column| column.label.as_str()).collect::<Vec<_>>(), rows.by_ref().take(here));
         sheets.push(sheet.listed(columns, printed, here));
         left -= here;
         if left == 0 {
@@ -320,8 +365,8 @@ impl Sheet<'_> {
     fn listed(self, columns: &[Column], printed: usize, rows: usize) -> Worksheet {
         let comment = columns.iter().position(|column| column.label == self.style.comment);
         let mut sheet = self.worksheet;
-        for (at, column) in (0_u16..).zip(columns) {
-            ours(sheet.set_column_width(at, column.width));
+        if columns.iter().take(printed).map(|column| column.width).sum::<u16>() > WIDE {
+            sheet.set_paper_size(A3);
         }
         let place = |at: usize| u16::try_from(at).expect("a sheet has few columns");
         let last_row = u32::try_from(rows).expect("a sheet has fewer rows than 2^32");

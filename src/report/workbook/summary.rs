@@ -11,7 +11,7 @@ use crate::report::page::words::Words;
 
 pub(super) fn sheet(book: &Workbook, words: &Words, style: &Style) -> Worksheet {
     let mut sheet = Sheet::new(words.say("sheet.summary"), style);
-    sheet.widths(&[46, 17, 17, 15, 17, 15, 17, 15, 17, 15, 17, 15, 17, 16]);
+    sheet.widths(&[60, 19, 21, 12, 17, 12, 17, 12, 17, 12, 17, 12, 17, 16]);
     head(book, words, &mut sheet);
     signatures(book, words, &mut sheet);
     roll(book, words, &mut sheet);
@@ -36,7 +36,7 @@ fn head(book: &Workbook, words: &Words, sheet: &mut Sheet) {
     sheet.heading(words.say("book.night"));
     sheet.fact(words.say("book.job"), &Cell::text(&about.job));
     sheet.fact(words.say("book.night"), &Cell::Date(date));
-    sheet.fact(words.say("page.generation"), &Cell::count_of(manifest.generation));
+    sheet.fact(words.say("page.generation"), &Cell::Text(manifest.generation.to_string()));
     sheet.fact(words.say("column.complete"), &ties(about.complete, "word.complete", "word.incomplete"));
     sheet.fact(words.say("book.stale"), &ties(!night.is_stale, "word.no", "word.yes"));
     sheet.fact(words.say("page.timezone"), &Cell::text(&about.timezone));
