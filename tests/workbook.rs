@@ -31,6 +31,22 @@ const REFUNDS: &str = "sample-data/merchant/refunds_20261118.csv";
 const HOSTILE: [&str; 6] = ["=1+1", "+SUM(A1:A9)", "-2+3", "@cmd", "</t></si><f>1</f>\u{202e}&", "=HYPERLINK(\"http://x\")"];
 const LARGE: &str = "1234567890123456.78";
 
+/// What journals are booked on.
+const ACCOUNTS: &str = r#"
+[journal.accounts]
+clearing = "1122"
+payments = "6001"
+refunds = "6001.02"
+chargebacks = "6711"
+fees = "6603"
+tax = "2221"
+payouts = "1012"
+reserves = "1221"
+transfers = "1123"
+adjustments = "6051"
+fx = "6603.03"
+"#;
+
 type Rows = Vec<BTreeMap<String, String>>;
 
 fn run(place: &Place, arguments: &str) -> String {
@@ -53,6 +69,7 @@ fn nights() -> Place {
     refund("4111111111111111", "1.00");
     refund("R large", LARGE);
     place.write(REFUNDS, text);
+    place.write(JOB, String::from_utf8(place.read(JOB)).unwrap() + ACCOUNTS);
     for night in ["17", "18", "19"] {
         run(&place, &format!("run {JOB} --date 2026-11-{night} --quiet"));
     }
@@ -242,7 +259,12 @@ fn its_money_sheets_have_the_rows_of_the_tables() {
     let (shown, payouts) = (table(&sheet(&book, "Payouts"), 0), published(place, &PAYOUTS));
     assert_eq!(shown.len(), payouts.len());
     for row in payouts {
-        let cells = shown.iter().find(|cells| cells["Payout"].to_string() == row["reference"]).unwrap();
+        let cells = shown
+            .iter()
+            .find(|cells| {
+                [&cells["Payout"], &cells["Currency"]].map(ToString::to_string) == [&*row["reference"], &row["currency"]]
+            })
+            .unwrap();
         is_amount(&cells["Expected"], &row["expected"]);
         is_amount(&cells["In the bank"], &row["bank_amount"]);
     }
@@ -458,12 +480,20 @@ fn what_is_wrong_is_told_by_its_cell_and_nothing_is_taken() {
     let twice = with(vec![good.clone(), said(&open[0], "bad")]).bytes(|_| {});
     let long = with(vec![good.clone(), said(&open[1], &"x".repeat(2_001))]).bytes(|_| {});
     let sent = with(vec![good.clone(), said(&open[1], "b")]);
-    let formula = sent.bytes(|sheets| drop(sheets[0].write_formula(2, 0, Formula::new("=1+1").set_result("2")).unwrap()));
+    let formula = sent.bytes(|sheets| {
+        sheets[0].write_formula(2, 0, Formula::new("=1+1").set_result("2")).unwrap();
+    });
     let no_sheet = sent.bytes(|sheets| drop(sheets.remove(1)));
     let no_readme = sent.bytes(|sheets| drop(sheets.remove(2)));
-    let no_column = sent.bytes(|sheets| drop(sheets[0].write_string(0, 0, "Remarks").unwrap()));
-    let two_columns = sent.bytes(|sheets| drop(sheets[0].write_string(0, 1, "Comment").unwrap()));
-    let no_identity = sent.bytes(|sheets| drop(sheets[2].write_string(5, 0, "hash").unwrap()));
+    let no_column = sent.bytes(|sheets| {
+        sheets[0].write_string(0, 0, "Remarks").unwrap();
+    });
+    let two_columns = sent.bytes(|sheets| {
+        sheets[0].write_string(0, 1, "Comment").unwrap();
+    });
+    let no_identity = sent.bytes(|sheets| {
+        sheets[2].write_string(5, 0, "hash").unwrap();
+    });
     let mut other = with(vec![good.clone()]);
     other.about[0] = "weekly".to_owned();
     let mut other_lake = with(vec![good]);

@@ -47,7 +47,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
         let packed = part.compressed_size().max(1);
         let is_texts = name.ends_with("sharedstrings.xml");
         let left = if is_texts { TEXTS.min(UNPACKED - total) } else { UNPACKED - total };
-        let mut part = Counted { input: part, seen: 0, most: left.min((packed * RATIO).max(SMALL)) };
+        let mut part = Counted { input: part, seen: 0, most: left.min(packed.saturating_mul(RATIO).max(SMALL)) };
         let read = reserves(BufReader::new(&mut part));
         let rest = std::io::copy(&mut part, &mut std::io::sink());
         if part.seen > part.most {
