@@ -8,7 +8,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use history::{
-    Author, Backfill, Diff, Evidence, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Signoff, SignsAs, Verify,
+    Author, Backfill, Book, Diff, Evidence, ImportComments, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Signoff, SignsAs,
+    Verify,
 };
 
 /// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
@@ -60,6 +61,8 @@ pub enum Command {
     Diff(Diff),
     /// Append a resolution to the job's file of them: what is done about one break, and why.
     Resolve(Resolve),
+    /// Take the comments that people typed in a workbook, and append them to the job's file of them.
+    ImportComments(ImportComments),
     /// Sign a night, as who prepared it or as who reviewed it.
     Signoff(Signoff),
     /// Write a file for others, out of published nights.
@@ -285,6 +288,8 @@ pub enum ExportAction {
     Evidence(Evidence),
     /// Write one night as an HTML page, for finance and for whoever is on call.
     Page(Page),
+    /// Write the exceptions of one night as a workbook for Excel, to work in, comment and sign.
+    Workbook(Book),
 }
 
 /// Write what providers charged above their contracts, to send to them.

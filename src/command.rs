@@ -8,6 +8,7 @@ mod explain;
 mod export;
 mod fetch;
 mod formats;
+mod import_comments;
 mod plan;
 mod resolve;
 mod run;
@@ -41,6 +42,7 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Diff(arguments) => alone(diff::diff(&arguments)),
         Command::Resolve(arguments) => alone(resolve::resolve(&arguments)),
+        Command::ImportComments(arguments) => import_comments::import_comments(&arguments),
         Command::Signoff(arguments) => alone(signoff::signoff(&arguments)),
         Command::Export(arguments) => alone(export::export(&arguments)),
         Command::Schema(arguments) => alone(schema::schema(&arguments)),

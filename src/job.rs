@@ -2,6 +2,8 @@
 //!
 //! Paths in a job are relative to the job file. Nothing here opens an input.
 
+mod beside;
+pub mod comments;
 pub mod due;
 mod fees;
 mod file;

@@ -5,6 +5,7 @@
 
 pub mod answers;
 mod apart;
+pub mod comment;
 mod deliveries;
 mod ledger;
 mod memory;

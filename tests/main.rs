@@ -37,4 +37,5 @@ mod source;
 mod stated_before;
 mod tidy;
 mod tolerance;
+mod workbook;
 mod written;

@@ -31,15 +31,16 @@ const LOWEST: [&str; 1] = ["mask"];
 
 /// Files that read or write files.
 const TOUCHES_FILES: &[&str] = &[
-    // What a person names: claims or evidence to write, a file to recognise, a folder for the pages of the tables, or for
+    // What a person names: a workbook that came back, claims or evidence to write, a file to recognise, a folder for the pages of the tables, or for
     // the tables of a night as they were.
     "command/export.rs",
     "command/formats.rs",
     "command/schema.rs",
     "command/verify.rs",
-    // What a job names: itself, its resolutions, and calendars and formats of its own.
+    "report/workbook/returned.rs",
+    // What a job names, or has beside it: itself, its resolutions and comments, and calendars and formats of its own.
     "job.rs",
-    "job/resolutions.rs",
+    "job/beside.rs",
     "calendar.rs",
     "format/shipped.rs",
     // Inputs, from the archive.

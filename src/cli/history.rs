@@ -253,6 +253,36 @@ pub enum ResolvesBy {
     NotOurs,
 }
 
+/// Take the comments that people typed in a workbook, and append them to the job's file of them.
+///
+/// Comments are found by the break of their row, wherever it stands; an empty cell says nothing. Those that are not what
+/// was said of their break last are appended to `comments.toml` beside the job, a text that people review and keep under
+/// version control. They stand in the next workbook, on the page and in `tieout explain`, and change nothing a night
+/// publishes. Where anything is wrong, its cell is named and nothing is taken.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout import-comments jobs/nightly.toml night-2026-11-18.xlsx --by 'Anna Li'
+
+Exit codes: 0 appended, or nothing new; 65 a cell is wrong, or the workbook is of another job or lake, or none; 66 there is \
+no such file; 75 somebody else is writing comments; 78 the file of comments is wrong.")]
+pub struct ImportComments {
+    /// The job file.
+    pub job: PathBuf,
+    /// The workbook that came back.
+    #[arg(value_name = "FILE.xlsx")]
+    pub file: PathBuf,
+    /// Who took them, or said them; the user of the system when not given.
+    #[arg(long, value_name = "NAME", value_parser = said)]
+    pub by: Option<String>,
+    /// Print one JSON object instead.
+    #[arg(long)]
+    pub json: bool,
+    /// What time it is.
+    #[command(flatten)]
+    pub moment: Moment,
+}
+
 /// The evidence of one night, as a ZIP archive: the same night, the same bytes.
 ///
 /// In it: the manifest, the job, formats, calendars and resolutions, every input with its hash, lines, rows and rejects, control totals
@@ -301,7 +331,32 @@ pub struct Page {
     pub to: Option<PathBuf>,
 }
 
-/// A language of a page.
+/// Write the exceptions of one night as a workbook for Excel, to work in, comment and sign.
+///
+/// Summary with tie-out and sign-off, ageing, the open breaks and those that wait in time, fees, payouts, bank, journals,
+/// sources with their hashes, and definitions. Amounts, dates and counts are numbers, identifiers are text, and no cell is
+/// a formula. Comments typed in its yellow column come back with `tieout import-comments`. The same night, signatures and
+/// comments are the same bytes.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout export workbook jobs/nightly.toml --date 2026-11-17
+  tieout export workbook jobs/nightly.toml --date 2026-11-17 --language zh --to /srv/reports/2026-11-17.xlsx")]
+pub struct Book {
+    /// The job file, or a lake: that has no comments.
+    pub job: PathBuf,
+    /// The night.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: NaiveDate,
+    /// The language of the workbook.
+    #[arg(long, value_enum, default_value_t = PageLanguage::En)]
+    pub language: PageLanguage,
+    /// The file to write; `night-2026-11-18.xlsx`, with its date, in this folder when not given. What is there is replaced.
+    #[arg(long, value_name = "FILE.xlsx")]
+    pub to: Option<PathBuf>,
+}
+
+/// A language of a page or a workbook.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum PageLanguage {
     /// English.

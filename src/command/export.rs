@@ -1,19 +1,21 @@
 //! `tieout export`: files for others.
 
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
 use super::{print, say};
-use crate::cli::{Claims, Evidence, Export, ExportAction, Journal, Page, PageLanguage};
+use crate::cli::{Book, Claims, Evidence, Export, ExportAction, Journal, Page, PageLanguage};
 use crate::error::{Error, Exit, Result};
 use crate::job::Job;
+use crate::job::comments::Comments;
 use crate::lake::Lake;
 use crate::night::Memory;
 use crate::night::reperform::Reperformance;
-use crate::report::{claims, evidence, journal, page};
+use crate::report::page::Language;
+use crate::report::{claims, evidence, journal, page, workbook};
 
 pub(super) fn export(arguments: &Export) -> Result<Exit> {
     match &arguments.action {
@@ -21,6 +23,7 @@ pub(super) fn export(arguments: &Export) -> Result<Exit> {
         ExportAction::Journal(arguments) => export_journal(arguments),
         ExportAction::Evidence(arguments) => export_evidence(arguments),
         ExportAction::Page(arguments) => export_page(arguments),
+        ExportAction::Workbook(arguments) => export_workbook(arguments),
     }
 }
 
@@ -64,31 +67,35 @@ fn export_evidence(arguments: &Evidence) -> Result<Exit> {
     let evidence = evidence::Evidence::of(&lake, &manifest)?;
     let mut nights = Reperformance::new(&lake, Memory::OfMachine, &|_| {});
     let shown = arguments.out.display().to_string();
-    let part = arguments.out.with_added_extension("part");
-    let file = File::create(&part).map_err(|error| {
-        let failed = Error::io("create", &shown, &error);
-        if failed.exit == Exit::CannotWrite { Error { exit: Exit::CannotCreate, ..failed } } else { failed }
-    })?;
-    let written = evidence.write(&mut nights, BufWriter::new(file), &shown);
-    let moved = written.and_then(|()| fs::rename(&part, &arguments.out).map_err(|error| Error::io("write", &shown, &error)));
-    if moved.is_err() {
-        // Half an archive is of no use, and says nothing about the error.
-        let _ = fs::remove_file(&part);
-    }
-    moved?;
+    whole(&arguments.out, |file| evidence.write(&mut nights, file, &shown))?;
     print(&format!("{shown}: evidence of {} {}, generation {}\n", manifest.night.job, arguments.date, manifest.generation))?;
     Ok(Exit::Published)
+}
+
+/// Writes a file beside the place of `path`, and moves it there once it is whole.
+fn whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
+    let part = path.with_added_extension("part");
+    let file = File::create(&part).map_err(|error| {
+        let failed = Error::io("create", path.display(), &error);
+        if failed.exit == Exit::CannotWrite { Error { exit: Exit::CannotCreate, ..failed } } else { failed }
+    })?;
+    let mut file = BufWriter::new(file);
+    let failed = |error: std::io::Error| Error::io("write", path.display(), &error);
+    let written = write(&mut file).and_then(|()| file.flush().map_err(failed));
+    let moved = written.and_then(|()| fs::rename(&part, path).map_err(failed));
+    if moved.is_err() {
+        // Half a file is of no use, and says nothing about the error.
+        let _ = fs::remove_file(&part);
+    }
+    moved
 }
 
 /// A night as a page.
 fn export_page(arguments: &Page) -> Result<Exit> {
     let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
     let manifest = lake.manifest(arguments.date)?.ok_or_else(|| unpublished(&lake, arguments.date))?;
-    let language = match arguments.language {
-        PageLanguage::En => page::Language::English,
-        PageLanguage::Zh => page::Language::Chinese,
-    };
-    let text = page::Page::of(&lake, &manifest)?.html(language);
+    let comments = Comments::beside(&arguments.job)?;
+    let text = page::Page::of(&lake, &manifest, &comments)?.html(language(arguments.language));
     let default = PathBuf::from(format!("night-{}.html", arguments.date));
     let path = arguments.to.as_ref().unwrap_or(&default);
     if path.as_os_str() == "-" {
@@ -97,6 +104,27 @@ fn export_page(arguments: &Page) -> Result<Exit> {
     write(Some(path), &text)?;
     say(&format!("{}: {} {}, generation {}\n", path.display(), manifest.night.job, arguments.date, manifest.generation));
     Ok(Exit::Published)
+}
+
+/// A night as a workbook.
+fn export_workbook(arguments: &Book) -> Result<Exit> {
+    let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
+    let manifest = lake.manifest(arguments.date)?.ok_or_else(|| unpublished(&lake, arguments.date))?;
+    let comments = Comments::beside(&arguments.job)?;
+    let workbook = workbook::Workbook::of(&lake, &manifest, &comments)?;
+    let default = PathBuf::from(format!("night-{}.xlsx", arguments.date));
+    let path = arguments.to.as_ref().unwrap_or(&default);
+    let shown = path.display().to_string();
+    whole(path, |file| workbook.write(language(arguments.language), file, &shown))?;
+    say(&format!("{shown}: {} {}, generation {}\n", manifest.night.job, arguments.date, manifest.generation));
+    Ok(Exit::Published)
+}
+
+fn language(typed: PageLanguage) -> Language {
+    match typed {
+        PageLanguage::En => Language::English,
+        PageLanguage::Zh => Language::Chinese,
+    }
 }
 
 fn unpublished(lake: &Lake, date: NaiveDate) -> Error {

@@ -2,14 +2,13 @@
 //! `tieout resolve` appends to; every night replays what holds for it.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::beside::{self, Reader};
 use super::resolve::toml_error;
 use crate::error::{Error, Exit, Result};
 use crate::mask;
@@ -67,7 +66,7 @@ const HEADER: &str = "\
 impl Resolutions {
     /// Those in the file at `path`; none where there is no file.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        Self::parse(path.to_path_buf(), &text_at(path)?)
+        Self::parse(path.to_path_buf(), &beside::text_at(path, "resolutions")?)
             .map_err(|error| if error.file.is_none() { error.file(path.display()) } else { error })
     }
 
@@ -110,36 +109,21 @@ impl Resolutions {
     /// Appends a resolution to the file, which keeps every byte it has. What is there in full is not written again; another
     /// decision about what the break says is not permitted beside it (64).
     pub fn append(&self, resolution: &Resolution) -> Result<Appended> {
-        // The file itself where the job names a link to it.
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let named = path.file_name().map_or_else(Default::default, |name| name.to_string_lossy().into_owned());
-        let staged = path.with_file_name(format!(".{named}.new"));
-        let file = OpenOptions::new().write(true).create_new(true).open(&staged).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Error::new(Exit::TryAgain, "somebody else is writing resolutions")
-                .file(staged.display())
-                .next("try again; remove this file if nobody is"),
-            _ => Error::io("create", staged.display(), &error),
-        })?;
-        let appended = append(file, &staged, &path, resolution);
-        if !matches!(appended, Ok(Appended::At(_))) {
-            // Nothing has moved it, so it would stop the next one.
-            let _ = fs::remove_file(&staged);
-        }
-        appended.map_err(|error| if error.file.is_none() { error.file(self.path.display()) } else { error })
+        let change = |before: String| appended(&self.path, before, resolution);
+        beside::change(&self.path, "resolutions", change)
     }
 }
 
-/// Writes what is at `path` and the resolution after it to the file `staged`, and moves that to `path`.
-fn append(mut file: File, staged: &Path, path: &Path, resolution: &Resolution) -> Result<Appended> {
+/// The text `before` with the resolution after it, where that is not in it; and where it is.
+fn appended(path: &Path, before: String, resolution: &Resolution) -> Result<(Option<String>, Appended)> {
     // What cannot be read back is wrong as it was typed, and not in the file.
     let typed = |error: Error| Error { exit: Exit::Usage, line: None, ..error };
     Resolutions::parse(PathBuf::new(), &text_of(resolution)).map_err(typed)?;
-    let before = text_at(path)?;
     let known = Resolutions::parse(path.to_path_buf(), &before)?;
     let same_decision =
         |one: &Resolution| (one.action, &one.reason, &one.by) == (resolution.action, &resolution.reason, &resolution.by);
     match known.all.iter().find(|(_, known)| known.meets(resolution)) {
-        Some((line, known)) if same_decision(known) => return Ok(Appended::Before(*line)),
+        Some((line, known)) if same_decision(known) => return Ok((None, Appended::Before(*line))),
         Some((line, known)) => {
             return Err(Error::new(Exit::Usage, format!("the break {} is resolved already", resolution.break_id))
                 .line(*line)
@@ -156,25 +140,7 @@ fn append(mut file: File, staged: &Path, path: &Path, resolution: &Resolution) -
     let line = text.matches('\n').count() as u64 + 1;
     text += &text_of(resolution);
     Resolutions::parse(path.to_path_buf(), &text)?;
-    let failed = |error: std::io::Error| Error::io("write", path.display(), &error);
-    if let Ok(of_file) = fs::metadata(path) {
-        file.set_permissions(of_file.permissions()).map_err(failed)?;
-    }
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(staged, path).map_err(failed)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    Ok(Appended::At(line))
-}
-
-fn text_at(path: &Path) -> Result<String> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Error::configuration(format!("cannot read the resolutions: {error}"))
-            .file(path.display())
-            .next("name a text in UTF-8 that can be read, or one that is not there yet")),
-    }
+    Ok((Some(text), Appended::At(line)))
 }
 
 /// A resolution as the file states it.
@@ -207,16 +173,7 @@ fn contradicts(line: u64, before: &Resolution, now: &Resolution) -> Error {
         .next("remove one of the two")
 }
 
-/// Reads what a person wrote, with the line of what is wrong.
-struct Reader<'t> {
-    text: &'t str,
-}
-
 impl Reader<'_> {
-    fn line<T>(&self, written: &Spanned<T>) -> u64 {
-        self.text[..written.span().start.min(self.text.len())].matches('\n').count() as u64 + 1
-    }
-
     fn resolution(&self, file: &ResolutionFile) -> Result<Resolution> {
         Ok(Resolution {
             break_id: self.one(&file.break_id, "break_id", Identity::parse, || {
@@ -259,36 +216,6 @@ impl Reader<'_> {
                 provider_amount: file.provider_amount.as_ref().map(|text| self.amount(text, "provider_amount")).transpose()?,
             },
         })
-    }
-
-    /// A value read from its text; what is wrong with one that is none, what was expected, and what to do, by `wrong`.
-    fn one<T>(
-        &self,
-        written: &Spanned<String>,
-        column: &str,
-        read: impl Fn(&str) -> Option<T>,
-        wrong: impl Fn() -> (&'static str, String, &'static str),
-    ) -> Result<T> {
-        read(written.get_ref()).ok_or_else(|| {
-            let (what, expected, next) = wrong();
-            let error = Error::configuration(what).line(self.line(written)).column(column).expected(expected);
-            error.found(mask::card_numbers(written.get_ref())).next(next)
-        })
-    }
-
-    /// A text that says something, and nothing that must not be published.
-    fn said(&self, written: &Spanned<String>, column: &str) -> Result<String> {
-        let text = written.get_ref().trim();
-        let wrong = |what: &str| Error::configuration(what).line(self.line(written)).column(column);
-        if text.is_empty() {
-            return Err(wrong("it says nothing").next(format!("say the {column}: whoever reviews it has nothing else to go by")));
-        }
-        if mask::card_numbers(text) != text {
-            return Err(wrong("it holds what may be a card number")
-                .found(mask::card_numbers(text))
-                .next("leave the number out: what is written here is published"));
-        }
-        Ok(text.to_owned())
     }
 
     fn amount(&self, written: &Spanned<String>, column: &str) -> Result<Amount> {

@@ -11,9 +11,11 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
+use super::comments;
 use super::grid::{counted, line};
 use crate::error::{Error, Result};
 use crate::job::Job;
+use crate::job::comments::Comments;
 use crate::lake::Lake;
 use crate::table::entries::ENTRIES;
 use crate::table::reconciliation::{BREAKS, MATCHES, OPEN_ITEMS};
@@ -52,7 +54,7 @@ impl Story {
 
     /// For a person.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, comments: &Comments) -> String {
         let mut text = String::new();
         line(&mut text, format!("{} ({}): {}", self.id, self.found.known_as.join(", "), self.counts()));
         let breaks = self.breaks();
@@ -60,7 +62,7 @@ impl Story {
             line(&mut text, "");
             line(&mut text, "Breaks");
             for rows in &breaks {
-                tell_break(&mut text, rows);
+                tell_break(&mut text, rows, comments);
             }
         }
         for &night in &self.nights {
@@ -81,7 +83,9 @@ impl Story {
 
     /// For a program: one line.
     #[must_use]
-    pub fn json(&self) -> String {
+    pub fn json(&self, comments: &Comments) -> String {
+        let breaks = self.breaks();
+        let said = breaks.iter().filter_map(|rows| rows.last()).flat_map(|row| comments.of(row.get("break_id")));
         let object = json!({
             "schema_version": SCHEMA_VERSION,
             "id": self.id,
@@ -90,6 +94,7 @@ impl Story {
             "nights": self.nights,
             "rows": self.found.rows.iter().map(Row::json).collect::<Vec<Value>>(),
             "without_counterpart": self.alone.iter().map(Alone::json).collect::<Vec<Value>>(),
+            "comments": said.map(comments::json_of).collect::<Vec<Value>>(),
             "rules": self.rules.json(),
         });
         format!("{object}\n")
@@ -177,7 +182,7 @@ fn still_alone(job: &Job, lake: &Lake, nights: &[NaiveDate], found: &Found) -> R
 }
 
 /// One break: its states over the nights, the amounts, what to do.
-fn tell_break(text: &mut String, rows: &[&Row]) {
+fn tell_break(text: &mut String, rows: &[&Row], comments: &Comments) {
     let Some(last) = rows.last() else { return };
     let mut states: Vec<String> = Vec::new();
     let mut before = "";
@@ -203,6 +208,9 @@ fn tell_break(text: &mut String, rows: &[&Row]) {
     let age = counted(last.get("age_days").parse().unwrap_or_default(), "day", "days");
     line(text, format!("    first seen {}, {age} old, severity {}", last.get("first_seen"), last.get("severity")));
     line(text, format!("    break_id {}", last.get("break_id")));
+    for comment in comments.of(last.get("break_id")) {
+        line(text, format!("    said: {}", comments::said_by(comment).replace('\n', " ")));
+    }
 }
 
 fn tell_alone(text: &mut String, alone: &Alone) {

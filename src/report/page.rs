@@ -2,28 +2,28 @@
 //!
 //! One file without a network: style, script and the plots' library are inside, and a policy forbids everything else.
 //! Tables are the truth and need no script; search, folding and plots are made of them by one. It is made of the
-//! published tables of the lake alone, so the same night is the same bytes. What comes from data is escaped text and
+//! published tables of the lake, and what people said about breaks, so the same night is the same bytes. What comes from data is escaped text and
 //! never markup, script or link.
 //!
 //! [`words`] has all it says in each language; `figure` writes figures, `listing` tables, and each section is a file.
 
-mod breaks;
+pub(in crate::report) mod breaks;
 mod changes;
-mod definitions;
+pub(in crate::report) mod definitions;
 mod deliveries;
 mod fees;
 mod figure;
 mod funnel;
 mod html;
 mod listing;
-mod night;
+pub(in crate::report) mod night;
 mod others;
-mod payouts;
+pub(in crate::report) mod payouts;
 mod rates;
-mod rows;
+pub(in crate::report) mod rows;
 mod section;
-mod ties;
-mod verdict;
+pub(in crate::report) mod ties;
+pub(in crate::report) mod verdict;
 pub mod words;
 
 use base64::Engine as _;
@@ -37,6 +37,7 @@ use self::ties::TieOut;
 pub use self::words::Language;
 use self::words::Words;
 use crate::error::{Error, Result};
+use crate::job::comments::Comments;
 use crate::lake::{Lake, Manifest};
 
 const STYLE: &str = concat!(include_str!("page/uPlot.min.css"), "\n", include_str!("page/page.css"));
@@ -65,11 +66,12 @@ const SECTIONS: [&str; 11] = [
 pub struct Page<'l> {
     night: Night<'l>,
     tie_out: TieOut,
+    comments: &'l Comments,
 }
 
 impl<'l> Page<'l> {
     /// Of the night of `manifest`, the newest generation in `lake`. Data files other than it published are an error (65).
-    pub fn of(lake: &'l Lake, manifest: &'l Manifest) -> Result<Self> {
+    pub fn of(lake: &'l Lake, manifest: &'l Manifest, comments: &'l Comments) -> Result<Self> {
         if !lake.is_intact(manifest)? {
             let date = manifest.night.business_date;
             return Err(Error::data(format!("the data files of {date} are not those the night published"))
@@ -77,7 +79,7 @@ impl<'l> Page<'l> {
                 .next("run that night again: that restores them from the archived inputs"));
         }
         let night = Night::of(lake, manifest)?;
-        Ok(Self { tie_out: TieOut::of(&night)?, night })
+        Ok(Self { tie_out: TieOut::of(&night)?, night, comments })
     }
 
     /// All of it in a language.
@@ -105,7 +107,7 @@ impl<'l> Page<'l> {
         let night = &self.night;
         match name {
             "tie-out" => self.tie_out.write(night, words, html),
-            "breaks" => breaks::write(night, words, html),
+            "breaks" => breaks::write(night, self.comments, words, html),
             "payouts" => payouts::write(night, words, html),
             "fees" => fees::write(night, words, html),
             "success" => {

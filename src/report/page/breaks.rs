@@ -9,8 +9,10 @@ use super::listing::{Cell, Column, Listing};
 use super::night::Night;
 use super::rows::Rows;
 use super::words::Words;
+use crate::job::comments::Comments;
 use crate::mask::card_numbers;
 use crate::money::Amount;
+use crate::report::comments::said_by;
 
 /// Most rows a page holds: the most severe and largest. The others are counted, and the tables have them.
 pub(super) const MOST: usize = 1_000;
@@ -18,9 +20,9 @@ pub(super) const MOST: usize = 1_000;
 /// States, the pressing first.
 const STATES: [&str; 4] = ["open", "waiting", "cleared", "resolved"];
 /// Severities, the highest first.
-pub(super) const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
+pub(in crate::report) const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 /// Ages of a break, as `age_bucket` has them.
-const AGES: [&str; 5] = ["0-1", "2-3", "4-7", "8-30", ">30"];
+pub(in crate::report) const AGES: [&str; 5] = ["0-1", "2-3", "4-7", "8-30", ">30"];
 
 /// Breaks of one type, state and currency.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,17 +43,17 @@ impl Sum {
 }
 
 /// What a person may lose by a break: its difference, or, where both sides state one amount, that amount.
-pub(super) fn at_stake(rows: &Rows, row: usize) -> Amount {
+pub(in crate::report) fn at_stake(rows: &Rows, row: usize) -> Amount {
     let difference = rows.sum("difference", row);
     if difference == Amount::ZERO { rows.sum("merchant_amount", row).abs() } else { difference.abs() }
 }
 
 /// The place of a word in a list; words it does not know come last.
-pub(super) fn rank(list: &[&str], word: &str) -> usize {
+pub(in crate::report) fn rank(list: &[&str], word: &str) -> usize {
     list.iter().position(|known| *known == word).unwrap_or(list.len())
 }
 
-pub(super) fn write(night: &Night, words: &Words, html: &mut Html) {
+pub(super) fn write(night: &Night, comments: &Comments, words: &Words, html: &mut Html) {
     let Some(rows) = night.rows("breaks") else {
         html.element("p", words.say("breaks.none"));
         return;
@@ -60,7 +62,7 @@ pub(super) fn write(night: &Night, words: &Words, html: &mut Html) {
     let (shown, left_out) = chosen(rows);
     html.element("h3", words.say("breaks.list"));
     search(rows, words, html);
-    list(rows, &shown, words, html);
+    list(rows, comments, &shown, words, html);
     rest(night, rows, &left_out, words, html);
 }
 
@@ -169,7 +171,7 @@ fn search(rows: &Rows, words: &Words, html: &mut Html) {
 }
 
 /// The rows, each unfolding into all there is about it.
-fn list(rows: &Rows, shown: &[usize], words: &Words, html: &mut Html) {
+fn list(rows: &Rows, comments: &Comments, shown: &[usize], words: &Words, html: &mut Html) {
     let column = |name: &str| Column::new(words.say(&format!("column.{name}")));
     let columns = vec![
         column("break_type").sorts(),
@@ -206,6 +208,8 @@ fn list(rows: &Rows, shown: &[usize], words: &Words, html: &mut Html) {
         let mut into =
             vec![(label("suggested_action"), Cell::text(action)), (label("detail"), Cell::text(&card_numbers(text("detail"))))];
         into.push((label("resolution"), Cell::text(&card_numbers(text("resolution")))));
+        let said = comments.of(text("break_id")).iter().map(said_by);
+        into.push((words.say("book.comment").to_owned(), Cell::text(&said.collect::<Vec<_>>().join("; "))));
         let ids = [
             "order_id",
             "attempt_id",

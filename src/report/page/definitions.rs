@@ -5,7 +5,7 @@ use super::section::folded;
 use super::words::Words;
 
 /// What is defined, under its heading: keys of words, or lists of them of which each word has a meaning.
-const DEFINED: [(&str, &[&str]); 5] = [
+pub(in crate::report) const DEFINED: [(&str, &[&str]); 5] = [
     (
         "money",
         &[
@@ -49,7 +49,7 @@ const METRICS: &[&str] = &[
 ];
 
 /// The types of breaks that have a definition.
-const TYPES: &[&str] = &[
+pub(in crate::report) const TYPES: &[&str] = &[
     "missing_in_provider",
     "missing_in_merchant",
     "amount_mismatch",

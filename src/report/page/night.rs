@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::lake::{Lake, Link, Manifest, stale};
 
 /// How many nights a line shows, the night of the page the last of them.
-pub(super) const NIGHTS: usize = 28;
+pub(in crate::report) const NIGHTS: usize = 28;
 
 /// Tables that are read whole, the largest of which has a row per break.
 const TABLES: [&str; 16] = [
@@ -33,13 +33,13 @@ const TABLES: [&str; 16] = [
 ];
 
 /// A published night.
-pub(super) struct Night<'l> {
-    pub(super) lake: &'l Lake,
-    pub(super) manifest: &'l Manifest,
+pub(in crate::report) struct Night<'l> {
+    pub(in crate::report) lake: &'l Lake,
+    pub(in crate::report) manifest: &'l Manifest,
     /// Whether a night before it was published anew since.
-    pub(super) is_stale: bool,
+    pub(in crate::report) is_stale: bool,
     /// Of the business date.
-    pub(super) timezone: Tz,
+    pub(in crate::report) timezone: Tz,
     /// The published ones up to it, the oldest first.
     nights: Vec<Manifest>,
     tables: BTreeMap<&'static str, Rows>,
@@ -47,7 +47,7 @@ pub(super) struct Night<'l> {
 
 impl<'l> Night<'l> {
     /// The night of `manifest`, which is the newest of its date.
-    pub(super) fn of(lake: &'l Lake, manifest: &'l Manifest) -> Result<Self> {
+    pub(in crate::report) fn of(lake: &'l Lake, manifest: &'l Manifest) -> Result<Self> {
         let date = manifest.night.business_date;
         let all = lake.nights()?;
         let is_stale = stale(&all.iter().map(Link::from).collect::<Vec<_>>()).contains(&date);
@@ -62,18 +62,18 @@ impl<'l> Night<'l> {
         Ok(Self { lake, manifest, is_stale, timezone, nights, tables })
     }
 
-    pub(super) fn date(&self) -> NaiveDate {
+    pub(in crate::report) fn date(&self) -> NaiveDate {
         self.manifest.night.business_date
     }
 
     /// A table of the night; none where it was not published, or has no rows.
-    pub(super) fn rows(&self, table: &str) -> Option<&Rows> {
+    pub(in crate::report) fn rows(&self, table: &str) -> Option<&Rows> {
         self.tables.get(table).filter(|rows| rows.len() > 0)
     }
 
     /// A table of the last nights that can be read, the oldest first and this one last; and how many cannot, being
     /// damaged or of another version.
-    pub(super) fn line_of(&self, table: &str) -> (Vec<(NaiveDate, Rows)>, i64) {
+    pub(in crate::report) fn line_of(&self, table: &str) -> (Vec<(NaiveDate, Rows)>, i64) {
         let (mut read, mut unreadable) = (Vec::new(), 0);
         for manifest in &self.nights[self.nights.len().saturating_sub(NIGHTS)..] {
             match Rows::of(self.lake, manifest, table) {
@@ -86,7 +86,7 @@ impl<'l> Night<'l> {
     }
 
     /// The night published before it.
-    pub(super) fn before(&self) -> Option<&Manifest> {
+    pub(in crate::report) fn before(&self) -> Option<&Manifest> {
         self.nights.iter().rev().find(|night| night.night.business_date < self.date())
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn write(night: &Night, words: &Words, html: &mut Html) {
     }
 }
 
-fn place(rows: &Rows, row: usize) -> usize {
+/// The place of a payout by its state, the pressing first.
+pub(in crate::report) fn place(rows: &Rows, row: usize) -> usize {
     super::breaks::rank(&STATES, rows.text("state", row))
 }
 

@@ -13,29 +13,29 @@ use crate::table::read::words_of;
 
 /// Rows of one table and night.
 #[derive(Clone, Debug)]
-pub(super) struct Rows {
+pub(in crate::report) struct Rows {
     batch: RecordBatch,
 }
 
 impl Rows {
     /// What the night of `manifest` published as `table`; none where it did not, or this version has no such table.
-    pub(super) fn of(lake: &Lake, manifest: &Manifest, table: &str) -> Result<Option<Self>> {
+    pub(in crate::report) fn of(lake: &Lake, manifest: &Manifest, table: &str) -> Result<Option<Self>> {
         let published = manifest.outputs.iter().any(|output| output.table == table);
         let Some(table) = table::find(table).filter(|_| published) else { return Ok(None) };
         Ok(Some(Self { batch: lake.read(table, manifest.night.business_date)? }))
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::report) fn len(&self) -> usize {
         self.batch.num_rows()
     }
 
     /// The names of its columns, in their order.
-    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::report) fn columns(&self) -> impl Iterator<Item = &str> {
         self.batch.schema_ref().fields().iter().map(|field| field.name().as_str())
     }
 
     /// The type of a column in memory.
-    pub(super) fn kind(&self, column: &str) -> Option<&DataType> {
+    pub(in crate::report) fn kind(&self, column: &str) -> Option<&DataType> {
         self.batch.column_by_name(column).map(Array::data_type)
     }
 
@@ -44,50 +44,50 @@ impl Rows {
     }
 
     /// Text of any kind; empty where the row leaves it empty.
-    pub(super) fn text(&self, column: &str, row: usize) -> &str {
+    pub(in crate::report) fn text(&self, column: &str, row: usize) -> &str {
         self.cell(column, row).map_or("", |array| match array.data_type() {
             DataType::Utf8 => array.as_string::<i32>().value(row),
             _ => words_of(array).get(row),
         })
     }
 
-    pub(super) fn amount(&self, column: &str, row: usize) -> Option<Amount> {
+    pub(in crate::report) fn amount(&self, column: &str, row: usize) -> Option<Amount> {
         self.cell(column, row).map(|array| Amount(array.as_primitive::<Decimal128Type>().value(row)))
     }
 
     /// An amount that is always there.
-    pub(super) fn sum(&self, column: &str, row: usize) -> Amount {
+    pub(in crate::report) fn sum(&self, column: &str, row: usize) -> Amount {
         self.amount(column, row).unwrap_or_default()
     }
 
     /// A rate of twelve decimals, in units of the last.
-    pub(super) fn rate(&self, column: &str, row: usize) -> Option<i128> {
+    pub(in crate::report) fn rate(&self, column: &str, row: usize) -> Option<i128> {
         self.cell(column, row).map(|array| array.as_primitive::<Decimal128Type>().value(row))
     }
 
-    pub(super) fn optional_count(&self, column: &str, row: usize) -> Option<i64> {
+    pub(in crate::report) fn optional_count(&self, column: &str, row: usize) -> Option<i64> {
         self.cell(column, row).map(|array| array.as_primitive::<Int64Type>().value(row))
     }
 
-    pub(super) fn count(&self, column: &str, row: usize) -> i64 {
+    pub(in crate::report) fn count(&self, column: &str, row: usize) -> i64 {
         self.optional_count(column, row).unwrap_or_default()
     }
 
     /// A statistic.
-    pub(super) fn ratio(&self, column: &str, row: usize) -> Option<f64> {
+    pub(in crate::report) fn ratio(&self, column: &str, row: usize) -> Option<f64> {
         self.cell(column, row).map(|array| array.as_primitive::<Float64Type>().value(row))
     }
 
-    pub(super) fn date(&self, column: &str, row: usize) -> Option<NaiveDate> {
+    pub(in crate::report) fn date(&self, column: &str, row: usize) -> Option<NaiveDate> {
         self.cell(column, row).map(|array| date_of(array.as_primitive::<Date32Type>().value(row)))
     }
 
-    pub(super) fn flag(&self, column: &str, row: usize) -> Option<bool> {
+    pub(in crate::report) fn flag(&self, column: &str, row: usize) -> Option<bool> {
         self.cell(column, row).map(|array| array.as_boolean().value(row))
     }
 
     /// Microseconds since 1970-01-01 UTC.
-    pub(super) fn instant(&self, column: &str, row: usize) -> Option<i64> {
+    pub(in crate::report) fn instant(&self, column: &str, row: usize) -> Option<i64> {
         self.cell(column, row).map(|array| array.as_primitive::<TimestampMicrosecondType>().value(row))
     }
 }

@@ -13,7 +13,7 @@ use crate::report::evidence::booked::{Booked, Sums, booked};
 use crate::report::evidence::totals::{self, Line, Total};
 
 /// A provider and a currency.
-type Held = [String; 2];
+pub(in crate::report) type Held = [String; 2];
 
 /// What entries are told apart by: the last is every other kind.
 const KINDS: [&str; 5] = ["payment", "refund", "chargeback", "payout", "other"];
@@ -165,7 +165,7 @@ fn statements(booked: &Booked) -> BTreeMap<Held, Statement> {
 }
 
 /// The columns of a roll-forward, in count and in amount.
-const ROLLED: [(&str, &str); 5] = [
+pub(in crate::report) const ROLLED: [(&str, &str); 5] = [
     ("opening", "opening_amount"),
     ("new", "new_amount"),
     ("cleared", "cleared_amount"),
@@ -175,9 +175,9 @@ const ROLLED: [(&str, &str); 5] = [
 
 /// Counts and amounts under [`ROLLED`].
 #[derive(Clone, Copy, Default)]
-struct Rolled {
-    counts: [i64; ROLLED.len()],
-    amounts: [Amount; ROLLED.len()],
+pub(in crate::report) struct Rolled {
+    pub(in crate::report) counts: [i64; ROLLED.len()],
+    pub(in crate::report) amounts: [Amount; ROLLED.len()],
 }
 
 impl Rolled {
@@ -188,7 +188,8 @@ impl Rolled {
         }
     }
 
-    fn ties(&self) -> bool {
+    /// Whether it rolls forward.
+    pub(in crate::report) fn ties(&self) -> bool {
         let [opening, new, cleared, resolved, closing] = self.counts;
         let amounts = self.amounts;
         opening + new - cleared - resolved == closing && amounts[0] + amounts[1] - amounts[2] - amounts[3] == amounts[4]
@@ -211,12 +212,10 @@ fn columns_of_roll(head: &str, words: &Words) -> Vec<Column> {
     [Column::new(head)].into_iter().chain(figures).chain([Column::new(words.say("column.ties"))]).collect()
 }
 
-fn rollforward(night: &Night, words: &Words, html: &mut Html) {
-    let Some(rows) = night.rows("rollforward") else {
-        html.element("p", words.say("tie_out.no_breaks"));
-        return;
-    };
+/// How the breaks of each provider and currency rolled forward, and those of each type.
+pub(in crate::report) fn rolled(night: &Night) -> BTreeMap<Held, (Rolled, Vec<(String, Rolled)>)> {
     let mut held: BTreeMap<Held, (Rolled, Vec<(String, Rolled)>)> = BTreeMap::new();
+    let Some(rows) = night.rows("rollforward") else { return held };
     for row in 0..rows.len() {
         let rolled = Rolled {
             counts: ROLLED.map(|(count, _)| rows.count(count, row)),
@@ -226,6 +225,15 @@ fn rollforward(night: &Night, words: &Words, html: &mut Html) {
         let (sum, kinds) = held.entry(key).or_default();
         sum.add(rolled);
         kinds.push((rows.text("break_type", row).to_owned(), rolled));
+    }
+    held
+}
+
+fn rollforward(night: &Night, words: &Words, html: &mut Html) {
+    let held = rolled(night);
+    if held.is_empty() {
+        html.element("p", words.say("tie_out.no_breaks"));
+        return;
     }
     let columns = columns_of_roll(words.say("column.provider"), words);
     let mut listing = Listing::new("rollforward", words.say("tie_out.roll_caption"), columns).unfolding();
@@ -242,7 +250,7 @@ fn rollforward(night: &Night, words: &Words, html: &mut Html) {
 }
 
 /// What is totalled, in words.
-fn name(total: &Total, words: &Words) -> String {
+pub(in crate::report) fn name(total: &Total, words: &Words) -> String {
     match total {
         Total::Lines => words.say("total.lines").to_owned(),
         Total::Records(table) => words.fill("total.records", &[("table", &words.word("records", table))]),

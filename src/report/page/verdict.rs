@@ -30,18 +30,23 @@ struct Finding {
     section: &'static str,
 }
 
+/// How a night of `totals` in all and wrong closed, in a sentence.
+pub(in crate::report) fn sentence(night: &Night, totals: [i64; 2], words: &Words) -> String {
+    told(night, totals, words).1
+}
+
+fn told(night: &Night, totals: [i64; 2], words: &Words) -> (Outcome, String) {
+    let open = in_state(night, "open");
+    match (night.manifest.night.complete, open, totals[1]) {
+        (false, ..) => (Outcome::Incomplete, words.counted("verdict.incomplete", open)),
+        (true, 0, 0) => (Outcome::Clean, words.say("verdict.clean").to_owned()),
+        _ => (Outcome::WithBreaks, words.counted("verdict.with_breaks", open)),
+    }
+}
+
 pub(super) fn write(night: &Night, tie_out: &TieOut, words: &Words, html: &mut Html) {
-    let (open, totals) = (in_state(night, "open"), tie_out.totals());
-    let outcome = match (night.manifest.night.complete, open, totals[1]) {
-        (false, ..) => Outcome::Incomplete,
-        (true, 0, 0) => Outcome::Clean,
-        _ => Outcome::WithBreaks,
-    };
-    let said = match outcome {
-        Outcome::Clean => words.say("verdict.clean").to_owned(),
-        Outcome::WithBreaks => words.counted("verdict.with_breaks", open),
-        Outcome::Incomplete => words.counted("verdict.incomplete", open),
-    };
+    let totals = tie_out.totals();
+    let (outcome, said) = told(night, totals, words);
     html.raw(match outcome {
         Outcome::Clean => "<p class=\"verdict good\">",
         Outcome::WithBreaks => "<p class=\"verdict fair\">",
@@ -71,7 +76,8 @@ fn in_state(night: &Night, state: &str) -> i64 {
     night.rows("nights").map_or(0, |rows| rows.count(state, 0))
 }
 
-fn summary(night: &Night, [all, wrong]: [i64; 2], words: &Words) -> String {
+/// What was read and what became of it.
+pub(in crate::report) fn summary(night: &Night, [all, wrong]: [i64; 2], words: &Words) -> String {
     let count = |name: &str| figure::count(in_state(night, name));
     let names = ["entries", "orders", "attempts", "refunds", "matches", "waiting", "cleared", "rejects"];
     let counts = names.map(|name| (name, count(name)));

@@ -1,11 +1,12 @@
-//! What a page says besides its figures: every word of a language in one folder, under keys all languages share.
+//! What a page or a workbook says besides its figures: every word of a language in one folder, under keys all languages
+//! share.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-/// A language a page may be in.
+/// A language a page or a workbook may be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     /// English.
@@ -26,10 +27,14 @@ impl Language {
         }
     }
 
-    fn texts(self) -> [&'static str; 2] {
+    fn texts(self) -> [&'static str; 3] {
         match self {
-            Self::English => [include_str!("words/en/page.toml"), include_str!("words/en/tables.toml")],
-            Self::Chinese => [include_str!("words/zh/page.toml"), include_str!("words/zh/tables.toml")],
+            Self::English => {
+                [include_str!("words/en/page.toml"), include_str!("words/en/tables.toml"), include_str!("words/en/workbook.toml")]
+            }
+            Self::Chinese => {
+                [include_str!("words/zh/page.toml"), include_str!("words/zh/tables.toml"), include_str!("words/zh/workbook.toml")]
+            }
         }
     }
 }
@@ -59,12 +64,12 @@ impl Words {
     }
 
     /// What stands under a key. A key without words is our mistake.
-    pub(super) fn say(&self, key: &str) -> &str {
+    pub(in crate::report) fn say(&self, key: &str) -> &str {
         self.texts.get(key).unwrap_or_else(|| panic!("no words for {key}"))
     }
 
     /// The same, with `{name}` replaced by what is given for it.
-    pub(super) fn fill(&self, key: &str, with: &[(&str, &str)]) -> String {
+    pub(in crate::report) fn fill(&self, key: &str, with: &[(&str, &str)]) -> String {
         let mut parts = self.say(key).split('{');
         let mut said = parts.next().unwrap_or_default().to_owned();
         for part in parts {
@@ -77,7 +82,7 @@ impl Words {
     }
 
     /// So many of something: one and several are under keys of their own.
-    pub(super) fn counted(&self, key: &str, count: i64) -> String {
+    pub(in crate::report) fn counted(&self, key: &str, count: i64) -> String {
         self.counted_with(key, count, &[])
     }
 
@@ -89,12 +94,12 @@ impl Words {
     }
 
     /// A word of a closed list of the tables; one this list does not know as the tables spell it, without underscores.
-    pub(super) fn word<'a>(&'a self, list: &str, word: &'a str) -> Cow<'a, str> {
+    pub(in crate::report) fn word<'a>(&'a self, list: &str, word: &'a str) -> Cow<'a, str> {
         self.find(list, word).map_or_else(|| Cow::Owned(word.replace('_', " ")), Cow::Borrowed)
     }
 
     /// What a list says of a word, if it knows it.
-    pub(super) fn find(&self, list: &str, word: &str) -> Option<&str> {
+    pub(in crate::report) fn find(&self, list: &str, word: &str) -> Option<&str> {
         self.texts.get(&format!("{list}.{word}")).map(String::as_str)
     }
 }
