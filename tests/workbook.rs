@@ -65,7 +65,9 @@ fn nights() -> Place {
             "{text}\"{id}\",SO20261118000009,stripe,SO20261118000009,\"{id}\",2026-11-18T23:00:00+08:00,{amount},USD,succeeded\n"
         );
     };
-    HOSTILE.into_iter().for_each(|id| refund(id, "1.00"));
+    for id in HOSTILE {
+        refund(id, "1.00");
+    }
     refund("4111111111111111", "1.00");
     refund("R large", LARGE);
     place.write(REFUNDS, text);
@@ -375,7 +377,9 @@ impl Sent {
         let mut sheets = vec![Self::sheet("Exceptions", &self.exceptions), Self::sheet("Timing", &self.timing), readme];
         change(&mut sheets);
         let mut book = rust_xlsxwriter::Workbook::new();
-        sheets.into_iter().for_each(|sheet| book.push_worksheet(sheet));
+        for sheet in sheets {
+            book.push_worksheet(sheet);
+        }
         book.save_to_buffer().unwrap()
     }
 }

@@ -109,7 +109,9 @@ impl<'l> Workbook<'l> {
         sheets.push(origin::sources(self, &words, &style));
         sheets.push(origin::definitions(&words, &style));
         sheets.push(origin::readme(self, &words, &style));
-        sheets.into_iter().for_each(|sheet| workbook.push_worksheet(sheet));
+        for sheet in sheets {
+            workbook.push_worksheet(sheet);
+        }
         workbook.save_to_writer(to).map_err(|error| Error::new(Exit::CannotWrite, format!("cannot write: {error}")).file(name))
     }
 

@@ -6,6 +6,7 @@ use rust_xlsxwriter::Worksheet;
 use super::Workbook;
 use super::sheet::{Cell, Sheet, Style};
 use crate::report::page::definitions::{DEFINED, TYPES};
+use crate::report::page::rows::Rows;
 use crate::report::page::words::Words;
 use crate::table::column::Table;
 use crate::table::fees::FEES;
@@ -49,7 +50,7 @@ pub(super) fn sources(book: &Workbook, words: &Words, style: &Style) -> Workshee
         "book.asked_at",
     ];
     let files = book.night.rows("files");
-    let rows = (0..files.map_or(0, |files| files.len())).filter_map(|row| {
+    let rows = (0..files.map_or(0, Rows::len)).filter_map(|row| {
         let files = files?;
         let text = |name: &str| Cell::id(files.text(name, row));
         let asked = files.instant("asked_at", row).and_then(|instant| book.moment(instant));

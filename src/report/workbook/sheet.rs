@@ -83,8 +83,8 @@ impl Cell {
     fn lines(&self, width: u16) -> u16 {
         let (Self::Text(text) | Self::Comment(text)) = self else { return 1 };
         let wide = |letter: char| if u32::from(letter) < 0x2e80 { 1 } else { 2 };
-        // Lines break between words, and a little before the edge.
-        let room = usize::from(width.saturating_sub(4).max(4));
+        // A column is as wide as so many digits, and most letters are narrower.
+        let room = usize::from((width + width / 10).max(1));
         let lines: usize = text.lines().map(|line| line.chars().map(wide).sum::<usize>().div_ceil(room).max(1)).sum();
         u16::try_from(lines).unwrap_or(LINES).clamp(1, LINES)
     }
@@ -114,6 +114,7 @@ pub(super) struct Formats {
     heading: Format,
     note: Format,
     label: Format,
+    fact: Format,
     header: Format,
     header_of_numbers: Format,
     text: Format,
@@ -141,6 +142,7 @@ impl Formats {
             .set_align(FormatAlign::VerticalCenter)
             .set_text_wrap();
         let ruled = || top().set_border_bottom(FormatBorder::Hair).set_border_bottom_color(RULE);
+        let left = || ruled().set_align(FormatAlign::Left).set_indent(1);
         let number = |format: &str| ruled().set_num_format(format).set_align(FormatAlign::Right);
         let strong = Format::new().set_bold();
         Self {
@@ -148,22 +150,18 @@ impl Formats {
             heading: strong.set_font_size(12).set_font_color(HEADER_GROUND),
             note: top().set_font_color(QUIET),
             label: top().set_bold(),
+            fact: top().set_align(FormatAlign::Left).set_indent(1),
             header_of_numbers: header.clone().set_align(FormatAlign::Right),
-            header: header.set_indent(1),
-            text: ruled().set_text_wrap().set_indent(1),
-            id: ruled().set_num_format("@").set_indent(1),
+            header: header.set_align(FormatAlign::Left).set_indent(1),
+            text: left().set_text_wrap(),
+            id: left().set_num_format("@"),
             count: number("#,##0"),
             rate: number("0.0000%"),
-            date: ruled().set_num_format("yyyy-mm-dd").set_align(FormatAlign::Left).set_indent(1),
-            moment: ruled().set_num_format("yyyy-mm-dd hh:mm:ss").set_align(FormatAlign::Left).set_indent(1),
-            ties: ruled().set_indent(1),
-            not_ties: ruled().set_indent(1).set_bold().set_font_color(WRONG),
-            comment: ruled()
-                .set_num_format("@")
-                .set_text_wrap()
-                .set_indent(1)
-                .set_background_color(COMMENT_GROUND)
-                .set_unlocked(),
+            date: left().set_num_format("yyyy-mm-dd"),
+            moment: left().set_num_format("yyyy-mm-dd hh:mm:ss"),
+            ties: left(),
+            not_ties: left().set_bold().set_font_color(WRONG),
+            comment: left().set_num_format("@").set_text_wrap().set_background_color(COMMENT_GROUND).set_unlocked(),
             inexact: number("@").set_background_color(INEXACT_GROUND),
             sign_here: Format::new().set_border_bottom(FormatBorder::Thin),
             money: std::array::from_fn(|decimals| {
@@ -236,7 +234,7 @@ impl<'b> Sheet<'b> {
         match value {
             Cell::Text(text) => {
                 // Across the columns beside it, where a cell of a table is wrapped.
-                ours(self.worksheet.write_string(self.row, 1, fit(text)));
+                ours(self.worksheet.write_string_with_format(self.row, 1, fit(text), &self.style.formats.fact));
             }
             value => self.cell(self.row, 1, value),
         }
