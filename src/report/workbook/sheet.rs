@@ -86,7 +86,8 @@ impl Cell {
         // A column is as wide as so many digits, and most letters are narrower.
         let room = usize::from((width + width / 10).max(1));
         let lines: usize = text.lines().map(|line| line.chars().map(wide).sum::<usize>().div_ceil(room).max(1)).sum();
-        u16::try_from(lines).unwrap_or(LINES).clamp(1, LINES)
+        // Lines break between words, so that many lines take one more.
+        u16::try_from(lines + lines / 4).unwrap_or(LINES).clamp(1, LINES)
     }
 
     pub(super) fn count_of(count: impl TryInto<i64>) -> Self {
