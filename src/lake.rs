@@ -221,18 +221,18 @@ impl Lake {
     }
 
     /// The same, a batch at a time: what a night left may be more than memory holds.
-    pub fn batches(&self, table: &'static Table, night: NaiveDate) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
-        self.column_batches(table, night, &table.names())
+    pub fn batches(&self, table: &'static Table, night: NaiveDate) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
+        parquet::batches(self.root.join(data_path(table, night)), table)
     }
 
-    /// The columns `names` of it, a batch at a time.
-    pub fn column_batches(
+    /// The columns `names` of each row group of it, a batch at a time.
+    pub fn row_groups(
         &self,
         table: &'static Table,
         night: NaiveDate,
         names: &[&str],
-    ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
-        parquet::batches(self.root.join(data_path(table, night)), table, names)
+    ) -> Result<Vec<impl Iterator<Item = Result<RecordBatch>> + Send + use<>>> {
+        parquet::row_groups(&self.root.join(data_path(table, night)), table, names)
     }
 
     /// The columns `names`, in that order, of what `night` published as `table`.

@@ -171,7 +171,7 @@ struct Side {
 impl Side {
     fn new(table: &'static Table, path: PathBuf) -> Result<Self> {
         let batches: Box<dyn Iterator<Item = Result<RecordBatch>>> =
-            if path.exists() { Box::new(parquet::batches(path, table, &table.names())?) } else { Box::new(std::iter::empty()) };
+            if path.exists() { Box::new(parquet::batches(path, table)?) } else { Box::new(std::iter::empty()) };
         Ok(Self { batches, batch: table.empty(), rows: None, at: 0 })
     }
 

@@ -202,22 +202,39 @@ pub(super) fn read(path: &Path, table: &'static Table, names: &[&str]) -> Result
     RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| damaged(path, error))
 }
 
-/// The columns `names` of a published file, batch after batch, in the order of the table.
-pub(super) fn batches(
-    path: PathBuf,
-    table: &'static Table,
-    names: &[&str],
-) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+/// A published file, batch after batch.
+pub(super) fn batches(path: PathBuf, table: &'static Table) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
     let file = open(&path)?;
     let options = ArrowReaderOptions::new().with_schema(table.schema());
     let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(&path, error))?;
-    let columns = ProjectionMask::roots(metadata.parquet_schema(), names.iter().map(|name| table.position(name)));
     let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
-        .with_projection(columns)
         .with_batch_size(PART_ROWS)
         .build()
         .map_err(|error| damaged(&path, error))?;
     Ok(batches.map(move |batch| batch.map_err(|error| damaged(&path, error))))
+}
+
+/// The columns `names` of each row group of a published file, batch after batch, in the order of the table: threads may share
+/// the groups out.
+pub(super) fn row_groups(
+    path: &Path,
+    table: &'static Table,
+    names: &[&str],
+) -> Result<Vec<impl Iterator<Item = Result<RecordBatch>> + Send + use<>>> {
+    let options = ArrowReaderOptions::new().with_schema(table.schema());
+    let metadata = ArrowReaderMetadata::load(&open(path)?, options).map_err(|error| damaged(path, error))?;
+    let columns = ProjectionMask::roots(metadata.parquet_schema(), names.iter().map(|name| table.position(name)));
+    let of_group = |group: usize| {
+        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(open(path)?, metadata.clone())
+            .with_projection(columns.clone())
+            .with_row_groups(vec![group])
+            .with_batch_size(PART_ROWS)
+            .build()
+            .map_err(|error| damaged(path, error))?;
+        let path = path.to_owned();
+        Ok(batches.map(move |batch| batch.map_err(|error| damaged(&path, error))))
+    };
+    (0..metadata.metadata().num_row_groups()).map(of_group).collect()
 }
 
 /// The columns `names` of those rows of a published file that `pick` chooses, looking at the columns `looked_at` of each

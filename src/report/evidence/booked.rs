@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::Array;
+use arrow::array::{Array, RecordBatch};
 use chrono::NaiveDate;
+use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::lake::Lake;
@@ -40,24 +41,37 @@ impl Sums {
 
 /// Adds up the entries `night` published. Nothing else of them is read, for they are most of a night.
 pub(in crate::report) fn booked(tables: &Lake, night: NaiveDate) -> Result<Booked> {
-    let mut booked = Booked::new();
     let read: Vec<&str> = BY.into_iter().chain(AMOUNTS).collect();
-    for batch in tables.column_batches(&ENTRIES, night, &read)? {
-        let batch = batch?;
-        let by = BY.map(|name| words(&batch, name));
-        let columns = AMOUNTS.map(|name| amounts(&batch, name));
-        // Each combination of words has its place: to look for one costs more than all else.
-        let mut places = vec![Sums::default(); by.iter().map(size).product()];
-        for row in 0..batch.num_rows() {
-            let place = by.iter().fold(0, |place, words| place * size(words) + words.code(row).unwrap_or(words.values.len()));
-            let [gross, fee, net] = columns.map(|column| amount(column, row).unwrap_or_default());
-            places[place].add(&Sums { entries: 1, gross, fee, net });
+    let groups = tables.row_groups(&ENTRIES, night, &read)?.into_par_iter();
+    let of_groups = groups.map(|batches| {
+        let mut booked = Booked::new();
+        for batch in batches {
+            booked = and(booked, of(&batch?));
         }
-        for (place, sums) in places.iter().enumerate().filter(|(_, sums)| sums.entries > 0) {
-            booked.entry(held(&by, place)).or_default().add(sums);
-        }
+        Ok(booked)
+    });
+    of_groups.try_reduce(Booked::new, |one, other| Ok(and(one, other)))
+}
+
+fn and(mut one: Booked, other: Booked) -> Booked {
+    for (held, sums) in other {
+        one.entry(held).or_default().add(&sums);
     }
-    Ok(booked)
+    one
+}
+
+fn of(batch: &RecordBatch) -> Booked {
+    let by = BY.map(|name| words(batch, name));
+    let columns = AMOUNTS.map(|name| amounts(batch, name));
+    // Each combination of words has its place: to look for one costs more than all else.
+    let mut places = vec![Sums::default(); by.iter().map(size).product()];
+    for row in 0..batch.num_rows() {
+        let place = by.iter().fold(0, |place, words| place * size(words) + words.code(row).unwrap_or(words.values.len()));
+        let [gross, fee, net] = columns.map(|column| amount(column, row).unwrap_or_default());
+        places[place].add(&Sums { entries: 1, gross, fee, net });
+    }
+    let there = places.into_iter().enumerate().filter(|(_, sums)| sums.entries > 0);
+    there.map(|(place, sums)| (held(&by, place), sums)).collect()
 }
 
 /// How many codes there are: the last is of rows without a word.

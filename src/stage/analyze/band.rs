@@ -1,7 +1,5 @@
 //! Bands of amounts: 1, 2, 5, 10, 20, 50 and so on of the major unit, so that no currency needs a table of its own.
 
-use std::sync::LazyLock;
-
 use crate::money::Amount;
 
 /// How many bands there are: below zero, zero, below one, then three a decade.
@@ -15,8 +13,33 @@ pub(super) const ZERO: u32 = 1;
 const ONE: i128 = 100_000_000;
 
 /// Where each band from one on begins, in order.
-static BEGINS: LazyLock<Vec<i128>> =
-    LazyLock::new(|| (0..DECADES).flat_map(|decade| [1, 2, 5].map(|step| step * 10_i128.pow(decade) * ONE)).collect());
+const BEGINS: [i128; (DECADES * 3) as usize] = {
+    let mut begins = [0; (DECADES * 3) as usize];
+    let (mut at, mut decade) = (0, ONE);
+    while at < begins.len() {
+        begins[at] = decade;
+        begins[at + 1] = 2 * decade;
+        begins[at + 2] = 5 * decade;
+        decade *= 10;
+        at += 3;
+    }
+    begins
+};
+
+/// By how many bits an amount has, how many bands have begun at the least of those amounts. As each band begins at no less
+/// than twice the one before, no more than one begins among the others.
+const BEGUN: [u8; i128::BITS as usize] = {
+    let mut begun = [0; i128::BITS as usize];
+    let mut bits = 1;
+    while bits < begun.len() {
+        begun[bits] = begun[bits - 1];
+        while (begun[bits] as usize) < BEGINS.len() && BEGINS[begun[bits] as usize] <= 1 << (bits - 1) {
+            begun[bits] += 1;
+        }
+        bits += 1;
+    }
+    begun
+};
 
 /// The number of the band of an amount: each begins where it is named and ends before the next.
 #[inline]
@@ -24,7 +47,11 @@ pub(super) fn of(amount: Amount) -> u32 {
     match amount.0 {
         ..0 => 0,
         0 => ZERO,
-        units => 2 + u32::try_from(BEGINS.partition_point(|&begin| begin <= units)).expect("bands are few"),
+        units => {
+            let begun = BEGUN[(i128::BITS - units.leading_zeros()) as usize];
+            let has_next = BEGINS.get(usize::from(begun)).is_some_and(|&begin| begin <= units);
+            2 + u32::from(begun) + u32::from(has_next)
+        }
     }
 }
 
