@@ -145,7 +145,7 @@ impl Target {
                 "file_id",
                 "line",
             ],
-            Self::Orders => &["business_date", "file_id", "line"],
+            Self::Orders => &["business_date", "stated_before", "file_id", "line"],
             Self::Attempts | Self::Refunds => &["business_date", "outcome", "outcome_reason", "file_id", "line"],
             Self::BankLines => &["bank_line_id", "business_date", "bank", "outcome", "outcome_reason", "file_id", "line"],
         }

@@ -8,12 +8,13 @@ use chrono::NaiveDate;
 use tieout::lake::Lake;
 use tieout::night::Memory;
 use tieout::night::reperform::Reperformance;
+use tieout::table::analysis::FUNNEL;
 use tieout::table::column::Table;
 use tieout::table::entries::ENTRIES;
 use tieout::table::fees::FEES;
 use tieout::table::payouts::PAYOUTS;
 use tieout::table::reconciliation::{BREAKS, MATCHES};
-use tieout::table::records::ATTEMPTS;
+use tieout::table::records::{ATTEMPTS, ORDERS};
 use tieout::table::returns::RETURNS;
 
 use crate::fees::Till;
@@ -177,4 +178,24 @@ fn what_is_stated_anew_does_not_clear_a_difference_that_ended() {
     orders(&till, "");
     close(&till, november(3), "");
     assert!(breaks(&till, 3).contains(&open.to_owned()), "{:?}", breaks(&till, 3));
+}
+
+/// An order that came again was counted in the rates of both nights.
+#[test]
+fn an_order_that_comes_again_counts_once_until_it_says_something_else() {
+    let till = till();
+    let counts = |day| told(&till, &FUNNEL, day, &["created", "attempted", "succeeded", "settled"]).join(", ");
+    let again = |day| told(&till, &ORDERS, day, &["order_id", "stated_before"]).join(", ");
+    orders(&till, "A 1 100.00 paid; B 1 50.00 created");
+    close(&till, november(1), &format!("payment 100.00 1.00 {PAYMENT}"));
+    assert_eq!((counts(1), again(1)), ("1 1 0 0, 1 1 1 1".to_owned(), "A false, B false".to_owned()));
+
+    orders(&till, "A 1 100.00 paid; B 1 50.00 created; C 2 7.00 paid");
+    close(&till, november(2), &format!("payment 100.00 1.00 {PAYMENT}; payment 7.00 0.07 merchant_reference=C"));
+    assert_eq!((counts(2), again(2)), ("1 1 1 1".to_owned(), "A true, B true, C false".to_owned()));
+
+    // It was paid after all.
+    orders(&till, "B 1 50.00 paid");
+    close(&till, november(3), "");
+    assert_eq!((counts(3), again(3)), ("1 1 1 0".to_owned(), "B false".to_owned()));
 }

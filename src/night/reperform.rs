@@ -21,12 +21,12 @@ use crate::lake::{Lake, Manifest, NightLock, Output, PreviousNight, Scratch, Spi
 use crate::stage::change::baseline_nights;
 use crate::stage::items::RecordsBefore;
 use crate::stage::restated::{Known, Stated};
-use crate::stage::stated_before::{Before, GIVEN_BACK, Sought, Stating, TRIES};
+use crate::stage::stated_before::{Before, GIVEN_BACK, PLACED, Sought, Stating, TRIES};
 use crate::table::TABLES;
 use crate::table::analysis::{RATES_HISTORY, SUCCESS_RATES};
 use crate::table::column::Table;
 use crate::table::entries::ENTRIES;
-use crate::table::records::{ATTEMPTS, REFUNDS};
+use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
 use crate::table::rows::Rows;
 
 /// Closes published nights of a lake again.
@@ -75,7 +75,13 @@ impl Earlier {
         Ok(said.into_iter().fold(Before::default(), Before::then))
     }
 
-    /// The same of the merchant's records.
+    /// Which orders of `night` they stated the same of, by part and row.
+    pub(super) fn said_of_orders(&self, orders: &Rows, night: (NaiveDate, Tz)) -> Result<Vec<Vec<bool>>> {
+        let before = self.said(&PLACED, orders, &Known::default(), night)?;
+        Ok(orders.parts.iter().map(|part| before.says_the_same(&PLACED, part)).collect())
+    }
+
+    /// What they said of the merchant's claims.
     pub(super) fn said_of_records(
         &self,
         attempts: &Rows,
@@ -91,7 +97,7 @@ impl Earlier {
 }
 
 /// What later nights look into of a night: for what was stated before, and for the payments of what is given back.
-const LOOKED_INTO: [&Table; 3] = [&ENTRIES, &ATTEMPTS, &REFUNDS];
+const LOOKED_INTO: [&Table; 4] = [&ENTRIES, &ORDERS, &ATTEMPTS, &REFUNDS];
 /// What they compare their rates with, and later generations of the same go on with.
 const RATES: [&Table; 2] = [&SUCCESS_RATES, &RATES_HISTORY];
 

@@ -22,7 +22,7 @@ use super::scatter::{Scatter, name_of};
 use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::lake::{Night, Run, Staging};
-use crate::stage::analyze::{self, Analysis, Charges, Counted, count, tables};
+use crate::stage::analyze::{self, Analysis, Charges, Counted, count, once, tables};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{Charged, breaks_of_batches, charge};
@@ -107,7 +107,8 @@ pub(super) fn stages(
         for (table, of_share) in [("orders", &orders), ("attempts", &items.attempts), ("refunds", &items.refunds)] {
             summary.add(table, of_share.count());
         }
-        write_run(apart, 0, share, &orders.sheet(&ORDERS, []))?;
+        let again = closing.earlier.said_of_orders(&orders, (night, job.timezone))?;
+        write_run(apart, 0, share, &orders.sheet(&ORDERS, [stated_before::told_of_orders(&again)]))?;
         drop(orders);
         comparison.on_their_way -= items.carried_count();
         comparison.compare(0, share, &items)?;
@@ -180,7 +181,9 @@ fn analyze(apart: Apart, charges: &Charges, rules: &analyze::Rules) -> Result<An
         let outcomes: Vec<Vec<Option<Outcome>>> = attempts.iter().map(items::outcomes_of_columns).collect();
         let accounts: Vec<ArrayRef> = attempts.iter().map(|part| Arc::clone(column(part, ACCOUNT))).collect();
         let accounts = Some(&*accounts);
-        let of_share = count(&analyze::Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes, accounts }, rules)?;
+        let again: Vec<Vec<bool>> = orders.iter().map(stated_before::told).collect();
+        let inputs = analyze::Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes, accounts };
+        let of_share = once(&inputs, &again, |inputs| count(inputs, rules))?;
         counted = Some(match counted {
             None => of_share,
             Some(before) => before.and(&of_share)?,

@@ -8,7 +8,7 @@ use super::ledger::{self, Summary};
 use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::lake::Night;
-use crate::stage::analyze::{self, analyze};
+use crate::stage::analyze::{self, analyze, once};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{breaks_of_batches, charge};
@@ -21,7 +21,7 @@ use crate::stage::reconcile::{ROUNDS, Sides, compare, roll};
 use crate::stage::records::{attempts_of_orders, records};
 use crate::stage::restated::Stated;
 use crate::stage::returns::returned;
-use crate::stage::stated_before::{LINES, apart};
+use crate::stage::stated_before::{LINES, apart, told_of_orders};
 use crate::table::bank::BANK_LINES;
 use crate::table::fees::FEES;
 use crate::table::payouts::{OPEN_BANK_LINES, PAYOUTS};
@@ -59,6 +59,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     let bank_lines = bank_lines(&mut delivered.banks, night);
     let (entries, entries_again, charged) = normalized?;
     let attempts = if job.attempts.is_some() { attempts } else { attempts_of_orders(&orders) };
+    let orders_again = earlier.said_of_orders(&orders, (night, job.timezone))?;
     let records_again = earlier.said_of_records(&attempts, &refunds, &open, (night, job.timezone))?;
     let files = Ledger::of(delivered);
     let mut summary = Summary::default();
@@ -77,7 +78,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
         Ok(entries.parts.par_iter().flat_map_iter(|part| sought.among(part, night)).collect())
     })?;
     summary.add("returns", tied.returns.num_rows());
-    stage(orders.sheet(&ORDERS, []));
+    stage(orders.sheet(&ORDERS, [told_of_orders(&orders_again)]));
     stage(bank_lines.sheet(&BANK_LINES, tied_out.bank_outcomes));
 
     (closing.progress)("reconciling");
@@ -133,6 +134,7 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     let failures = FailureCategories::shipped()?;
     let (orders, attempts, accounts) = (&orders.parts, &attempts.parts, Some(&*met.accounts));
     let inputs = analyze::Inputs { orders, attempts, outcomes: &of_attempts, accounts };
-    let analysis = analyze(&inputs, &met.charges, &closing.analysis_rules(&only, &failures))?;
+    let rules = closing.analysis_rules(&only, &failures);
+    let analysis = once(&inputs, &orders_again, |inputs| analyze(inputs, &met.charges, &rules))?;
     closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage)
 }

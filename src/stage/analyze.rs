@@ -36,6 +36,7 @@ mod looks;
 mod margin;
 mod met;
 mod metric;
+mod once;
 mod orders;
 mod pack;
 mod payment_methods;
@@ -57,6 +58,7 @@ use chrono_tz::Tz;
 pub use counted::{Counted, count};
 pub use cut::{DIMENSIONS, dimension};
 pub use met::{Charges, Learned, Met};
+pub use once::once;
 
 use crate::error::Result;
 use crate::stage::failures::FailureCategories;

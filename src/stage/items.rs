@@ -259,7 +259,7 @@ fn records_compared(part: &RecordBatch, expected: &Expected, before: &RecordsBef
     if before.is_empty() && in_job.iter().all(|&named| named) {
         return (items, Taken::All(rows), again);
     }
-    let said = if before.is_empty() { vec![false; rows] } else { before.says_the_same(stating, part) };
+    let said = before.says_the_same(stating, part);
     let why = |row: usize| {
         let is_in_job = providers.code(row).is_none_or(|code| in_job[code]);
         if is_in_job { said[row].then_some(Exclusion::StatedBefore) } else { Some(Exclusion::ProviderNotInJob) }

@@ -15,7 +15,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use arrow::array::{BooleanArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, not};
 use chrono::{DateTime, NaiveDate};
 use chrono_tz::Tz;
@@ -27,11 +27,12 @@ use super::records::number_of;
 use super::restated::Known;
 use crate::format::time::day_range;
 use crate::money::Amount;
+use crate::table::build::flags;
 use crate::table::column::Table;
 use crate::table::entries::ENTRIES;
 use crate::table::part::{self, Ids, amounts, ids, instants, nothing};
-use crate::table::read::words;
-use crate::table::records::{ATTEMPTS, REFUNDS};
+use crate::table::read::{column, words};
+use crate::table::records::{ATTEMPTS, ORDERS, REFUNDS};
 use crate::table::rows::Rows;
 use crate::table::sheet::Sheet;
 
@@ -41,6 +42,8 @@ pub struct Stating {
     /// The table.
     pub table: &'static Table,
     id: &'static str,
+    /// The column that tells which rows were themselves stated before.
+    again: &'static str,
     happened: &'static str,
     words: &'static [&'static str],
     amounts: &'static [&'static str],
@@ -50,22 +53,44 @@ pub struct Stating {
 pub static LINES: Stating = Stating {
     table: &ENTRIES,
     id: "entry_id",
+    again: OUTCOME_REASON,
     happened: "occurred_at",
     words: &["currency", "customer_currency"],
     amounts: &["gross", "fee", "net", "customer_amount"],
 };
 /// The merchant's attempts.
-pub static TRIES: Stating =
-    Stating { table: &ATTEMPTS, id: "attempt_id", happened: "started_at", words: &["currency", "status"], amounts: &["amount"] };
+pub static TRIES: Stating = Stating {
+    table: &ATTEMPTS,
+    id: "attempt_id",
+    again: OUTCOME_REASON,
+    happened: "started_at",
+    words: &["currency", "status"],
+    amounts: &["amount"],
+};
 /// The merchant's refunds.
-pub static GIVEN_BACK: Stating =
-    Stating { table: &REFUNDS, id: "refund_id", happened: "requested_at", words: &["currency", "status"], amounts: &["amount"] };
+pub static GIVEN_BACK: Stating = Stating {
+    table: &REFUNDS,
+    id: "refund_id",
+    again: OUTCOME_REASON,
+    happened: "requested_at",
+    words: &["currency", "status"],
+    amounts: &["amount"],
+};
+/// The merchant's orders.
+pub static PLACED: Stating = Stating {
+    table: &ORDERS,
+    id: "order_id",
+    again: IS_STATED_BEFORE,
+    happened: "created_at",
+    words: &["currency", "status"],
+    amounts: &["amount"],
+};
 
 impl Stating {
     /// What of an earlier night is looked at to see whether it is sought.
     #[must_use]
     pub fn looked_at(&self) -> [&'static str; 2] {
-        [self.id, OUTCOME_REASON]
+        [self.id, self.again]
     }
 
     /// What is read of it then.
@@ -133,6 +158,10 @@ impl Sought {
 /// Those of these rows of a published table that were not themselves stated before.
 #[must_use]
 pub fn stand(published: &RecordBatch, rows: Vec<usize>) -> Vec<usize> {
+    if published.column_by_name(IS_STATED_BEFORE).is_some() {
+        let is_again = told(published);
+        return rows.into_iter().filter(|&row| !is_again[row]).collect();
+    }
     let reasons = words(published, OUTCOME_REASON);
     let again = [STATED_BEFORE, RESTATED].map(Outcome::reason);
     rows.into_iter().filter(|&row| reasons.optional(row).is_none_or(|reason| !again.contains(&Some(reason)))).collect()
@@ -140,6 +169,21 @@ pub fn stand(published: &RecordBatch, rows: Vec<usize>) -> Vec<usize> {
 
 /// The column that tells.
 pub const OUTCOME_REASON: &str = "outcome_reason";
+
+/// The column that tells of orders.
+pub const IS_STATED_BEFORE: &str = "stated_before";
+
+/// That column, by part.
+#[must_use]
+pub fn told_of_orders(again: &[Vec<bool>]) -> (&'static str, Vec<ArrayRef>) {
+    (IS_STATED_BEFORE, again.iter().map(|part| flags(part.iter().copied())).collect())
+}
+
+/// What it tells of the rows of a batch.
+#[must_use]
+pub fn told(orders: &RecordBatch) -> Vec<bool> {
+    column(orders, IS_STATED_BEFORE).as_boolean().values().iter().collect()
+}
 
 const STATED_BEFORE: Outcome = Outcome::Excluded(Exclusion::StatedBefore);
 const RESTATED: Outcome = Outcome::Break(BreakType::Restated);
@@ -222,7 +266,11 @@ impl Before {
     }
 
     /// The rows of a part of records that say what they said before. A record that says something else is another claim.
-    pub(super) fn says_the_same(&self, stating: &Stating, part: &RecordBatch) -> Vec<bool> {
+    #[must_use]
+    pub fn says_the_same(&self, stating: &Stating, part: &RecordBatch) -> Vec<bool> {
+        if self.is_empty() {
+            return vec![false; part.num_rows()];
+        }
         let said = self.said(stating, part).into_iter().enumerate();
         said.map(|(row, said)| said.is_some_and(|said| said.says == Says::of(stating, part, row))).collect()
     }

@@ -1,6 +1,6 @@
 //! `orders`, `attempts`, `refunds`: what the merchant states.
 
-use super::column::Type::{Amount, Count, Date, Instant, Text, Word};
+use super::column::Type::{Amount, Count, Date, Flag, Instant, Text, Word};
 use super::column::{COMPARISON, Table, optional, required};
 
 /// One row per order.
@@ -19,6 +19,12 @@ pub static ORDERS: Table = Table {
         optional("channel", Word, "Where it was placed: app, web, pos and so on."),
         optional("country", Word, "Country of the customer, ISO 3166."),
         optional("customer_segment", Word, "The merchant's own grouping of customers."),
+        required(
+            "stated_before",
+            Flag,
+            "Whether an earlier night stated the same of it: then it counts in the rates of that one alone.",
+        )
+        .source("`orders` of the nights since it was created"),
         required("file_id", Word, "The file it was read from."),
         required("line", Count, "Its line in that file, counted from one.").unit("number of the line"),
     ],
