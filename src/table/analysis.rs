@@ -51,9 +51,13 @@ pub static FUNNEL: Table = Table {
         optional("channel", Word, "Channel of the order.").source("`orders`"),
         optional("country", Word, "Country of the order.").source("`orders`"),
         optional("customer_segment", Word, "Segment of the order.").source("`orders`"),
-        required("created", Count, "Orders created; one delivered again on a later night counts in that night too.")
-            .unit("orders")
-            .source("`orders`"),
+        required(
+            "created",
+            Count,
+            "Orders created; one that comes again counts on that night only where it says something else.",
+        )
+        .unit("orders")
+        .source("`orders`"),
         required("attempted", Count, "Orders with at least one attempt.").unit("orders"),
         required("succeeded", Count, "Orders that succeeded, by the merchant's record: an attempt did, or the order is paid.")
             .unit("orders"),

@@ -98,11 +98,12 @@ FROM changes
 WHERE date = (SELECT max(date) FROM nights)
 ORDER BY rank;
 
--- Orders that more than one night read: a merchant's export that overlaps. The funnel and the rates of each of these
--- nights count them, so added up over nights they are in it more than once.
-CREATE OR REPLACE VIEW orders_read_again AS
+-- Orders that said something else on a later night. The funnel and the rates of each of these nights count them, so added up
+-- over nights they are in it more than once.
+CREATE OR REPLACE VIEW orders_counted_again AS
 SELECT order_id, count(*) AS nights, min(date) AS first_night, max(date) AS last_night
 FROM orders
+WHERE NOT stated_before
 GROUP BY order_id
 HAVING count(*) > 1
 ORDER BY order_id;

@@ -36,6 +36,7 @@ CHECKS = {
     for table in ["success_rates", "success_amounts", "abandonment", "funnel", "failure_reasons", "time_to_pay", "payment_methods",
         "changes", "rates_history"]
 }
+CHECKS["orders"] = ("SELECT * FROM computed.orders", "SELECT business_date, order_id, stated_before FROM published.orders")
 
 # Each generation of a night that was computed, by this run or one before.
 HISTORY = """

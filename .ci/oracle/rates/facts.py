@@ -14,6 +14,25 @@ CREATE TABLE closes AS
 SELECT business_date, CAST(business_date + 1 AS TIMESTAMP) AT TIME ZONE getvariable('timezone') AS close FROM published.nights
 """
 
+# An order counts in the night that stated it first, and again where it says something else than it said last. What was said before
+# it was created is of another.
+ONCE = """
+CREATE TABLE computed.orders AS
+WITH said AS (
+    SELECT business_date, order_id, created_at, concat_ws(' ', amount, currency, status) AS says,
+        CAST(timezone(getvariable('timezone'), created_at) AS DATE) AS created_on
+    FROM published.orders
+),
+chained AS (
+    SELECT business_date, order_id, created_on < business_date
+        AND says IS NOT DISTINCT FROM lag(says) OVER (PARTITION BY order_id, created_at ORDER BY business_date) AS stated_before
+    FROM said WHERE created_on <= business_date
+)
+SELECT business_date, order_id, coalesce(chained.stated_before, false) AS stated_before
+FROM published.orders LEFT JOIN chained USING (business_date, order_id);
+CREATE TABLE orders AS FROM published.orders ANTI JOIN (FROM computed.orders WHERE stated_before) USING (business_date, order_id)
+"""
+
 # Which entry an attempt met, be they a match or differ. Of a break in parts its detail names them all, and none to whom each is.
 MET = """
 CREATE TABLE met AS
@@ -55,6 +74,9 @@ FROM published.attempts AS a
 LEFT JOIN failures ON failures.provider = a.provider AND failures.code = lower(trim(a.failure_code))
 LEFT JOIN accounts ON accounts.provider = a.provider
 LEFT JOIN met_accounts ON met_accounts.business_date = a.business_date AND met_accounts.attempt_id = a.attempt_id
+-- One that was stated before counts again only with its order.
+LEFT JOIN orders ON orders.business_date = a.business_date AND orders.order_id = a.order_id
+WHERE a.outcome_reason IS DISTINCT FROM 'stated_before' OR orders.order_id IS NOT NULL
 """
 
 # Of an order: what its attempts came to, and the first and last of them in time. It is pending as long as its last attempt is.
@@ -69,7 +91,7 @@ WITH tried AS (
         max((started_at, attempt_id)) FILTER (status = 'succeeded') AS last_success
     FROM attempts GROUP BY ALL
 )
-SELECT o.* EXCLUDE (file_id, line), coalesce(attempts, 0) AS attempts, first, last,
+SELECT o.* EXCLUDE (stated_before, file_id, line), coalesce(attempts, 0) AS attempts, first, last,
     coalesce(attempt_succeeded, false) AS attempt_succeeded,
     coalesce(attempt_succeeded, false) OR o.status = 'paid' AS paid,
     coalesce(NOT last.final, false) AND NOT paid AS pending,
@@ -80,7 +102,7 @@ SELECT o.* EXCLUDE (file_id, line), coalesce(attempts, 0) AS attempts, first, la
         WHEN list_contains(at_provider, 'not found') THEN 'not found'
         ELSE 'not asked' END AS at_provider, answered_at, last_success,
     o.created_at + getvariable('abandoned_after') <= close AS old
-FROM published.orders AS o JOIN closes USING (business_date) LEFT JOIN tried USING (business_date, order_id)
+FROM orders AS o JOIN closes USING (business_date) LEFT JOIN tried USING (business_date, order_id)
 """
 
 # What was answered last explains an end better than the stage at which it came, and that stage better than the status. A customer
@@ -114,7 +136,7 @@ WITH followed AS (
             AND coalesce(wallet = lag(wallet) OVER following, true)
             AND started_at - lag(started_at) OVER following <= getvariable('retry_within')
             AND lag(status) OVER following <> 'succeeded', false) AS again
-    FROM attempts SEMI JOIN published.orders USING (business_date, order_id)
+    FROM attempts SEMI JOIN orders USING (business_date, order_id)
     WINDOW following AS (PARTITION BY business_date, order_id ORDER BY started_at, attempt_id)
 ),
 numbered AS (
@@ -149,7 +171,7 @@ SELECT a.business_date, a.attempt_id AS id, a.amount, a.currency, true AS ended,
         WHEN a.sent THEN 'other'
         ELSE 'excluded' END AS acceptance_rate,
     CASE WHEN o.order_id IS NULL THEN 'excluded' ELSE groups.counts END AS group_success_rate
-FROM attempts AS a LEFT JOIN published.orders AS o USING (business_date, order_id)
+FROM attempts AS a LEFT JOIN orders AS o USING (business_date, order_id)
 LEFT JOIN groups ON groups.business_date = a.business_date AND groups.attempt_id = a.attempt_id
 """
 
@@ -215,4 +237,4 @@ SELECT business_date, order_id AS id, amount, currency, old AS ended,
 FROM stages
 """
 
-STEPS = [READING, NIGHTS, MET, ATTEMPTS, ORDERS, STAGES, GROUPS, COUNTED_ATTEMPTS, COUNTED_ORDERS]
+STEPS = [READING, NIGHTS, ONCE, MET, ATTEMPTS, ORDERS, STAGES, GROUPS, COUNTED_ATTEMPTS, COUNTED_ORDERS]

@@ -112,7 +112,7 @@ class Shop:
             self.files["orders", night].append(stated)
         later = NIGHTS[NIGHTS.index(night) + 1 :][:1]
         if later and chance.random() < 0.03:
-            self.files["orders", later[0]].append({**stated, "status": chance.choice(["paid", "cancelled"])})
+            self.files["orders", later[0]].append({**stated, "status": chance.choice(["paid", "cancelled", status, status])})
 
     def attempt(self, night, of, one, begun, like):
         """A try of an order, like the one before in most; what the provider states of it, if anything."""
