@@ -118,8 +118,10 @@ def check(page):
     ))
     cuts = [row for name, table in page.items() if name.startswith("rates-by-") for row in table]
     same("rates by cut", [[row[0] or [""], row[1], row[2], row[3][:1], row[3][1:], *row[4:8]] for row in cuts], rows(
-        f"SELECT value, metric, {interval}, numerator, denominator, excluded, pending FROM {{success_rates}} WHERE cut <> 'all'"
-        " QUALIFY dense_rank() OVER (PARTITION BY cut ORDER BY value) > 0"
+        # Of each cut the values of which most is counted.
+        f"SELECT value, metric, {interval}, numerator, denominator, excluded, pending"
+        f" FROM (SELECT *, max(denominator) OVER (PARTITION BY cut, value) AS most FROM {{success_rates}} WHERE cut <> 'all')"
+        " QUALIFY dense_rank() OVER (PARTITION BY cut ORDER BY most DESC, value) <= 30"
     ))
     exactly = ", ".join(f"({name} * 1000000000000::DECIMAL(13,0))::BIGINT" for name in ("change", "mix_part", "rate_part"))
     same("rates that changed", [[row[0] or [""], *row[1:9]] for row in page.get("rates-changed", [])], rows(

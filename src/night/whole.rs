@@ -8,7 +8,7 @@ use super::ledger::{self, Summary};
 use crate::error::{Error, Result};
 use crate::format::Target;
 use crate::lake::Night;
-use crate::stage::analyze::{self, analyze, once};
+use crate::stage::analyze::{Inputs, analyze, once};
 use crate::stage::bank::bank_lines;
 use crate::stage::failures::FailureCategories;
 use crate::stage::fees::{breaks_of_batches, charge};
@@ -32,14 +32,13 @@ use crate::table::sheet::Sheet;
 
 /// From files to the tables of the night, each given to `stage` once it is known.
 pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn Fn(Sheet)) -> Result<Night> {
-    let (job, night) = (closing.job, closing.night);
+    let (job, night, earlier) = (closing.job, closing.night, &closing.earlier);
     (closing.progress)("normalizing");
     let mut delivered = deliveries.delivered(job);
     let none = Repeated::default();
     let contracts = closing.contracts()?;
     let carried_items = closing.carried(&OPEN_ITEMS)?;
     let open = Stated::carried(&carried_items);
-    let earlier = &closing.earlier;
     let (normalized, (orders, (attempts, refunds))) = rayon::join(
         || {
             let entries = normalize(&mut delivered.providers, &none, night);
@@ -92,11 +91,10 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     all_carried_in([&provider, &merchant], &carried_items, &restated)?;
     restated.conserved(provider.again + merchant.again)?;
     let compared = compare(Sides { provider: &provider.parts, merchant: &merchant.parts }, 0..ROUNDS.len(), &closing.rules())?;
-    let over_the_cap = compared.tolerated.breaks(&closing.rules());
     summary.add_tolerated(&compared.tolerated);
     let found = [
         compared.found,
-        over_the_cap,
+        compared.tolerated.breaks(&closing.rules()),
         breaks_of_batches(&fees, night),
         tied.found,
         tied_out.found,
@@ -133,8 +131,8 @@ pub(super) fn stages(closing: &Closing, mut deliveries: Deliveries, stage: &dyn 
     (closing.progress)("analyzing");
     let failures = FailureCategories::shipped()?;
     let (orders, attempts, accounts) = (&orders.parts, &attempts.parts, Some(&*met.accounts));
-    let inputs = analyze::Inputs { orders, attempts, outcomes: &of_attempts, accounts };
+    let inputs = Inputs { orders, attempts, outcomes: &of_attempts, accounts };
     let rules = closing.analysis_rules(&only, &failures);
-    let analysis = once(&inputs, &orders_again, |inputs| analyze(inputs, &met.charges, &rules))?;
+    let analysis = once(&inputs, &orders_again, |counting| analyze(counting, &met.charges, &rules))?;
     closing.end(&files, &summary, analysis, deliveries.left_out.is_empty(), stage)
 }

@@ -12,7 +12,7 @@ use crate::table::part::texts;
 /// Gives `with` the inputs without the orders that were stated `again`, by part and row, and without the attempts that were
 /// stated before, but for those of an order that counts: they tell how far it came.
 pub fn once<R>(inputs: &Inputs, again: &[Vec<bool>], with: impl FnOnce(&Inputs) -> R) -> R {
-    if !again.iter().flatten().any(|again| *again) && !inputs.outcomes.iter().flatten().any(is_again) {
+    if !again.iter().flatten().any(|again| *again) && !inputs.outcomes.iter().flatten().any(|&outcome| is_again(outcome)) {
         return with(inputs);
     }
     let mask = |rows: &mut dyn Iterator<Item = bool>| rows.map(Some).collect::<BooleanArray>();
@@ -24,7 +24,7 @@ pub fn once<R>(inputs: &Inputs, again: &[Vec<bool>], with: impl FnOnce(&Inputs) 
     let counts = orders_that_count(inputs, &orders);
     let counted = inputs.attempts.iter().zip(inputs.outcomes).map(|(part, outcomes)| {
         let order = texts(part, "order_id");
-        let is_counted = |(row, outcome)| !is_again(outcome) || order.get(row).is_some_and(|order| counts.contains(order));
+        let is_counted = |(row, &outcome)| !is_again(outcome) || order.get(row).is_some_and(|order| counts.contains(order));
         outcomes.iter().enumerate().map(is_counted).collect()
     });
     let counted: Vec<Vec<bool>> = counted.collect();
@@ -43,8 +43,8 @@ pub fn once<R>(inputs: &Inputs, again: &[Vec<bool>], with: impl FnOnce(&Inputs) 
     with(&Inputs { orders: &orders, attempts: &attempts, outcomes: &outcomes, accounts: accounts.as_deref() })
 }
 
-fn is_again(outcome: &Option<Outcome>) -> bool {
-    *outcome == Some(Outcome::Excluded(Exclusion::StatedBefore))
+fn is_again(outcome: Option<Outcome>) -> bool {
+    outcome == Some(Outcome::Excluded(Exclusion::StatedBefore))
 }
 
 /// Of the orders that attempts stated before name, those that are among `orders`.
@@ -55,7 +55,7 @@ fn orders_that_count<'o>(inputs: &Inputs, orders: &'o [RecordBatch]) -> HashSet<
         .zip(inputs.outcomes)
         .flat_map(|(part, outcomes)| {
             let order = texts(part, "order_id");
-            let again = outcomes.iter().enumerate().filter(|(_, outcome)| is_again(outcome));
+            let again = outcomes.iter().enumerate().filter(|&(_, &outcome)| is_again(outcome));
             again.filter_map(move |(row, _)| order.get(row))
         })
         .collect();
