@@ -100,6 +100,7 @@ fn orders(rows: &[Order]) -> RecordBatch {
         ("channel", build::words(rows.iter().map(|row| stated(row.5)))),
         ("country", none()),
         ("customer_segment", none()),
+        ("stated_before", build::flags(rows.iter().map(|_| false))),
         ("file_id", build::same_word(Some("orders.csv"), rows.len())),
         ("line", build::counts((0..rows.len()).map(build::count))),
     ])
