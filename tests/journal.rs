@@ -21,7 +21,8 @@ use crate::nights::{Shop, csv_rows, november, three_nights};
 
 type Row = BTreeMap<String, String>;
 
-const ACCOUNTS: &str = r#"[journal.accounts]
+/// What is booked on what, as a job says it.
+pub(crate) const ACCOUNTS: &str = r#"[journal.accounts]
 clearing = "1122"
 payments = "6001"
 refunds = "6001.02"

@@ -23,6 +23,7 @@ use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 use crate::harness::{Place, Ran};
+use crate::journal::ACCOUNTS;
 use crate::nights::{november, rows};
 
 const JOB: &str = "jobs/nightly.toml";
@@ -30,22 +31,6 @@ const REFUNDS: &str = "sample-data/merchant/refunds_20261118.csv";
 /// What somebody may call a refund, in the hope that it is run where it is read, and one that no double holds.
 const HOSTILE: [&str; 6] = ["=1+1", "+SUM(A1:A9)", "-2+3", "@cmd", "</t></si><f>1</f>\u{202e}&", "=HYPERLINK(\"http://x\")"];
 const LARGE: &str = "1234567890123456.78";
-
-/// What journals are booked on.
-const ACCOUNTS: &str = r#"
-[journal.accounts]
-clearing = "1122"
-payments = "6001"
-refunds = "6001.02"
-chargebacks = "6711"
-fees = "6603"
-tax = "2221"
-payouts = "1012"
-reserves = "1221"
-transfers = "1123"
-adjustments = "6051"
-fx = "6603.03"
-"#;
 
 type Rows = Vec<BTreeMap<String, String>>;
 
@@ -71,7 +56,7 @@ fn nights() -> Place {
     refund("4111111111111111", "1.00");
     refund("R large", LARGE);
     place.write(REFUNDS, text);
-    place.write(JOB, String::from_utf8(place.read(JOB)).unwrap() + ACCOUNTS);
+    place.write(JOB, format!("{}\n{ACCOUNTS}", String::from_utf8(place.read(JOB)).unwrap()));
     for night in ["17", "18", "19"] {
         run(&place, &format!("run {JOB} --date 2026-11-{night} --quiet"));
     }
