@@ -8,6 +8,7 @@ pub mod due;
 mod fees;
 mod file;
 mod journal;
+mod lake;
 pub mod resolutions;
 mod resolve;
 
@@ -24,6 +25,7 @@ use resolve::Resolver;
 use crate::calendar::Calendar;
 use crate::error::{Error, Exit, Result};
 use crate::format::{Format, Target, schema};
+use crate::lake::Location;
 use crate::source::{Asked, Databases, Place};
 use crate::stage::change::Threshold;
 use crate::stage::fees::FeeRule;
@@ -36,8 +38,8 @@ use crate::stage::reconcile::{Resolution, Severity, Tolerance};
 pub struct Job {
     /// Its name.
     pub name: String,
-    /// The folder of the lake.
-    pub lake: PathBuf,
+    /// Where its lake is.
+    pub lake: Location,
     /// Time zone of the business date.
     pub timezone: Tz,
     /// The databases its queries ask.
@@ -224,11 +226,11 @@ impl Job {
     }
 
     /// The lake of the job in the file at `path`, whatever else of the job is there no more; or the lake at `path` itself.
-    pub fn lake_of(path: &Path) -> Result<PathBuf> {
+    pub fn lake_of(path: &Path) -> Result<Location> {
         if path.is_dir() {
-            return Ok(path.to_path_buf());
+            return Ok(Location::Folder(path.to_path_buf()));
         }
-        resolve::lake(&folder_of(path), &read(path)?)
+        lake::named(&folder_of(path), &read(path)?)
             .map_err(|error| if error.file.is_none() { error.file(path.display()) } else { error })
     }
 

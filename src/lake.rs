@@ -33,7 +33,9 @@ mod store;
 mod texts;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -51,19 +53,77 @@ pub use parquet::{Division, Writer};
 pub use publish::{Published, Staging};
 pub use spill::{Batches, Spill};
 
+use crate::bucket::Bucket;
 use crate::error::{Error, Exit, Result};
 use crate::table::column::Table;
-use store::Store;
+use lock::Held;
+use store::{Folder, Objects, Readable, Store};
 
-/// A lake in a local folder.
+/// A lake: a folder of this machine, or the objects of a bucket.
 #[derive(Clone, Debug)]
 pub struct Lake {
+    store: Arc<dyn Store>,
+    /// The folder it is in; of a lake in a bucket, that in which this machine stages.
     root: PathBuf,
+    /// Copies of what is in a bucket, for as long as the lake is open.
+    _copies: Option<Arc<Held>>,
     /// Who works on it, for the audit trail.
     actor: String,
 }
 
+/// Where a lake is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// In a folder of this machine.
+    Folder(PathBuf),
+    /// In a bucket, below a prefix.
+    Bucket {
+        /// The bucket, and who asks.
+        bucket: Arc<Bucket>,
+        /// What every key of the lake begins with.
+        prefix: String,
+        /// The folder of this machine in which nights are staged.
+        staging: PathBuf,
+    },
+}
+
+impl Location {
+    /// A path below it, for people.
+    #[must_use]
+    pub fn shown(&self, path: &str) -> String {
+        match self {
+            Self::Folder(root) => root.join(path).display().to_string(),
+            Self::Bucket { bucket, prefix, .. } => format!("{}/{path}", bucket.shown(prefix).trim_end_matches('/')),
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(root) => write!(f, "{}", root.display()),
+            Self::Bucket { bucket, prefix, .. } => f.write_str(bucket.shown(prefix).trim_end_matches('/')),
+        }
+    }
+}
+
 impl Lake {
+    /// The lake at `location`. Nothing is created there before something is written.
+    pub fn at(location: &Location) -> Result<Self> {
+        match location {
+            Location::Folder(root) => Self::open(root),
+            Location::Bucket { bucket, prefix, staging } => {
+                let root = std::path::absolute(staging).map_err(|error| durable::failed("find the folder", staging, &error))?;
+                durable::create_private(&root)?;
+                let staging = root.join("staging");
+                let copies = Held::first_free(&staging, "copies")?;
+                let objects = Objects::new(bucket, prefix, staging, copies.folder().to_path_buf())?;
+                let copies = Some(Arc::new(copies));
+                Ok(Self { store: Arc::new(objects), root, _copies: copies, actor: NOBODY.to_owned() })
+            }
+        }
+    }
+
     /// The lake in the folder `root`. Nothing is created before something is written.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(|error| durable::failed("find the lake", root, &error))?;
@@ -72,7 +132,7 @@ impl Lake {
                 .file(root.display())
                 .next("name a folder, or a path where none exists yet, as `lake` in the job"));
         }
-        Ok(Self { root, actor: NOBODY.to_owned() })
+        Ok(Self { store: Arc::new(Folder::new(root.clone())), root, _copies: None, actor: NOBODY.to_owned() })
     }
 
     /// The lake, with whatever is done to it done by `actor`.
@@ -86,10 +146,16 @@ impl Lake {
         &self.actor
     }
 
-    /// The folder it is in, absolute.
+    /// The folder it is in, absolute; of a lake in a bucket, that in which this machine stages.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// A path of it, or all of it, for people.
+    #[must_use]
+    pub fn shown(&self, path: &str) -> String {
+        self.store.shown(path)
     }
 
     /// The newest manifest of each published night, in order of business date.
@@ -99,32 +165,27 @@ impl Lake {
 
     /// The same of `first` and the nights after it.
     fn nights_from(&self, first: NaiveDate) -> Result<Vec<Manifest>> {
-        let Some(store) = Store::folder(&self.root)? else { return Ok(Vec::new()) };
         let mut manifests = Vec::new();
-        for night in published_nights(&store)?.into_iter().filter(|&night| night >= first) {
-            manifests.extend(newest_manifest(&store, night)?);
+        for night in published_nights(&*self.store)?.into_iter().filter(|&night| night >= first) {
+            manifests.extend(newest_manifest(&*self.store, night)?);
         }
         Ok(manifests)
     }
 
     /// The newest manifest of `night`, if it was ever published.
     pub fn manifest(&self, night: NaiveDate) -> Result<Option<Manifest>> {
-        match Store::folder(&self.root)? {
-            Some(store) => newest_manifest(&store, night),
-            None => Ok(None),
-        }
+        newest_manifest(&*self.store, night)
     }
 
     /// The manifest of one generation of `night` (65 where there is none).
     pub fn manifest_of(&self, night: NaiveDate, generation: u64) -> Result<Manifest> {
-        let known = match Store::folder(&self.root)? {
-            Some(store) if generations(&store, night)?.contains(&generation) => return read_manifest(&store, night, generation),
-            Some(store) => generations(&store, night)?,
-            None => Vec::new(),
-        };
+        let known = generations(&*self.store, night)?;
+        if known.contains(&generation) {
+            return read_manifest(&*self.store, night, generation);
+        }
         let known: Vec<String> = known.iter().map(u64::to_string).collect();
         let error = Error::data(format!("the lake has no generation {generation} of the night {night}"));
-        Err(error.file(self.root.join(manifest_path(night, generation)).display()).expected(match known.len() {
+        Err(error.file(self.shown(&manifest_path(night, generation))).expected(match known.len() {
             0 => "a night that was published".to_owned(),
             _ => known.join(", "),
         }))
@@ -132,21 +193,20 @@ impl Lake {
 
     /// The very text of a manifest.
     pub fn manifest_text(&self, manifest: &Manifest) -> Result<String> {
-        let path = self.root.join(manifest_path(manifest.night.business_date, manifest.generation));
-        std::fs::read_to_string(&path).map_err(|error| durable::failed("read", &path, &error))
+        let path = manifest_path(manifest.night.business_date, manifest.generation);
+        let text = String::from_utf8(store::read(&*self.store, &path)?);
+        text.map_err(|_| Error::data("this manifest is not text").file(self.shown(&path)))
     }
 
     /// The manifests of all generations of `night`, the oldest first.
     pub fn generations(&self, night: NaiveDate) -> Result<Vec<Manifest>> {
-        let Some(store) = Store::folder(&self.root)? else { return Ok(Vec::new()) };
-        generations(&store, night)?.into_iter().map(|generation| read_manifest(&store, night, generation)).collect()
+        generations(&*self.store, night)?.into_iter().map(|generation| read_manifest(&*self.store, night, generation)).collect()
     }
 
     /// The newest manifest of the last night published before `night`.
     pub fn night_before(&self, night: NaiveDate) -> Result<Option<Manifest>> {
-        let Some(store) = Store::folder(&self.root)? else { return Ok(None) };
-        for earlier in published_nights(&store)?.into_iter().rev().filter(|&date| date < night) {
-            if let Some(manifest) = newest_manifest(&store, earlier)? {
+        for earlier in published_nights(&*self.store)?.into_iter().rev().filter(|&date| date < night) {
+            if let Some(manifest) = newest_manifest(&*self.store, earlier)? {
                 return Ok(Some(manifest));
             }
         }
@@ -156,12 +216,11 @@ impl Lake {
     /// The nights that a new generation of one before them has left behind: each was closed on a manifest that is not the
     /// newest any more, or on a night that was.
     pub fn stale(&self) -> Result<BTreeSet<NaiveDate>> {
-        let Some(store) = Store::folder(&self.root)? else { return Ok(BTreeSet::new()) };
         let mut links = Vec::new();
-        for night in published_nights(&store)? {
-            if let Some(&generation) = generations(&store, night)?.last() {
+        for night in published_nights(&*self.store)? {
+            if let Some(&generation) = generations(&*self.store, night)?.last() {
                 let path = manifest_path(night, generation);
-                links.push(Link::decode(&store.read(&path)?, &path)?);
+                links.push(Link::decode(&store::read(&*self.store, &path)?, &path)?);
             }
         }
         Ok(stale(&links))
@@ -179,12 +238,9 @@ impl Lake {
     }
 
     fn holds(&self, output: &Output) -> Result<bool> {
-        let path = self.root.join(&output.path);
-        match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.len() == output.bytes => Ok(parquet::footer_sha256(&path)? == output.footer_sha256),
-            Ok(_) => Ok(false),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(durable::failed("read", &path, &error)),
+        match self.store.open(&output.path)? {
+            Some(file) if file.size() == output.bytes => Ok(parquet::footer_sha256(&file)? == output.footer_sha256),
+            _ => Ok(false),
         }
     }
 
@@ -204,12 +260,10 @@ impl Lake {
     pub fn holds_all(&self, manifest: &Manifest, tables: &[&Table]) -> Result<bool> {
         let is_asked = |output: &&Output| tables.iter().any(|table| table.name == output.table);
         for output in manifest.outputs.iter().filter(is_asked) {
-            let path = self.root.join(&output.path);
-            match durable::sha256(&path) {
-                Ok(sha256) if sha256 == output.sha256 => {}
-                Ok(_) => return Ok(false),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-                Err(error) => return Err(durable::failed("read", &path, &error)),
+            let Some(file) = self.store.open(&output.path)? else { return Ok(false) };
+            let sha256 = file.sha256().map_err(|error| durable::failed("read", Path::new(file.shown()), &error))?;
+            if sha256 != output.sha256 {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -222,7 +276,7 @@ impl Lake {
 
     /// The same, a batch at a time: what a night left may be more than memory holds.
     pub fn batches(&self, table: &'static Table, night: NaiveDate) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        parquet::batches(self.root.join(data_path(table, night)), table)
+        parquet::batches(&self.table(table, night)?, table)
     }
 
     /// The columns `names` of each row group of it, a batch at a time.
@@ -232,7 +286,7 @@ impl Lake {
         night: NaiveDate,
         names: &[&str],
     ) -> Result<Vec<impl Iterator<Item = Result<RecordBatch>> + Send + use<>>> {
-        parquet::row_groups(&self.root.join(data_path(table, night)), table, names)
+        parquet::row_groups(&self.table(table, night)?, table, names)
     }
 
     /// The columns `names`, in that order, of what `night` published as `table`.
@@ -240,7 +294,7 @@ impl Lake {
     /// # Panics
     /// If the table has no such column: a mistake in the code that asks.
     pub fn read_columns(&self, table: &'static Table, night: NaiveDate, names: &[&str]) -> Result<RecordBatch> {
-        parquet::read(&self.root.join(data_path(table, night)), table, names)
+        parquet::read(&self.table(table, night)?, table, names)
     }
 
     /// The columns `names` of those rows of what `night` published as `table` that `pick` chooses, looking at the columns
@@ -252,11 +306,13 @@ impl Lake {
         pick: impl Fn(&RecordBatch) -> Vec<usize>,
         names: &[&str],
     ) -> Result<Vec<RecordBatch>> {
-        parquet::rows_where(&self.root.join(data_path(table, night)), table, looked_at, pick, names)
+        parquet::rows_where(&self.table(table, night)?, table, looked_at, pick, names)
     }
 
-    fn staging(&self) -> PathBuf {
-        self.root.join("staging")
+    /// The file of a table that has to be there.
+    fn table(&self, table: &Table, night: NaiveDate) -> Result<Readable> {
+        let path = data_path(table, night);
+        self.store.open(&path)?.ok_or_else(|| parquet::damaged(&self.shown(&path), "it is not there"))
     }
 }
 
@@ -291,25 +347,25 @@ pub fn stale(nights: &[Link]) -> BTreeSet<NaiveDate> {
     stale
 }
 
-fn published_nights(store: &Store) -> Result<Vec<NaiveDate>> {
+fn published_nights(store: &dyn Store) -> Result<Vec<NaiveDate>> {
     let mut nights: Vec<NaiveDate> = store.folders(NIGHTS)?.iter().filter_map(|name| name.parse().ok()).collect();
     nights.sort_unstable();
     Ok(nights)
 }
 
-fn newest_manifest(store: &Store, night: NaiveDate) -> Result<Option<Manifest>> {
+fn newest_manifest(store: &dyn Store, night: NaiveDate) -> Result<Option<Manifest>> {
     generations(store, night)?.last().map(|&generation| read_manifest(store, night, generation)).transpose()
 }
 
 /// The generations of `night`, in order.
-fn generations(store: &Store, night: NaiveDate) -> Result<Vec<u64>> {
+fn generations(store: &dyn Store, night: NaiveDate) -> Result<Vec<u64>> {
     let names = store.files(&format!("{NIGHTS}/{night}"))?;
     let mut generations: Vec<u64> = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
     generations.sort_unstable();
     Ok(generations)
 }
 
-fn read_manifest(store: &Store, night: NaiveDate, generation: u64) -> Result<Manifest> {
+fn read_manifest(store: &dyn Store, night: NaiveDate, generation: u64) -> Result<Manifest> {
     let path = manifest_path(night, generation);
-    Manifest::decode(&store.read(&path)?, &path)
+    Manifest::decode(&store::read(store, &path)?, &path)
 }

@@ -34,6 +34,7 @@
 //! - no clock in what is published: the same inputs give the same bytes, whatever the order of rows, the split of
 //!   files and the number of threads.
 
+pub mod bucket;
 pub mod calendar;
 pub mod cli;
 pub mod command;
@@ -46,6 +47,7 @@ pub mod money;
 pub mod night;
 pub mod report;
 pub mod sample;
+pub mod secret;
 pub mod source;
 pub mod stage;
 pub mod table;

@@ -120,7 +120,7 @@ pub type Refused = Vec<Error>;
 /// Closes a night of a job. `progress` is told what is being done.
 pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn(&str)) -> std::result::Result<Closed, Refused> {
     let alone = |error: Error| vec![error];
-    let lake = Lake::open(&job.lake).map_err(alone)?.acting(options.by);
+    let lake = Lake::at(&job.lake).map_err(alone)?.acting(options.by);
     let lock = lake.lock(options.date).map_err(alone)?;
     progress("looking for files");
     let mut deliveries = Deliveries::fetch(job, options, &lake, &lock, board)?;
@@ -149,10 +149,11 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
     let spill = sizes.map(|sizes| Ok((Spill::new(&lock)?, sizes))).transpose().map_err(alone)?;
     let apart = spill.as_ref().map(|(spill, sizes)| Apart { spill, sizes: *sizes });
     // What was archived reaches the disk while the night is worked on, and before it is published.
-    let archived = deliveries.paths();
+    let archived = deliveries.archived();
     std::thread::scope(|scope| {
         let settled = scope.spawn(|| lake.settle(&archived));
         progress("reading files");
+        lake.bring(&archived).map_err(alone)?;
         deliveries.read(job, options, apart)?;
         let (left_out, told) = (deliveries.left_out.clone(), deliveries.told());
         if let Some(manifest) = stands {

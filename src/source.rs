@@ -13,7 +13,6 @@ pub mod https;
 pub mod objects;
 pub mod pattern;
 pub mod query;
-pub mod secret;
 pub mod sftp;
 pub mod sign;
 pub mod stripe;
@@ -33,6 +32,7 @@ use serde::Deserialize;
 pub use conversation::{Conversation, Manners, Switchboard};
 pub use query::{DatabaseFile, Databases};
 
+use crate::bucket::BucketFile;
 use crate::error::Result;
 use crate::format::Names;
 use crate::lake::{Inbox, Received};
@@ -90,7 +90,7 @@ pub enum PlaceFile {
     #[serde(rename = "unionpay")]
     UnionPay(Box<unionpay::UnionPay>),
     /// Objects of a bucket.
-    Objects(objects::ObjectsFile),
+    Objects(BucketFile),
     /// A folder of an SFTP server.
     Sftp(sftp::SftpFile),
     /// A file of a web server.
@@ -109,7 +109,7 @@ impl PlaceFile {
             Self::Stripe(place) => Box::new(place.open(folder)?),
             Self::Adyen(place) => Box::new(place.open(folder)?),
             Self::UnionPay(place) => Box::new(place.open(folder)?),
-            Self::Objects(file) => Box::new(file.open(folder)?),
+            Self::Objects(file) => Box::new(objects::Objects::new(file, folder)?),
             Self::Sftp(file) => Box::new(file.open(folder)?),
             Self::Https(file) => Box::new(file.open(folder)?),
             Self::Query(file) => Box::new(file.open(databases)?),

@@ -24,7 +24,7 @@ pub(super) fn backfill(arguments: &Backfill) -> Result<Exit, Vec<Error>> {
                 .found(format!("{} to {}", arguments.from, arguments.to)),
         ]);
     }
-    let lake = Lake::open(&job.lake).map_err(alone)?;
+    let lake = Lake::at(&job.lake).map_err(alone)?;
     let (memory, by) = (arguments.means.memory().map_err(alone)?, actor(arguments.author.by.as_deref()));
     let pool = pool(&arguments.means).map_err(alone)?;
     let (clock, arrivals) = (clock(&arguments.moment), Arrivals::new(arguments.quiet));

@@ -21,7 +21,7 @@ use crate::table::delivery::Answer;
 pub(super) fn check(arguments: &Check) -> Result<Exit, Vec<Error>> {
     let alone = |error: Error| vec![error];
     let job = Job::load(&arguments.job).map_err(alone)?;
-    let lake = Lake::open(&job.lake).map_err(alone)?;
+    let lake = Lake::at(&job.lake).map_err(alone)?;
     let clock = clock(&arguments.moment);
     let board = Switchboard::new(Manners::default(), &clock, &|_, _| {});
     let mut answers = arguments.date.map(|date| answers::ready(&job, date, &[], &lake, &board)).unwrap_or_default().into_iter();

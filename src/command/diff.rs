@@ -13,7 +13,7 @@ use crate::report::changes::{Manner, Teller};
 use crate::table::TABLES;
 
 pub(super) fn diff(arguments: &Diff) -> Result<Exit> {
-    let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
+    let lake = Lake::at(&Job::lake_of(&arguments.job)?)?;
     let (before, after) = generations(&lake, arguments)?;
     let say_what = |doing: &str| say(&format!("{doing}\n"));
     let mut nights = Reperformance::new(&lake, Memory::OfMachine, &say_what);
@@ -48,7 +48,7 @@ fn generations(lake: &Lake, arguments: &Diff) -> Result<(Manifest, Manifest)> {
         return Err(Error::new(Exit::Usage, format!("no table is called `{table}`")).expected(known.join(", ")));
     }
     let all = lake.generations(arguments.date)?;
-    let wrong = |what: String| Error::new(Exit::Usage, what).file(lake.root().display());
+    let wrong = |what: String| Error::new(Exit::Usage, what).file(lake.shown(""));
     let Some(newest) = all.last() else {
         return Err(wrong(format!("no night {} was published in this lake", arguments.date)));
     };

@@ -10,7 +10,7 @@ use crate::report::explain::Story;
 
 pub(super) fn explain(arguments: &Explain) -> Result<Exit> {
     let job = Job::load(&arguments.job)?;
-    let story = Story::of(&job, &Lake::open(&job.lake)?, &arguments.id, arguments.date)?;
+    let story = Story::of(&job, &Lake::at(&job.lake)?, &arguments.id, arguments.date)?;
     let comments = Comments::beside(&arguments.job)?;
     if arguments.json { print(&story.json(&comments)) } else { show(&story.text(&comments)) }?;
     Ok(Exit::Published)

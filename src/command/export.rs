@@ -31,7 +31,7 @@ pub(super) fn export(arguments: &Export) -> Result<Exit> {
 fn export_claims(arguments: &Claims) -> Result<Exit> {
     let job = Job::load(&arguments.job)?;
     let nights = [arguments.from, arguments.to];
-    let claims = claims::Claims::of(&job, &Lake::open(&job.lake)?, nights, arguments.provider.as_deref())?;
+    let claims = claims::Claims::of(&job, &Lake::at(&job.lake)?, nights, arguments.provider.as_deref())?;
     write(arguments.out.as_deref(), &claims.csv()?)?;
     say(&format!("{}\n", claims.sentence()));
     Ok(Exit::Published)
@@ -42,7 +42,7 @@ fn export_journal(arguments: &Journal) -> Result<Exit> {
     let job = Job::load(&arguments.job)?;
     let day = |range| arguments.date.or(range).expect("the night, or the first and the last, are typed");
     let nights = [arguments.from, arguments.to].map(day);
-    let journal = journal::Journal::of(&job, &Lake::open(&job.lake)?, nights)
+    let journal = journal::Journal::of(&job, &Lake::at(&job.lake)?, nights)
         .map_err(|error| if error.column.is_some() { error.file(arguments.job.display()) } else { error })?;
     write(arguments.out.as_deref(), &journal.csv()?)?;
     say(&format!("{}\n", journal.sentence()));
@@ -59,7 +59,7 @@ fn write(out: Option<&Path>, text: &str) -> Result<()> {
 
 /// The evidence of a night: written beside its place, and moved there once it is whole.
 fn export_evidence(arguments: &Evidence) -> Result<Exit> {
-    let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
+    let lake = Lake::at(&Job::lake_of(&arguments.job)?)?;
     let manifest = match arguments.generation {
         Some(generation) => lake.manifest_of(arguments.date, generation)?,
         None => lake.manifest(arguments.date)?.ok_or_else(|| unpublished(&lake, arguments.date))?,
@@ -92,7 +92,7 @@ fn whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) ->
 
 /// A night as a page.
 fn export_page(arguments: &Page) -> Result<Exit> {
-    let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
+    let lake = Lake::at(&Job::lake_of(&arguments.job)?)?;
     let manifest = lake.manifest(arguments.date)?.ok_or_else(|| unpublished(&lake, arguments.date))?;
     let comments = Comments::beside(&arguments.job)?;
     let text = page::Page::of(&lake, &manifest, &comments)?.html(language(arguments.language));
@@ -108,7 +108,7 @@ fn export_page(arguments: &Page) -> Result<Exit> {
 
 /// A night as a workbook.
 fn export_workbook(arguments: &Book) -> Result<Exit> {
-    let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
+    let lake = Lake::at(&Job::lake_of(&arguments.job)?)?;
     let manifest = lake.manifest(arguments.date)?.ok_or_else(|| unpublished(&lake, arguments.date))?;
     let comments = Comments::beside(&arguments.job)?;
     let workbook = workbook::Workbook::of(&lake, &manifest, &comments)?;
@@ -128,5 +128,5 @@ fn language(typed: PageLanguage) -> Language {
 }
 
 fn unpublished(lake: &Lake, date: NaiveDate) -> Error {
-    Error::new(Exit::Usage, format!("no night {date} was published in this lake")).file(lake.root().display())
+    Error::new(Exit::Usage, format!("no night {date} was published in this lake")).file(lake.shown(""))
 }

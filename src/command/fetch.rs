@@ -14,7 +14,7 @@ use crate::source::{Manners, Switchboard};
 pub(super) fn fetch(arguments: &Fetch) -> Result<Exit, Vec<Error>> {
     let alone = |error: Error| vec![error];
     let job = known_sources(&arguments.job, &arguments.only)?;
-    let lake = Lake::open(&job.lake).map_err(alone)?.acting(&actor(None));
+    let lake = Lake::at(&job.lake).map_err(alone)?.acting(&actor(None));
     let lock = lake.lock(arguments.date).map_err(alone)?;
     let (clock, arrivals) = (clock(&arguments.moment), Arrivals::new(arguments.quiet));
     let arrived = |source: &str, bytes| arrivals.note(source, bytes);
@@ -27,7 +27,7 @@ pub(super) fn fetch(arguments: &Fetch) -> Result<Exit, Vec<Error>> {
 
 pub(super) fn ready(arguments: &Ready) -> Result<Exit, Vec<Error>> {
     let job = known_sources(&arguments.job, &arguments.only)?;
-    let lake = Lake::open(&job.lake).map_err(|error| vec![error])?;
+    let lake = Lake::at(&job.lake).map_err(|error| vec![error])?;
     let clock = clock(&arguments.moment);
     let board = Switchboard::new(Manners::default(), &clock, &|_, _| {});
     let answers = answers::ready(&job, arguments.date, &arguments.only, &lake, &board);

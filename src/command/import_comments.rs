@@ -28,6 +28,6 @@ fn opened(arguments: &ImportComments) -> Result<(Comments, Lake, Returned)> {
             .file(arguments.job.display())
             .next("name the job file, such as jobs/nightly.toml"));
     }
-    let lake = Lake::open(&Job::lake_of(&arguments.job)?)?;
+    let lake = Lake::at(&Job::lake_of(&arguments.job)?)?;
     Ok((Comments::beside(&arguments.job)?, lake, returned::read(&arguments.file)?))
 }

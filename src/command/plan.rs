@@ -11,7 +11,7 @@ use crate::table::TABLES;
 
 pub(super) fn plan(arguments: &Plan) -> Result<Exit> {
     let job = Job::load(&arguments.job)?;
-    let lake = Lake::open(&job.lake)?;
+    let lake = Lake::at(&job.lake)?;
     let date = arguments.date;
     let mut text = format!("{} {date}, business dates in {}\n\nreads\n", job.name, job.timezone);
     for source in job.sources() {
@@ -66,7 +66,7 @@ pub(super) fn plan(arguments: &Plan) -> Result<Exit> {
             )
         },
     );
-    add(&mut text, format_args!("\nwrites, below {}\n  {next}", lake.root().display()));
+    add(&mut text, format_args!("\nwrites, below {}\n  {next}", lake.shown("")));
     for table in TABLES {
         add(&mut text, format_args!("  data/{0}/date={date}/{0}.parquet", table.name));
     }

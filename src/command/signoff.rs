@@ -8,7 +8,7 @@ use crate::lake::{Lake, Role};
 use crate::report::signoff::{json, text};
 
 pub(super) fn signoff(arguments: &Signoff) -> Result<Exit> {
-    let lake = Lake::open(&Job::lake_of(&arguments.job)?)?.acting(&arguments.by);
+    let lake = Lake::at(&Job::lake_of(&arguments.job)?)?.acting(&arguments.by);
     let role = match arguments.role {
         SignsAs::Preparer => Role::Preparer,
         SignsAs::Reviewer => Role::Reviewer,

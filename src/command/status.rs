@@ -9,7 +9,7 @@ use crate::report::status::Standing;
 
 pub(super) fn status(arguments: &Status) -> Result<Exit> {
     let job = Job::load(&arguments.job)?;
-    let standing = Standing::of(&job, &Lake::open(&job.lake)?, arguments.nights)?;
+    let standing = Standing::of(&job, &Lake::at(&job.lake)?, arguments.nights)?;
     if arguments.json { print(&standing.json()) } else { show(&standing.text()) }?;
     Ok(Exit::Published)
 }

@@ -18,7 +18,7 @@ use crate::table::TABLES;
 
 pub(super) fn verify(arguments: &Verify) -> std::result::Result<Exit, Vec<Error>> {
     let alone = |error: Error| vec![error];
-    let lake = Lake::open(&Job::lake_of(&arguments.job).map_err(alone)?).map_err(alone)?;
+    let lake = Lake::at(&Job::lake_of(&arguments.job).map_err(alone)?).map_err(alone)?;
     if arguments.chain {
         return chain(&lake, arguments);
     }
@@ -64,7 +64,7 @@ fn chain(lake: &Lake, arguments: &Verify) -> std::result::Result<Exit, Vec<Error
 fn asked_for(lake: &Lake, arguments: &Verify) -> Result<Vec<Manifest>> {
     let never = |which: String| {
         Error::new(Exit::Usage, format!("{which} was published in this lake"))
-            .file(lake.root().display())
+            .file(lake.shown(""))
             .next("see which nights there are: tieout status <job>")
     };
     if let Some(date) = arguments.date {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::due::Publishes;
 use super::fees::{FeeFile, Regions};
 use super::journal::JournalFile;
+use super::lake::LakeFile;
 use crate::format::schema::Zone;
 use crate::source::{DatabaseFile, PlaceFile};
 use crate::stage::payouts::Unexplained;
@@ -19,8 +20,9 @@ use crate::stage::payouts::Unexplained;
 pub(super) struct JobFile {
     /// Its name, for people.
     pub(super) name: String,
-    /// Folder of the lake: all that is kept.
-    pub(super) lake: String,
+    /// Where all is kept: a folder, the address of a bucket and what its keys begin with, as `s3://bucket/tieout`, or a
+    /// table of both and more.
+    pub(super) lake: LakeFile,
     /// Time zone of the business date, such as `Asia/Shanghai`.
     #[schemars(with = "Zone")]
     pub(super) timezone: String,

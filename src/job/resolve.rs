@@ -5,7 +5,6 @@ use std::path::{Component, Path, PathBuf};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use serde::Deserialize;
 
 use super::due::{ExpectedBy, Lag, Publishes};
 use super::file::{AnalysisFile, BankFile, JobFile, LimitsFile, ProviderFile, RecordsFile, SeverityFile};
@@ -28,16 +27,6 @@ pub(super) struct Resolver {
     pub(super) text: String,
     /// The formats and calendars it was closed by; those it names today if none are given.
     pub(super) kept: Option<Vec<Text>>,
-}
-
-/// The lake that the text of a job names.
-pub(super) fn lake(folder: &Path, text: &str) -> Result<PathBuf> {
-    #[derive(Deserialize)]
-    struct OnlyLake {
-        lake: String,
-    }
-    let file: OnlyLake = toml::from_str(text).map_err(|error| toml_error(&error, text))?;
-    Ok(seen_from(folder, &file.lake))
 }
 
 /// What a job may name.
@@ -106,7 +95,7 @@ impl Resolver {
         let mut seen = BTreeSet::new();
         texts.retain(|text| seen.insert((text.kind.word(), text.name.clone(), text.shipped)));
         Ok(Job {
-            lake: seen_from(&self.folder, &file.lake),
+            lake: file.lake.location(&self.folder)?,
             name: file.name,
             timezone,
             databases: known.databases,
@@ -246,7 +235,7 @@ fn paid_into_a_bank(providers: &[Provider], banks: &[Bank]) -> Result<()> {
 }
 
 /// `path` as seen from `folder`: `../lake` from `jobs` is `lake`, unless `jobs` is a symbolic link to elsewhere.
-fn seen_from(folder: &Path, path: &str) -> PathBuf {
+pub(super) fn seen_from(folder: &Path, path: &str) -> PathBuf {
     let mut seen = folder.to_path_buf();
     for part in Path::new(path).components() {
         let within_a_folder = matches!(seen.components().next_back(), Some(Component::Normal(_))) && !seen.is_symlink();

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::audit::now;
 use super::manifest::hex;
-use super::store::Store;
-use super::{Lake, Manifest, NightLock, durable};
+use super::store::{self, Store};
+use super::{Lake, Manifest, NightLock};
 use crate::error::{Error, Exit, Result};
 
 /// Version of the layout of an act.
@@ -141,8 +141,8 @@ impl Approval {
 impl Lake {
     /// Everything people did to `night`, in order.
     pub fn acts(&self, night: NaiveDate) -> Result<Vec<Act>> {
-        let Some(store) = Store::folder(&self.root)? else { return Ok(Vec::new()) };
-        numbers(&store, night)?.into_iter().map(|number| read(&store, &path(night, number))).collect()
+        let store = &*self.store;
+        numbers(store, night)?.into_iter().map(|number| read(store, &path(night, number))).collect()
     }
 
     /// Who stands for a generation.
@@ -168,7 +168,7 @@ impl Lake {
     pub fn sign(&self, lock: &NightLock, role: Role, by: &str, comment: Option<&str>) -> Result<(Manifest, bool)> {
         let night = lock.night();
         let Some(manifest) = self.manifest(night)? else {
-            return Err(Error::new(Exit::Usage, format!("no night {night} was published in this lake")).file(self.root.display()));
+            return Err(Error::new(Exit::Usage, format!("no night {night} was published in this lake")).file(self.shown("")));
         };
         let approval = self.approval(&manifest)?;
         let refused = |what: String| Error::new(Exit::NotPermitted, what);
@@ -198,7 +198,7 @@ impl Lake {
         }
         if !self.is_intact(&manifest)? {
             return Err(Error::data(format!("the data of the night {night} is not what was published"))
-                .file(self.root.display())
+                .file(self.shown(""))
                 .next("run the night again: that restores it"));
         }
         self.act(lock, role.deed(), &manifest, by, comment)?;
@@ -226,14 +226,8 @@ impl Lake {
         let mut bytes = serde_json::to_vec_pretty(&act).expect("an act holds nothing JSON cannot say");
         bytes.push(b'\n');
         act.sha256 = hex(&Sha256::digest(&bytes));
-        let store = Store::folder(&self.root)?.expect("the lake's folder holds the lock");
-        let number = numbers(&store, night)?.last().map_or(1, |last| last + 1);
-        let name = format!("act.{night}.{number}.json");
-        durable::write_new(&lock.folder().join(&name), &bytes)?;
-        let place = self.root.join(path(night, number));
-        durable::create_folders(durable::folder_of(&place))?;
-        store.create(&format!("staging/{}/{name}", lock.night()), &path(night, number))?;
-        durable::settle(&self.root, [place.as_path()])?;
+        let number = numbers(&*self.store, night)?.last().map_or(1, |last| last + 1);
+        self.store.create(&path(night, number), &bytes, lock.folder())?;
         self.record_act(&act)
     }
 }
@@ -248,15 +242,15 @@ fn path(night: NaiveDate, number: u64) -> String {
     format!("meta/acts/{night}/{number}.json")
 }
 
-fn numbers(store: &Store, night: NaiveDate) -> Result<Vec<u64>> {
+fn numbers(store: &dyn Store, night: NaiveDate) -> Result<Vec<u64>> {
     let names = store.files(&format!("meta/acts/{night}"))?;
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
 
-fn read(store: &Store, path: &str) -> Result<Act> {
-    let bytes = store.read(path)?;
+fn read(store: &dyn Store, path: &str) -> Result<Act> {
+    let bytes = store::read(store, path)?;
     let mut act: Act = serde_json::from_slice(&bytes).map_err(|error| {
         Error::data(format!("this act cannot be read: {error}"))
             .file(path)

@@ -1,16 +1,13 @@
 //! The audit trail: one line per thing done, each naming the hash of the line before, so that a line changed,
 //! removed or moved is seen. The only place of the lake where the clock is read.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::path::PathBuf;
-
 use chrono::{NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::manifest::hex;
-use super::{Act, Lake, Manifest, durable};
+use super::store::complete_lines;
+use super::{Act, Lake, Manifest};
 use crate::error::{Error, Result};
 
 /// One line of the audit trail.
@@ -49,12 +46,8 @@ pub struct AuditLine {
 impl Lake {
     /// The audit trail, every link of it checked (65 where one is broken).
     pub fn audit(&self) -> Result<Vec<AuditLine>> {
-        let path = self.audit_path();
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(durable::failed("read", &path, &error)),
-        };
+        let Some(bytes) = self.store.find(AUDIT)? else { return Ok(Vec::new()) };
+        let text = String::from_utf8_lossy(&bytes);
         self.check_chain(complete_lines(&text))
     }
 
@@ -77,37 +70,25 @@ impl Lake {
     }
 
     fn append(&self, entry: &Entry) -> Result<()> {
-        let path = self.audit_path();
-        let unwritable = |error: std::io::Error| durable::failed("write the audit trail", &path, &error);
-        durable::create_folders(durable::folder_of(&path))?;
-        let is_new = !path.exists();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(|error| durable::failed_to_create("create the audit trail", &path, &error))?;
-        // Runs of other nights append too.
-        file.lock().map_err(unwritable)?;
-        let last = self.last_line(&mut file)?;
-        let mut line = AuditLine {
-            seq: last.as_ref().map_or(1, |last| last.seq + 1),
-            at: now(),
-            actor: entry.actor.to_owned(),
-            action: entry.action.to_owned(),
-            business_date: entry.business_date,
-            generation: entry.generation,
-            manifest_sha256: entry.manifest_sha256.to_owned(),
-            act_sha256: entry.act_sha256.map(str::to_owned),
-            comment: entry.comment.map(str::to_owned),
-            previous: last.map(|last| last.sha256),
-            sha256: String::new(),
-        };
-        line.sha256 = line.content_sha256();
-        let mut bytes = serde_json::to_vec(&line).expect("a line holds nothing JSON cannot say");
-        bytes.push(b'\n');
-        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(unwritable)?;
-        if is_new { durable::sync_folder(durable::folder_of(&path)) } else { Ok(()) }
+        self.store.append(AUDIT, &mut |lines| {
+            let last = self.check_chain(lines)?.pop();
+            let mut line = AuditLine {
+                seq: last.as_ref().map_or(1, |last| last.seq + 1),
+                at: now(),
+                actor: entry.actor.to_owned(),
+                action: entry.action.to_owned(),
+                business_date: entry.business_date,
+                generation: entry.generation,
+                manifest_sha256: entry.manifest_sha256.to_owned(),
+                act_sha256: entry.act_sha256.map(str::to_owned),
+                comment: entry.comment.map(str::to_owned),
+                previous: last.map(|last| last.sha256),
+                sha256: String::new(),
+            };
+            line.sha256 = line.content_sha256();
+            let line = serde_json::to_string(&line).expect("a line holds nothing JSON cannot say");
+            Ok(format!("{line}\n"))
+        })
     }
 
     /// Adds the line that the newest generation of `night`, or the last act on it, lacks when the run died right after
@@ -137,24 +118,12 @@ impl Lake {
         }
     }
 
-    /// The last complete line. What follows it was never finished by the run that wrote it, and is removed.
-    fn last_line(&self, file: &mut File) -> Result<Option<AuditLine>> {
-        let path = self.audit_path();
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(|error| durable::failed("read", &path, &error))?;
-        let complete = complete_lines(&text);
-        if complete.len() < text.len() {
-            file.set_len(complete.len() as u64).map_err(|error| durable::failed("write", &path, &error))?;
-        }
-        Ok(self.check_chain(complete)?.pop())
-    }
-
     fn check_chain(&self, text: &str) -> Result<Vec<AuditLine>> {
         let mut lines: Vec<AuditLine> = Vec::new();
         for (number, text) in (1_u64..).zip(text.lines()) {
             let broken = |what: &str| {
                 Error::data(format!("the audit trail is broken: {what}"))
-                    .file(self.audit_path().display())
+                    .file(self.shown(AUDIT))
                     .line(number)
                     .next("restore the file from a backup of the lake, and find out who changed it")
             };
@@ -169,11 +138,10 @@ impl Lake {
         }
         Ok(lines)
     }
-
-    fn audit_path(&self) -> PathBuf {
-        self.root.join("meta/audit.jsonl")
-    }
 }
+
+/// Where it is, relative to the lake.
+const AUDIT: &str = "meta/audit.jsonl";
 
 /// What a line written by another run than the one it is about says of itself.
 const LATE: &str = "written late: the run that did it ended before it could say so";
@@ -213,9 +181,4 @@ impl AuditLine {
         let content = Self { sha256: String::new(), ..self.clone() };
         hex(&Sha256::digest(serde_json::to_vec(&content).expect("a line holds nothing JSON cannot say")))
     }
-}
-
-/// All of `text` up to its last line end.
-fn complete_lines(text: &str) -> &str {
-    &text[..text.rfind('\n').map_or(0, |end| end + 1)]
 }

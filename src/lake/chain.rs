@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::store::Store;
 use super::{Act, AuditLine, Lake, Manifest, NIGHTS, manifest_path};
 use crate::error::{Error, Result};
 
@@ -35,13 +34,12 @@ impl Lake {
     /// Holds the audit trail against itself, the manifests and the acts.
     pub fn chain(&self) -> Result<Chain> {
         let (mut manifests, mut acts, mut broken) = (Vec::new(), Vec::new(), Vec::new());
-        if let Some(store) = Store::folder(&self.root)? {
-            let nights: BTreeSet<String> = store.folders(NIGHTS)?.into_iter().chain(store.folders("meta/acts")?).collect();
-            for night in nights.iter().filter_map(|name| name.parse().ok()) {
-                // A file that cannot be read was changed: that is what is looked for here.
-                self.generations(night).map_or_else(|error| broken.push(error), |found| manifests.extend(found));
-                self.acts(night).map_or_else(|error| broken.push(error), |found| acts.extend(found));
-            }
+        let store = &self.store;
+        let nights: BTreeSet<String> = store.folders(NIGHTS)?.into_iter().chain(store.folders("meta/acts")?).collect();
+        for night in nights.iter().filter_map(|name| name.parse().ok()) {
+            // A file that cannot be read was changed: that is what is looked for here.
+            self.generations(night).map_or_else(|error| broken.push(error), |found| manifests.extend(found));
+            self.acts(night).map_or_else(|error| broken.push(error), |found| acts.extend(found));
         }
         let lines = self.audit().unwrap_or_else(|error| {
             broken.push(error);
@@ -62,7 +60,7 @@ impl Lake {
         let told: BTreeSet<&str> = lines.iter().filter_map(|line| line.act_sha256.as_deref()).collect();
         let cut = |what: String| {
             Error::data(format!("the audit trail has no line of {what}: its end was cut off, or what it tells of was changed"))
-                .file(self.root.join("meta/audit.jsonl").display())
+                .file(self.shown("meta/audit.jsonl"))
                 .expected("a line for every manifest, signature and reopening")
                 .next("restore the file from a backup of the lake, and find out who changed it")
         };
@@ -85,7 +83,7 @@ impl Lake {
         let acts: BTreeSet<&str> = acts.iter().map(|act| act.sha256.as_str()).collect();
         let lost = |line: &AuditLine, what: &str, file: String| {
             Error::data(format!("{what} that line {} of the audit trail tells of is gone or was changed", line.seq))
-                .file(self.root.join(file).display())
+                .file(self.shown(&file))
                 .next("restore the file from a backup of the lake, and find out who changed it")
         };
         let mut lost_ones = Vec::new();
@@ -113,7 +111,7 @@ impl Lake {
         };
         let lost = manifests.iter().filter(is_lost).map(|manifest| {
             Error::data("the night before, which this one was closed on, is gone or was changed")
-                .file(self.root.join(manifest_path(manifest.night.business_date, manifest.generation)).display())
+                .file(self.shown(&manifest_path(manifest.night.business_date, manifest.generation)))
                 .next("restore its manifest from a backup of the lake, and find out who changed it")
         });
         lost.collect()

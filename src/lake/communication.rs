@@ -7,8 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::inbox::{Known, Received};
 use super::manifest::hex;
-use super::store::Store;
-use super::{Lake, NightLock, durable};
+use super::{Lake, NightLock};
 use crate::error::{Error, Result};
 
 /// Who is asked, and for what.
@@ -103,15 +102,11 @@ impl Lake {
             format: with.format.to_owned(),
             ..Communication::default()
         };
-        let Some(store) = Store::folder(&self.root)? else { return Ok(new()) };
         let path = path(night, with);
-        let (folder, name) = path.rsplit_once('/').expect("it is in a folder");
-        if !store.files(folder)?.iter().any(|file| file == name) {
-            return Ok(new());
-        }
-        serde_json::from_slice(&store.read(&path)?).map_err(|error| {
+        let Some(bytes) = self.store.find(&path)? else { return Ok(new()) };
+        serde_json::from_slice(&bytes).map_err(|error| {
             Error::data(format!("the record of deliveries cannot be read: {error}"))
-                .file(self.root.join(&path).display())
+                .file(self.shown(&path))
                 .next("remove the file: the source is then asked again")
         })
     }
@@ -124,16 +119,10 @@ impl Lake {
         said: &Communication,
         files: &[Received],
     ) -> Result<()> {
-        let kept: Vec<_> = files.iter().filter(|file| file.now).map(|file| file.archived.path.clone()).collect();
-        self.settle(&kept)?;
-        let path = path(lock.night(), with);
-        let staged = lock.folder().join(path.rsplit('/').next().expect("it has a name"));
+        self.settle(files.iter().filter(|file| file.now).map(|file| &file.archived))?;
         let mut bytes = serde_json::to_vec_pretty(said).expect("a record holds nothing JSON cannot say");
         bytes.push(b'\n');
-        durable::write_new(&staged, &bytes)?;
-        let path = self.root.join(path);
-        durable::rename(&staged, &path)?;
-        durable::settle(&self.root, [path.as_path()])
+        self.store.replace(&path(lock.night(), with), &bytes, lock.folder())
     }
 }
 

@@ -4,13 +4,13 @@
 //! Both files are in the order of the key, so they are read side by side, with a batch of each in memory.
 
 use std::cmp::Ordering;
-use std::path::PathBuf;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::row::{RowConverter, Rows, SortField};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::store::Readable;
 use super::{Lake, data_path, parquet};
 use crate::error::{Error, Result};
 use crate::table::column::{Column, Table};
@@ -91,15 +91,16 @@ impl Lake {
         each: &mut dyn FnMut(Change) -> Result<()>,
     ) -> Result<Difference> {
         let path = data_path(table, night);
-        compare(table, before.root.join(&path), self.root.join(&path), each)
+        let (before, after) = (before.store.open(&path)?, self.store.open(&path)?);
+        compare(table, before.as_ref(), after.as_ref(), each)
     }
 }
 
 /// Holds a file of a table against the one before; a file that is not there has no rows.
 pub(super) fn compare(
     table: &'static Table,
-    before: PathBuf,
-    after: PathBuf,
+    before: Option<&Readable>,
+    after: Option<&Readable>,
     each: &mut dyn FnMut(Change) -> Result<()>,
 ) -> Result<Difference> {
     let order = Order::of(table)?;
@@ -169,9 +170,11 @@ struct Side {
 }
 
 impl Side {
-    fn new(table: &'static Table, path: PathBuf) -> Result<Self> {
-        let batches: Box<dyn Iterator<Item = Result<RecordBatch>>> =
-            if path.exists() { Box::new(parquet::batches(path, table)?) } else { Box::new(std::iter::empty()) };
+    fn new(table: &'static Table, file: Option<&Readable>) -> Result<Self> {
+        let batches: Box<dyn Iterator<Item = Result<RecordBatch>>> = match file {
+            Some(file) => Box::new(parquet::batches(file, table)?),
+            None => Box::new(std::iter::empty()),
+        };
         Ok(Self { batches, batch: table.empty(), rows: None, at: 0 })
     }
 

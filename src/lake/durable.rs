@@ -67,6 +67,39 @@ pub(super) fn create_root(path: &Path) -> Result<()> {
     sync_folder(above)
 }
 
+/// Creates a folder that nobody else can look into, where others have folders too (77 where it is somebody else's).
+pub(super) fn create_private(path: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| failed_to_create("create the folder", path, &error))?;
+    if is_open_to_others(path).map_err(|error| failed("look at the folder", path, &error))? {
+        return Err(Error::new(Exit::NotPermitted, "nights are staged where others could look at them, or change them")
+            .file(path.display())
+            .next("remove that folder, or name a place of your own for temporary files in TMPDIR"));
+    }
+    Ok(())
+}
+
+/// Whether somebody else may look into a folder.
+#[cfg(unix)]
+fn is_open_to_others(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = fs::symlink_metadata(path)?;
+    // A link leads to where its maker wants; a folder of another user is his.
+    let own = path.join(format!("own.{}", std::process::id()));
+    let mine = File::create(&own).and_then(|file| file.metadata());
+    let _ = fs::remove_file(&own);
+    Ok(!metadata.is_dir() || metadata.mode() & 0o077 != 0 || metadata.uid() != mine?.uid())
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Path) -> io::Result<bool> {
+    // The folder for temporary files is the user's own there.
+    Ok(false)
+}
+
 /// Makes the creations and renames in a folder durable.
 pub(super) fn sync_folder(path: &Path) -> Result<()> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| failed("sync the folder", path, &error))

@@ -1,7 +1,7 @@
 //! Keeping every byte that arrives, as it was received.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::manifest::hex;
+use super::store::Move;
 use super::{Input, Lake, NightLock, durable};
 use crate::error::{Error, Exit, Result};
 
@@ -22,8 +23,10 @@ pub struct Archived {
     pub bytes: u64,
     /// Its name as received.
     pub name: String,
-    /// Where it is kept, absolute. Read it from here: these bytes do not change.
+    /// Where it is on this machine, absolute. Read it from here: these bytes do not change.
     pub path: PathBuf,
+    /// Where it is kept, relative to the lake.
+    pub place: String,
 }
 
 /// A file that came, now or before.
@@ -80,28 +83,32 @@ impl Lake {
 
     /// A file of the archive that a night was closed from, its bytes checked (65 where they are gone or others).
     pub fn archived(&self, night: NaiveDate, input: &Input) -> Result<Archived> {
-        let path = self.root.join(archive_path(&input.source, night, &input.sha256, &input.name));
+        let path = archive_path(&input.source, night, &input.sha256, &input.name);
         let lost = |what: &str| {
             Error::data(format!("a file that the night {night} was closed from {what}"))
-                .file(path.display())
+                .file(self.shown(&path))
                 .next("restore the file from a backup of the lake")
         };
-        match durable::sha256(&path) {
-            Ok(sha256) if sha256 == input.sha256 => {}
-            Ok(_) => return Err(lost("was changed")),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(lost("is not in the archive")),
-            Err(error) => return Err(durable::failed("read", &path, &error)),
+        if self.store.size(&path)?.is_none() {
+            return Err(lost("is not in the archive"));
         }
-        Ok(Archived { sha256: input.sha256.clone(), bytes: input.bytes, name: input.name.clone(), path })
+        self.store.bring(&path)?;
+        let near = self.store.near(&path);
+        if durable::sha256(&near).map_err(|error| durable::failed("read", &near, &error))? != input.sha256 {
+            return Err(lost("was changed"));
+        }
+        let (sha256, bytes, name) = (input.sha256.clone(), input.bytes, input.name.clone());
+        Ok(Archived { sha256, bytes, name, path: near, place: path })
     }
 
-    /// Puts archived files on the disk. A night settles them while it works on, and before it publishes.
-    pub fn settle(&self, files: &[PathBuf]) -> Result<()> {
-        for path in files {
-            let synced = File::open(path).and_then(|file| file.sync_all());
-            synced.map_err(|error| durable::failed("write", path, &error))?;
-        }
-        durable::settle(&self.root, files.iter().map(PathBuf::as_path))
+    /// Has archived files on this machine, where they are read: of a lake in a bucket, what came before is not.
+    pub fn bring<'a>(&self, files: impl IntoIterator<Item = &'a Archived>) -> Result<()> {
+        files.into_iter().try_for_each(|file| self.store.bring(&file.place))
+    }
+
+    /// Puts archived files on the disk, or in the bucket. A night settles them while it works on, and before it publishes.
+    pub fn settle<'a>(&self, files: impl IntoIterator<Item = &'a Archived>) -> Result<()> {
+        self.store.settle(&files.into_iter().map(|file| file.place.as_str()).collect::<Vec<_>>())
     }
 }
 
@@ -115,9 +122,12 @@ impl Inbox<'_> {
 
     /// A file that came before, if its bytes are still kept.
     fn kept(&self, known: &Known) -> Option<Received> {
-        let path = self.path(&known.sha256, &known.name);
-        let is_kept = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == known.bytes);
-        let archived = Archived { sha256: known.sha256.clone(), bytes: known.bytes, name: known.name.clone(), path };
+        let place = self.place(&known.sha256, &known.name);
+        let path = self.lake.store.near(&place);
+        // One that cannot be asked for is asked of its source again.
+        let is_kept = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == known.bytes)
+            || self.lake.store.size(&place).is_ok_and(|size| size == Some(known.bytes));
+        let archived = Archived { sha256: known.sha256.clone(), bytes: known.bytes, name: known.name.clone(), path, place };
         is_kept.then(|| Received { archived, known: known.clone(), now: false })
     }
 
@@ -148,8 +158,8 @@ impl Inbox<'_> {
         incoming.keep(&place.display().to_string(), None)
     }
 
-    fn path(&self, sha256: &str, name: &str) -> PathBuf {
-        self.lake.root.join(archive_path(self.source, self.lock.night(), sha256, name))
+    fn place(&self, sha256: &str, name: &str) -> String {
+        archive_path(self.source, self.lock.night(), sha256, name)
     }
 }
 
@@ -199,13 +209,14 @@ impl Incoming<'_> {
     /// yet durable: [`Lake::settle`] makes it so.
     pub fn keep(self, locator: &str, version: Option<String>) -> Result<Received> {
         let sha256 = hex(&self.hash.clone().finalize());
-        let path = self.inbox.path(&sha256, &self.name);
+        let place = self.inbox.place(&sha256, &self.name);
+        let path = self.inbox.lake.store.near(&place);
         let kept = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == self.bytes);
         if !kept {
             seal(&self.file).map_err(|error| durable::failed("write", &self.staged, &error))?;
             durable::rename(&self.staged, &path)?;
         }
-        let archived = Archived { sha256: sha256.clone(), bytes: self.bytes, name: self.name.clone(), path };
+        let archived = Archived { sha256: sha256.clone(), bytes: self.bytes, name: self.name.clone(), path, place };
         let known = Known { locator: locator.to_owned(), version, name: self.name.clone(), sha256, bytes: self.bytes };
         Ok(Received { archived, known, now: true })
     }
@@ -215,10 +226,10 @@ impl Incoming<'_> {
     pub fn set_aside(self, why: Error) -> Error {
         let sha256 = hex(&self.hash.clone().finalize());
         let path = format!("aside/{}/{}/{sha256}/{}", self.inbox.source, self.inbox.lock.night(), self.name);
-        let path = self.inbox.lake.root.join(path);
-        match durable::rename(&self.staged, &path) {
+        let moves = [Move { staged: self.staged.clone(), path: path.clone() }];
+        match self.inbox.lake.store.put(&moves) {
             Ok(()) => {
-                let aside = format!("the bytes are kept aside in {}", path.display());
+                let aside = format!("the bytes are kept aside in {}", self.inbox.lake.shown(&path));
                 let found = why.found.as_ref().map_or_else(|| aside.clone(), |found| format!("{found}; {aside}"));
                 why.found(found)
             }

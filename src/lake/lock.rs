@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
+use super::store::Lease;
 use super::{Lake, durable};
 use crate::error::{Error, Exit, Result};
 
@@ -16,6 +17,8 @@ use crate::error::{Error, Exit, Result};
 pub struct NightLock {
     night: NaiveDate,
     held: Held,
+    /// Where the lake is one that other machines write too.
+    lease: Option<Lease>,
 }
 
 /// A folder for work that is never published. Gone when dropped, or swept by the next run when this one dies.
@@ -26,7 +29,7 @@ pub struct Scratch {
 
 /// A folder below `staging` that is one run's, by a lock on the file beside it.
 #[derive(Debug)]
-struct Held {
+pub(super) struct Held {
     folder: PathBuf,
     path: PathBuf,
     /// Held open: the system's lock lives as long as this.
@@ -37,11 +40,12 @@ impl Lake {
     /// Takes `night` for this run, and repairs what runs that died have left: their staging, and the line of the
     /// audit trail that a publication of this night still lacks. Held by another run: 75.
     pub fn lock(&self, night: NaiveDate) -> Result<NightLock> {
-        let staging = self.staging();
+        let staging = self.store.staging();
         let Some(held) = Held::take(&staging, &night.to_string())? else {
             return Err(is_held(night, &staging.join(format!("{night}.lock"))));
         };
-        let lock = NightLock { night, held };
+        let lease = self.store.lease(&night.to_string())?;
+        let lock = NightLock { night, held, lease };
         self.sweep()?;
         self.complete_audit(night)?;
         Ok(lock)
@@ -49,18 +53,12 @@ impl Lake {
 
     /// A folder for work that is never published.
     pub fn scratch(&self) -> Result<Scratch> {
-        let mut number = 1;
-        loop {
-            if let Some(held) = Held::take(&self.staging(), &format!("scratch.{number}"))? {
-                return Ok(Scratch { held });
-            }
-            number += 1;
-        }
+        Ok(Scratch { held: Held::first_free(&self.store.staging(), "scratch")? })
     }
 
     /// Removes the staging of runs that no longer live; says of how many.
     pub fn sweep(&self) -> Result<usize> {
-        let staging = self.staging();
+        let staging = self.store.staging();
         let listed = match fs::read_dir(&staging) {
             Ok(listed) => listed,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
@@ -81,6 +79,11 @@ impl Lake {
 }
 
 impl NightLock {
+    /// That the night is still this run's: asked before anything of it becomes visible (75 where it is not).
+    pub(super) fn confirm(&self) -> Result<()> {
+        self.lease.as_ref().map_or(Ok(()), Lease::confirm)
+    }
+
     /// The night it is of.
     #[must_use]
     pub fn night(&self) -> NaiveDate {
@@ -101,6 +104,22 @@ impl Scratch {
 }
 
 impl Held {
+    /// Takes the first folder `<name>.<number>` that no run holds.
+    pub(super) fn first_free(staging: &Path, name: &str) -> Result<Self> {
+        let mut number = 1;
+        loop {
+            if let Some(held) = Self::take(staging, &format!("{name}.{number}"))? {
+                return Ok(held);
+            }
+            number += 1;
+        }
+    }
+
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Takes the folder `name`, empty; none where another run holds it.
     fn take(staging: &Path, name: &str) -> Result<Option<Self>> {
         let path = staging.join(format!("{name}.lock"));

@@ -14,7 +14,7 @@ mod texts;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +37,7 @@ use self::column::Column;
 use self::pages::Chunk;
 use self::parts::Visits;
 use super::manifest::hex;
+use super::store::Readable;
 use super::{durable, order};
 use crate::error::{Error, Exit, Result};
 use crate::money::Amount;
@@ -134,14 +135,15 @@ impl Writer {
         let mut file = self.file.into_inner().map_err(|error| unwritable(&path, error))?;
         file.flush().and_then(|()| file.file.sync_all()).map_err(|error| durable::failed("write", &path, &error))?;
         let amounts = table.columns.iter().zip(self.sums).filter(|(column, _)| column.kind == Type::Amount);
+        let read_back = Readable::find(&path)?.ok_or_else(|| unlike(&path, "it is not there"))?;
         let written = Written {
             rows: self.rows as u64,
             bytes: file.bytes,
             sha256: hex(&file.hash.finalize()),
-            footer_sha256: footer_sha256(&path)?,
+            footer_sha256: footer_sha256(&read_back)?,
             sums: amounts.map(|(column, sum)| (column.name.to_owned(), sum.to_string())).collect(),
         };
-        check(&path, table, &written)?;
+        check(&read_back, table, &written).map_err(|what| unlike(&path, &what))?;
         Ok(written)
     }
 
@@ -190,49 +192,49 @@ impl Writer {
 }
 
 /// The columns `names` of a published file, in their types in memory.
-pub(super) fn read(path: &Path, table: &'static Table, names: &[&str]) -> Result<RecordBatch> {
-    let file = open(path)?;
+pub(super) fn read(file: &Readable, table: &'static Table, names: &[&str]) -> Result<RecordBatch> {
     let schema = table.schema();
     let options = ArrowReaderOptions::new().with_schema(SchemaRef::clone(&schema));
-    let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(path, error))?;
+    let metadata = ArrowReaderMetadata::load(file, options).map_err(|error| damaged(file.shown(), error))?;
     let columns: Vec<ArrayRef> =
-        names.par_iter().map(|name| read_column(path, &metadata, table.position(name))).collect::<Result<_>>()?;
+        names.par_iter().map(|name| read_column(file, &metadata, table.position(name))).collect::<Result<_>>()?;
     let positions: Vec<usize> = names.iter().map(|name| table.position(name)).collect();
     let schema = schema.project(&positions).expect("positions of the table are fields of its schema");
-    RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| damaged(path, error))
+    RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| damaged(file.shown(), error))
 }
 
 /// A published file, batch after batch.
-pub(super) fn batches(path: PathBuf, table: &'static Table) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-    let file = open(&path)?;
+pub(super) fn batches(file: &Readable, table: &'static Table) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+    let failed = |error: ParquetError| damaged(file.shown(), error);
     let options = ArrowReaderOptions::new().with_schema(table.schema());
-    let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(&path, error))?;
-    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+    let metadata = ArrowReaderMetadata::load(file, options).map_err(failed)?;
+    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata)
         .with_batch_size(PART_ROWS)
         .build()
-        .map_err(|error| damaged(&path, error))?;
-    Ok(batches.map(move |batch| batch.map_err(|error| damaged(&path, error))))
+        .map_err(failed)?;
+    let file = file.clone();
+    Ok(batches.map(move |batch| batch.map_err(|error| damaged(file.shown(), error))))
 }
 
 /// The columns `names` of each row group of a published file, batch after batch, in the order of the table: threads may share
 /// the groups out.
 pub(super) fn row_groups(
-    path: &Path,
+    file: &Readable,
     table: &'static Table,
     names: &[&str],
 ) -> Result<Vec<impl Iterator<Item = Result<RecordBatch>> + Send + use<>>> {
     let options = ArrowReaderOptions::new().with_schema(table.schema());
-    let metadata = ArrowReaderMetadata::load(&open(path)?, options).map_err(|error| damaged(path, error))?;
+    let metadata = ArrowReaderMetadata::load(file, options).map_err(|error| damaged(file.shown(), error))?;
     let columns = ProjectionMask::roots(metadata.parquet_schema(), names.iter().map(|name| table.position(name)));
     let of_group = |group: usize| {
-        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(open(path)?, metadata.clone())
+        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone())
             .with_projection(columns.clone())
             .with_row_groups(vec![group])
             .with_batch_size(PART_ROWS)
             .build()
-            .map_err(|error| damaged(path, error))?;
-        let path = path.to_owned();
-        Ok(batches.map(move |batch| batch.map_err(|error| damaged(&path, error))))
+            .map_err(|error| damaged(file.shown(), error))?;
+        let file = file.clone();
+        Ok(batches.map(move |batch| batch.map_err(|error| damaged(file.shown(), error))))
     };
     (0..metadata.metadata().num_row_groups()).map(of_group).collect()
 }
@@ -240,23 +242,23 @@ pub(super) fn row_groups(
 /// The columns `names` of those rows of a published file that `pick` chooses, looking at the columns `looked_at` of each
 /// batch of rows.
 pub(super) fn rows_where(
-    path: &Path,
+    file: &Readable,
     table: &'static Table,
     looked_at: &[&str],
     pick: impl Fn(&RecordBatch) -> Vec<usize>,
     names: &[&str],
 ) -> Result<Vec<RecordBatch>> {
     let options = ArrowReaderOptions::new().with_schema(table.schema());
-    let metadata = ArrowReaderMetadata::load(&open(path)?, options).map_err(|error| damaged(path, error))?;
+    let metadata = ArrowReaderMetadata::load(file, options).map_err(|error| damaged(file.shown(), error))?;
     let reader = |names: &[&str]| {
         let columns = ProjectionMask::roots(metadata.parquet_schema(), names.iter().map(|name| table.position(name)));
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(open(path)?, metadata.clone());
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone());
         Ok::<_, Error>(reader.with_projection(columns).with_batch_size(PART_ROWS))
     };
     let mut chosen = Vec::new();
     let mut first = 0;
-    for batch in reader(looked_at)?.build().map_err(|error| damaged(path, error))? {
-        let batch = batch.map_err(|error| damaged(path, error))?;
+    for batch in reader(looked_at)?.build().map_err(|error| damaged(file.shown(), error))? {
+        let batch = batch.map_err(|error| damaged(file.shown(), error))?;
         chosen.extend(pick(&batch).into_iter().map(|row| first + row..first + row + 1));
         first += batch.num_rows();
     }
@@ -264,34 +266,23 @@ pub(super) fn rows_where(
         return Ok(Vec::new());
     }
     let chosen = RowSelection::from_consecutive_ranges(chosen.into_iter(), first);
-    let batches = reader(names)?.with_row_selection(chosen).build().map_err(|error| damaged(path, error))?;
-    batches.map(|batch| batch.map_err(|error| damaged(path, error))).collect()
-}
-
-fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => damaged(path, "it is not there"),
-        _ => durable::failed("read", path, &error),
-    })
+    let batches = reader(names)?.with_row_selection(chosen).build().map_err(|error| damaged(file.shown(), error))?;
+    batches.map(|batch| batch.map_err(|error| damaged(file.shown(), error))).collect()
 }
 
 /// Hash of a file's footer, with which its sizes, statistics and sums of every column chunk are told: what a cheap
 /// look can know of a file. Law 4 keeps anything of the run itself out of it.
-pub(super) fn footer_sha256(path: &Path) -> Result<String> {
+pub(super) fn footer_sha256(file: &Readable) -> Result<String> {
     const TAIL: u64 = 8;
-    let failed = |error: &io::Error| durable::failed("read", path, error);
-    let mut file = File::open(path).map_err(|error| failed(&error))?;
-    let size = file.metadata().map_err(|error| failed(&error))?.len();
-    let mut tail = [0; 8];
-    file.seek(SeekFrom::Start(size.saturating_sub(TAIL))).map_err(|error| failed(&error))?;
-    if size >= TAIL {
-        file.read_exact(&mut tail).map_err(|error| failed(&error))?;
+    let failed = |error: io::Error| durable::failed("read", Path::new(file.shown()), &error);
+    let mut footer = TAIL.min(file.size());
+    if footer == TAIL {
+        let tail = file.bytes(file.size() - TAIL, 8).map_err(failed)?;
+        footer += u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]));
     }
-    let footer = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]])) + TAIL;
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(size.saturating_sub(footer))).map_err(|error| failed(&error))?;
-    file.read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-    Ok(hex(&Sha256::digest(&bytes)))
+    let from = file.size().saturating_sub(footer);
+    let length = usize::try_from(file.size() - from).expect("a footer is below 4 GiB");
+    Ok(hex(&Sha256::digest(file.bytes(from, length).map_err(failed)?)))
 }
 
 /// The order to visit `rows` in, for each list of names. Most columns of a table are picked by the same.
@@ -337,53 +328,53 @@ fn properties(table: &Table, night: NaiveDate, version: &str) -> WriterPropertie
     Arc::new(properties)
 }
 
-/// Reads a written file's footer back, and compares it with what was to be written.
-fn check(path: &Path, table: &'static Table, written: &Written) -> Result<()> {
-    let wrong = |what: &str| {
-        Error::new(Exit::CannotWrite, format!("the file does not read back as it was written: {what}"))
-            .file(path.display())
-            .next("check the disk and the memory of this machine, then run the night again")
-    };
-    let file = File::open(path).map_err(|error| durable::failed("read", path, &error))?;
-    if file.metadata().map_err(|error| durable::failed("read", path, &error))?.len() != written.bytes {
-        return Err(wrong("its size"));
+/// Reads a written file's footer back, and compares it with what was to be written; says what is otherwise.
+fn check(file: &Readable, table: &'static Table, written: &Written) -> std::result::Result<(), String> {
+    if file.size() != written.bytes {
+        return Err("its size".to_owned());
     }
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|error| wrong(&error.to_string()))?;
+    let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new()).map_err(|error| error.to_string())?;
     if metadata.schema().fields() != table.published_schema().fields() {
-        return Err(wrong("its schema"));
+        return Err("its schema".to_owned());
     }
     if u64::try_from(metadata.metadata().file_metadata().num_rows()) != Ok(written.rows) {
-        return Err(wrong("its number of rows"));
+        return Err("its number of rows".to_owned());
     }
     Ok(())
 }
 
+/// A file that is not what was written.
+fn unlike(path: &Path, what: &str) -> Error {
+    Error::new(Exit::CannotWrite, format!("the file does not read back as it was written: {what}"))
+        .file(path.display())
+        .next("check the disk and the memory of this machine, then run the night again")
+}
+
 /// One column of a file, whole.
-fn read_column(path: &Path, metadata: &ArrowReaderMetadata, position: usize) -> Result<ArrayRef> {
-    let file = File::open(path).map_err(|error| durable::failed("read", path, &error))?;
-    let rows = usize::try_from(metadata.metadata().file_metadata().num_rows()).map_err(|error| damaged(path, error))?;
+fn read_column(file: &Readable, metadata: &ArrowReaderMetadata, position: usize) -> Result<ArrayRef> {
+    let rows = usize::try_from(metadata.metadata().file_metadata().num_rows()).map_err(|error| damaged(file.shown(), error))?;
     let projection = ProjectionMask::roots(metadata.parquet_schema(), [position]);
-    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
+    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone())
         .with_projection(projection)
         .with_batch_size(rows.max(1))
         .build()
-        .map_err(|error| damaged(path, error))?;
+        .map_err(|error| damaged(file.shown(), error))?;
     let parts: Vec<ArrayRef> = batches
-        .map(|batch| batch.map(|batch| Arc::clone(batch.column(0))).map_err(|error| damaged(path, error)))
+        .map(|batch| batch.map(|batch| Arc::clone(batch.column(0))).map_err(|error| damaged(file.shown(), error)))
         .collect::<Result<_>>()?;
     match parts.as_slice() {
         [] => Ok(arrow::array::new_empty_array(metadata.schema().field(position).data_type())),
         [whole] => Ok(Arc::clone(whole)),
         parts => {
             let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-            concat(&parts).map_err(|error| damaged(path, error))
+            concat(&parts).map_err(|error| damaged(file.shown(), error))
         }
     }
 }
 
-fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
+pub(super) fn damaged(shown: &str, what: impl std::fmt::Display) -> Error {
     Error::data(format!("this file of the lake cannot be read: {what}"))
-        .file(path.display())
+        .file(shown)
         .next("run the night it belongs to again: that restores it from the archived inputs")
 }
 

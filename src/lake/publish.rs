@@ -11,8 +11,8 @@ use super::difference::{Difference, compare};
 use super::manifest::{Manifest, Night, Output};
 use super::merge::{Merge, Run};
 use super::parquet::{Division, Writer, Written};
-use super::store::Store;
-use super::{Lake, NightLock, data_path, durable, manifest_path, order, parquet};
+use super::store::{Move, Readable};
+use super::{Lake, NightLock, data_path, manifest_path, order, parquet};
 use crate::error::{Error, Exit, Result};
 use crate::table::TABLES;
 use crate::table::column::Table;
@@ -65,10 +65,8 @@ impl Lake {
             return self.restore(lock, same, &outputs);
         }
         let differences = newest.map(|before| self.differences(lock, &before)).transpose()?.flatten();
-        for output in &outputs {
-            self.move_into_place(lock, output)?;
-        }
-        self.settle_moves(&outputs)?;
+        lock.confirm()?;
+        self.put(lock, outputs.iter())?;
         let manifest = Manifest::new(generation, night, differences, outputs);
         self.commit(lock, &manifest)?;
         self.record("published", &manifest)?;
@@ -81,8 +79,9 @@ impl Lake {
             return Ok(None);
         }
         let differs = |table: &'static Table| {
-            let (was, is) = (self.root.join(data_path(table, lock.night())), lock.folder().join(staged_name(table.name)));
-            compare(table, was, is, &mut |_| Ok(()))
+            let was = self.store.open(&data_path(table, lock.night()))?;
+            let is = Readable::find(&lock.folder().join(staged_name(table.name)))?;
+            compare(table, was.as_ref(), is.as_ref(), &mut |_| Ok(()))
         };
         match TABLES.iter().map(|table| differs(table)).collect::<Result<Vec<_>>>() {
             Ok(differences) => Ok(Some(differences.into_iter().filter(|difference| !difference.is_empty()).collect())),
@@ -94,18 +93,16 @@ impl Lake {
 
     /// Moves staged files into place and publishes nothing: in a scratch lake, where they are only looked at.
     pub fn keep_staged(&self, lock: &NightLock, outputs: &[Output]) -> Result<()> {
-        outputs.iter().try_for_each(|output| self.move_into_place(lock, output))
+        self.put(lock, outputs.iter())
     }
 
     /// Puts the files that `from` has of a generation where its own are missing or damaged.
     pub fn restore_from(&self, lock: &NightLock, from: &Self, manifest: &Manifest) -> Result<()> {
         assert_eq!(lock.night(), manifest.night.business_date, "a night is restored by the run that holds it");
-        for output in &manifest.outputs {
-            if !self.holds(output)? {
-                durable::rename(&from.root.join(&output.path), &self.root.join(&output.path))?;
-            }
-        }
-        self.settle_moves(&manifest.outputs)?;
+        let lacking = self.lacking(&manifest.outputs)?;
+        let moves = lacking.iter().map(|output| Move { staged: from.store.near(&output.path), path: output.path.clone() });
+        lock.confirm()?;
+        self.store.put(&moves.collect::<Vec<_>>())?;
         self.record("restored", manifest)
     }
 
@@ -117,40 +114,37 @@ impl Lake {
                 newest.night.business_date, newest.generation
             )));
         }
-        let mut restored = false;
-        for output in outputs {
-            if !self.holds(output)? {
-                self.move_into_place(lock, output)?;
-                restored = true;
-            }
-        }
-        if restored {
-            self.settle_moves(outputs)?;
+        let lacking = self.lacking(outputs)?;
+        if !lacking.is_empty() {
+            lock.confirm()?;
+            self.put(lock, lacking.into_iter())?;
             self.record("restored", &newest)?;
         }
         Ok(Published { manifest: newest, is_new: false })
     }
 
-    fn move_into_place(&self, lock: &NightLock, output: &Output) -> Result<()> {
-        durable::rename(&lock.folder().join(staged_name(&output.table)), &self.root.join(&output.path))
+    /// Those of a generation's files that are missing or damaged.
+    fn lacking<'o>(&self, outputs: &'o [Output]) -> Result<Vec<&'o Output>> {
+        let mut lacking = Vec::new();
+        for output in outputs {
+            if !self.holds(output)? {
+                lacking.push(output);
+            }
+        }
+        Ok(lacking)
     }
 
-    fn settle_moves(&self, outputs: &[Output]) -> Result<()> {
-        let paths: Vec<PathBuf> = outputs.iter().map(|output| self.root.join(&output.path)).collect();
-        durable::settle(&self.root, paths.iter().map(PathBuf::as_path))
+    /// Puts staged files in their places.
+    fn put<'o>(&self, lock: &NightLock, outputs: impl Iterator<Item = &'o Output>) -> Result<()> {
+        let moves =
+            outputs.map(|output| Move { staged: lock.folder().join(staged_name(&output.table)), path: output.path.clone() });
+        self.store.put(&moves.collect::<Vec<_>>())
     }
 
     /// Creates the manifest: from here on the night is published.
     fn commit(&self, lock: &NightLock, manifest: &Manifest) -> Result<()> {
-        let date = manifest.night.business_date;
-        let name = format!("{}.json", manifest.generation);
-        durable::write_new(&lock.folder().join(&name), &manifest.encode())?;
-        let path = manifest_path(date, manifest.generation);
-        let place = self.root.join(&path);
-        durable::create_folders(durable::folder_of(&place))?;
-        let store = Store::folder(&self.root)?.expect("the lake's folder holds the lock");
-        store.create(&format!("staging/{date}/{name}"), &path)?;
-        durable::settle(&self.root, [place.as_path()])
+        let path = manifest_path(manifest.night.business_date, manifest.generation);
+        self.store.create(&path, &manifest.encode(), lock.folder())
     }
 }
 
@@ -225,7 +219,10 @@ impl Staging {
         pick: impl Fn(&RecordBatch) -> Vec<usize>,
         names: &[&str],
     ) -> Result<Vec<RecordBatch>> {
-        parquet::rows_where(&self.folder.join(staged_name(table.name)), table, looked_at, pick, names)
+        let path = self.folder.join(staged_name(table.name));
+        let file =
+            Readable::find(&path)?.ok_or_else(|| Error::law("a table that was staged is not there").file(path.display()))?;
+        parquet::rows_where(&file, table, looked_at, pick, names)
     }
 
     fn output(&self, table: &Table, written: Written) -> Output {

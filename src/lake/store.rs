@@ -1,89 +1,88 @@
-//! What the lake asks of an object store: list, read, and create what is not there. A lake behind a URL differs
-//! from a folder here and in how data files are put.
+//! Where a lake keeps its files, and what it asks of such a place: a folder of this machine, or the objects of a bucket.
+//!
+//! Paths are relative to the lake, with slashes. What a call makes visible is whole: a file is moved into place, or put
+//! by one request. What must be made once only is created under a condition that the disk or the store holds.
 
-use std::path::Path as FilePath;
-use std::sync::Arc;
+mod folder;
+mod lease;
+mod objects;
+mod readable;
 
-use object_store::local::LocalFileSystem;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
-use tokio::runtime::{Builder, Runtime};
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Exit, Result};
 
-/// An object store and what drives it.
-pub(super) struct Store {
-    objects: Arc<dyn ObjectStore>,
-    runtime: Runtime,
-}
+pub(super) use folder::{Folder, complete_lines};
+pub(super) use lease::Lease;
+pub(super) use objects::Objects;
+pub(super) use readable::Readable;
 
-impl Store {
-    /// The store in a folder; none where the folder does not exist.
-    pub(super) fn folder(root: &FilePath) -> Result<Option<Self>> {
-        if !root.is_dir() {
-            return Ok(None);
-        }
-        let objects = LocalFileSystem::new_with_prefix(root).map_err(|error| failed("open the lake", &root.display(), &error))?;
-        let runtime = Builder::new_current_thread()
-            .build()
-            .map_err(|error| Error::new(Exit::TryAgain, format!("cannot start the reader of the lake: {error}")))?;
-        Ok(Some(Self { objects: Arc::new(objects), runtime }))
-    }
+/// A place that keeps a lake.
+pub(super) trait Store: fmt::Debug + Send + Sync {
+    /// A file of it, or all of it, for people.
+    fn shown(&self, path: &str) -> String;
 
     /// Names of the folders in `folder`, in no particular order.
-    pub(super) fn folders(&self, folder: &str) -> Result<Vec<String>> {
-        let listed = self.list(folder)?;
-        Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
-    }
+    fn folders(&self, folder: &str) -> Result<Vec<String>>;
 
     /// Names of the files in `folder`, in no particular order.
-    pub(super) fn files(&self, folder: &str) -> Result<Vec<String>> {
-        let listed = self.list(folder)?;
-        Ok(listed.objects.iter().filter_map(|object| object.location.filename().map(str::to_owned)).collect())
-    }
+    fn files(&self, folder: &str) -> Result<Vec<String>>;
 
-    fn list(&self, folder: &str) -> Result<object_store::ListResult> {
-        self.runtime
-            .block_on(self.objects.list_with_delimiter(Some(&Path::from(folder))))
-            .map_err(|error| failed("list", &folder, &error))
-    }
+    /// The bytes of a file, if it is there.
+    fn find(&self, path: &str) -> Result<Option<Vec<u8>>>;
 
-    /// The bytes of a file.
-    pub(super) fn read(&self, path: &str) -> Result<Vec<u8>> {
-        let read = async { self.objects.get(&Path::from(path)).await?.bytes().await };
-        let bytes = self.runtime.block_on(read).map_err(|error| failed("read", &path, &error))?;
-        Ok(bytes.to_vec())
-    }
+    /// A file, to be read in pieces, if it is there: the same file to the end, whatever is put in its place.
+    fn open(&self, path: &str) -> Result<Option<Readable>>;
 
-    /// Makes a complete file visible under a name that must be free: of two runs exactly one succeeds, and the
-    /// other is told to try again. The staged file stays, for the sweep.
-    pub(super) fn create(&self, staged: &str, path: &str) -> Result<()> {
-        self.runtime.block_on(self.objects.copy_if_not_exists(&Path::from(staged), &Path::from(path))).map_err(|error| {
-            match &error {
-                object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } => {
-                    Error::new(Exit::TryAgain, "another run published this night in the meantime")
-                        .file(path)
-                        .next("run the night again: it sees what the other run published")
-                }
-                _ => failed("create", &path, &error),
-            }
-        })
-    }
+    /// The size of a file, if it is there.
+    fn size(&self, path: &str) -> Result<Option<u64>>;
+
+    /// Makes a file under a name that must be free, durably: of two runs exactly one succeeds, and the other is told to
+    /// try again (75). `staging` is a folder for it on the way.
+    fn create(&self, path: &str, bytes: &[u8], staging: &Path) -> Result<()>;
+
+    /// Makes a file, in place of one that is there, durably.
+    fn replace(&self, path: &str, bytes: &[u8], staging: &Path) -> Result<()>;
+
+    /// Puts staged files in their places, durably: all of them, before this returns.
+    fn put(&self, moves: &[Move]) -> Result<()>;
+
+    /// Puts files, which are where [`near`](Self::near) says, on the disk or in the bucket.
+    fn settle(&self, paths: &[&str]) -> Result<()>;
+
+    /// Appends to a file of lines, durably. `next` is given the lines that are there, without one that was never finished,
+    /// and gives the line that follows; it may be asked again where another run was in the way.
+    fn append(&self, path: &str, next: &mut dyn FnMut(&str) -> Result<String>) -> Result<()>;
+
+    /// Where a file is on this machine once it was kept or brought.
+    fn near(&self, path: &str) -> PathBuf;
+
+    /// Brings a file to this machine, if it is not here.
+    fn bring(&self, path: &str) -> Result<()>;
+
+    /// The folder in which runs stage.
+    fn staging(&self) -> PathBuf;
+
+    /// The right to write a night, where a lock of this machine is not enough.
+    fn lease(&self, night: &str) -> Result<Option<Lease>>;
 }
 
-/// A failed request: 77 where permission is missing, 74 where a disk refused, 75 where a store did not answer.
-fn failed(doing: &str, path: &dyn std::fmt::Display, error: &object_store::Error) -> Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            return super::durable::failed(doing, FilePath::new(&path.to_string()), io);
-        }
-        cause = inner.source();
-    }
-    let exit = match error {
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => Exit::NotPermitted,
-        object_store::Error::NotFound { .. } => Exit::CannotWrite,
-        _ => Exit::TryAgain,
-    };
-    Error::new(exit, format!("cannot {doing}: {error}")).file(path)
+/// A staged file, and its place.
+#[derive(Debug)]
+pub(super) struct Move {
+    pub(super) staged: PathBuf,
+    pub(super) path: String,
+}
+
+/// The bytes of a file that has to be there.
+pub(super) fn read(store: &dyn Store, path: &str) -> Result<Vec<u8>> {
+    store.find(path)?.ok_or_else(|| Error::new(Exit::CannotWrite, "a file of the lake is not there").file(store.shown(path)))
+}
+
+/// Another run made what this one was about to make.
+fn overtaken(shown: String) -> Error {
+    Error::new(Exit::TryAgain, "another run published this night in the meantime")
+        .file(shown)
+        .next("run the night again: it sees what the other run published")
 }

@@ -129,7 +129,7 @@ fn is_of(lake: &Lake, about: &About, at: &str) -> Result<()> {
         .file(at)
         .expected(match generations.last() {
             Some(newest) => night(&newest.night.job, &newest.sha256),
-            None => format!("a night of the lake {}, which has none of {}", lake.root().display(), about.night),
+            None => format!("a night of the lake {}, which has none of {}", lake.shown(""), about.night),
         })
         .found(night(&about.job, &about.manifest_sha256))
         .next("name the job whose workbook it is, or export one of this job and type the comments there"))

@@ -1,7 +1,7 @@
 //! The files of a night: found, archived, read, and what became of each.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -227,9 +227,9 @@ impl Deliveries {
         self.files.iter().filter(|file| !file.duplicate).map(of_file).sum()
     }
 
-    /// Where the archived files are.
-    pub(super) fn paths(&self) -> Vec<PathBuf> {
-        self.files.iter().map(|file| file.archived.path.clone()).collect()
+    /// The files as they are archived.
+    pub(super) fn archived(&self) -> Vec<Archived> {
+        self.files.iter().map(|file| file.archived.clone()).collect()
     }
 
     /// Reads every file; of a night taken `apart` the rows go to disk. A provider with a refused file is left out whole

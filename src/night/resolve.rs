@@ -56,14 +56,14 @@ pub fn resolve(job: &Job, decision: &Decision) -> Result<Decided> {
             .next("add this line before the first table of the job; the file is made when the first break is resolved"));
     };
     let night = decision.night;
-    let lake = Lake::open(&job.lake)?;
+    let lake = Lake::at(&job.lake)?;
     let nights = lake.nights()?;
     let Some(newest) = nights.last().map(|manifest| manifest.night.business_date) else {
-        return Err(Error::new(Exit::Usage, "no night was published yet").file(job.lake.display()).next("close one: tieout run"));
+        return Err(Error::new(Exit::Usage, "no night was published yet").file(&job.lake).next("close one: tieout run"));
     };
     if !nights.iter().any(|manifest| manifest.night.business_date == night) {
         return Err(Error::new(Exit::Usage, format!("no night {night} was published in this lake"))
-            .file(job.lake.display())
+            .file(&job.lake)
             .next("see which nights there are: tieout status <job>"));
     }
     let breaks = lake.read(&BREAKS, night)?;

@@ -75,7 +75,7 @@ impl<'l> Page<'l> {
         if !lake.is_intact(manifest)? {
             let date = manifest.night.business_date;
             return Err(Error::data(format!("the data files of {date} are not those the night published"))
-                .file(lake.root().display())
+                .file(lake.shown(""))
                 .next("run that night again: that restores them from the archived inputs"));
         }
         let night = Night::of(lake, manifest)?;

@@ -54,7 +54,7 @@ pub fn run(job: &Job, closed: &Closed) -> String {
     line(&mut text, "");
     text.push_str(&breaks(manifest));
     line(&mut text, "");
-    line(&mut text, format!("  tables   {}", job.lake.join("data").display()));
+    line(&mut text, format!("  tables   {}", job.lake.shown("data")));
     let stale = closed.stale_after();
     if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
         line(

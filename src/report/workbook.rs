@@ -61,7 +61,7 @@ impl<'l> Workbook<'l> {
         let date = manifest.night.business_date;
         if !lake.is_intact(manifest)? {
             return Err(Error::data(format!("the data files of {date} are not those the night published"))
-                .file(lake.root().display())
+                .file(lake.shown(""))
                 .next("run that night again: that restores them from the archived inputs"));
         }
         Ok(Self {

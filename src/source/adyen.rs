@@ -21,11 +21,11 @@ use url::Url;
 use super::folder::Folder;
 use super::http::{self, Client, Endpoint, Reply, Transfer, Tried, shown};
 use super::pattern::Pattern;
-use super::secret::{Secret, SecretText};
 use super::told::Told;
 use super::{Answer, Asked, Conversation, Place, Ready};
 use crate::error::{Error, Exit, Result};
 use crate::lake::Inbox;
+use crate::secret::{Secret, SecretText};
 
 /// The reports of Adyen. The account of the provider is the merchant account.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -20,12 +20,12 @@ use url::Url;
 
 use super::conversation::Failure;
 use super::http::{self, Client, Endpoint, Reply, Transfer, Tried, said};
-use super::secret::{Secret, SecretText};
 use super::sign::{PrivateKey, PublicKey};
 use super::told::{Told, beijing, until_beijing};
 use super::{Answer, Asked, Conversation, Place, Ready, archive};
 use crate::error::{Error, Exit, Result};
 use crate::lake::Inbox;
+use crate::secret::{Secret, SecretText};
 
 /// The one method that is called.
 const METHOD: &str = "alipay.data.dataservice.bill.downloadurl.query";

@@ -15,10 +15,10 @@ use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use super::conversation::{Again, Conversation, Failure};
-use super::secret::SecretText;
 use crate::error::{Error, Exit, Result};
 use crate::lake::Incoming;
 use crate::mask;
+use crate::secret::SecretText;
 
 /// The most an answer that is read into memory may hold.
 pub const ANSWER_BYTES: usize = 1 << 20;

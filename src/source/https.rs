@@ -12,11 +12,11 @@ use url::{Position, Url};
 
 use super::http::{self, Client, Endpoint, Reply, Transfer, Tried, shown};
 use super::pattern::Pattern;
-use super::secret::Secret;
 use super::told::Told;
 use super::{Answer, Asked, Conversation, Place, Ready};
 use crate::error::{Error, Result};
 use crate::lake::Inbox;
+use crate::secret::Secret;
 
 /// A file of a web server as a job describes it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

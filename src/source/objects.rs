@@ -2,61 +2,24 @@
 //!
 //! An object is read in one state of it: each part is asked for under the entity tag it had when it was looked at.
 
-mod store;
-
 use std::path::Path;
-
-use futures::StreamExt;
-use object_store::path::Path as Key;
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use std::time::Duration;
 
 use super::conversation::Failure;
 use super::pattern::{Part, Pattern};
-use super::secret::Secret;
 use super::{Answer, Asked, Conversation, Place, Ready};
+use crate::bucket::{Bucket, BucketFile, plain};
 use crate::error::{Error, Exit, Result};
 use crate::lake::{Inbox, Incoming, Received};
-use store::{Bucket, said};
+use futures::StreamExt;
+use object_store::path::Path as Key;
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
 
 /// Objects one night may have.
 const MOST_OBJECTS: usize = 10_000;
 
 /// Bytes asked for at a time. A broken transfer goes on within a part; a part is what a store may close the line after.
 const PART: u64 = 64 << 20;
-
-/// A bucket as a job describes it.
-///
-/// Without keys in the job, access is what the environment says, as the tools of each store read it: for S3
-/// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, web identity,
-/// container and instance credentials; for Google `GOOGLE_APPLICATION_CREDENTIALS` and the instance; for Azure
-/// `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_SAS_KEY`, workload and managed identity.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ObjectsFile {
-    /// `s3://bucket/folder/{date:%Y-%m-%d}/settlement_*.csv`; also `gs://bucket/…`, `az://container/…` and
-    /// `abfss://container@account.dfs.core.windows.net/…`. `*` stands for anything in one part between slashes. A key
-    /// without it is asked for alone, which needs no permission to list.
-    url: String,
-    /// The region of the bucket, for S3.
-    region: Option<String>,
-    /// Where the store is if it is not the provider's own: `https://…`; `http://…` on this machine only. For Azure with
-    /// the account behind the host, where it is no part of it.
-    endpoint: Option<String>,
-    /// The key id, for S3.
-    access_key_id: Option<Secret>,
-    /// The key, for S3.
-    secret_access_key: Option<Secret>,
-    /// The token that comes with keys that expire, for S3.
-    session_token: Option<Secret>,
-    /// The key of a service account, as JSON, for Google.
-    service_account_key: Option<Secret>,
-    /// The storage account, for Azure.
-    account: Option<String>,
-    /// Its key, for Azure.
-    account_key: Option<Secret>,
-}
 
 /// Objects of a bucket.
 #[derive(Debug)]
@@ -66,10 +29,10 @@ pub struct Objects {
     key: Pattern,
 }
 
-impl ObjectsFile {
-    /// The place itself, checked. Nothing is opened or asked.
-    pub fn open(self, folder: &Path) -> Result<Objects> {
-        let (bucket, key) = Bucket::new(self, folder)?;
+impl Objects {
+    /// The place a job describes, checked. Nothing is opened or asked.
+    pub fn new(file: BucketFile, folder: &Path) -> Result<Self> {
+        let (bucket, key) = Bucket::new(file, folder)?;
         let key = Pattern::new(&key).map_err(|error| error.column("url"))?;
         for part in key.text().split('/') {
             if part.is_empty() {
@@ -79,7 +42,7 @@ impl ObjectsFile {
             }
             Part::new(part).map_err(|error| error.column("url"))?;
         }
-        Ok(Objects { bucket, key })
+        Ok(Self { bucket, key })
     }
 }
 
@@ -94,7 +57,7 @@ impl Place for Objects {
 
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         conversation.with_host(&self.bucket.host(), || {
-            let store = self.bucket.connect(conversation)?;
+            let store = self.connect(conversation)?;
             let objects = conversation.insist(|| self.list(&*store, asked, conversation))?;
             Ok(if objects.is_empty() { Ready::not_yet("nothing") } else { Ready::Yes })
         })
@@ -102,7 +65,7 @@ impl Place for Objects {
 
     fn fetch(&self, asked: &Asked, conversation: &Conversation, inbox: &Inbox) -> Result<Answer> {
         conversation.with_host(&self.bucket.host(), || {
-            let store = self.bucket.connect(conversation)?;
+            let store = self.connect(conversation)?;
             let objects = conversation.insist(|| self.list(&*store, asked, conversation))?;
             if objects.is_empty() {
                 return Ok(Answer::not_yet("nothing"));
@@ -114,6 +77,12 @@ impl Place for Objects {
 }
 
 impl Objects {
+    /// The store. What is tried again, and when, is the conversation's to say.
+    fn connect(&self, conversation: &Conversation) -> Result<Box<dyn ObjectStore>> {
+        let once = RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() };
+        self.bucket.connect(conversation.manners().silence, &once)
+    }
+
     /// The objects whose keys fit, in the order of their keys. Empty ones are no files: they stand for folders, or for
     /// an upload that began.
     fn list(
@@ -269,5 +238,41 @@ fn version(object: &ObjectMeta) -> String {
         (Some(tag), Some(version)) => format!("{tag} {version}"),
         (Some(tag), None) => tag.clone(),
         _ => format!("{} bytes at {}", object.size, object.last_modified.timestamp_micros()),
+    }
+}
+
+/// What a store said, when it was asked to `act` on something.
+fn said(error: &object_store::Error, act: &str, on: &str) -> Failure {
+    use object_store::Error as Said;
+    let text = error.to_string();
+    let status = match error {
+        Said::NotFound { .. } => Some(404),
+        Said::PermissionDenied { .. } => Some(403),
+        Said::Unauthenticated { .. } => Some(401),
+        // Of a listing, the status is in the words alone.
+        _ => text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse().ok()),
+    };
+    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| plain(code));
+    let found = match (status, code) {
+        (Some(status), Some(code)) => format!("{status} {code}"),
+        (Some(status), None) => status.to_string(),
+        (None, _) => plain(&text),
+    };
+    match status {
+        Some(401 | 403) => {
+            let next = format!("give these keys the permission to {act} it; some stores say the same of what does not exist");
+            let error = Error::new(Exit::NotPermitted, format!("the store does not let us {act} this"));
+            error.file(on).found(found).next(next).into()
+        }
+        Some(404) => {
+            Error::configuration("there is no such bucket").file(on).found(found).next("check its name and region").into()
+        }
+        Some(301 | 307 | 400) => {
+            let error = Error::configuration(format!("the store does not understand how we {act} this"));
+            error.file(on).found(found).next("check the region and the endpoint of the bucket").into()
+        }
+        _ => {
+            Failure::soon(Error::new(Exit::TryAgain, format!("cannot {act} this")).file(on).found(found).next("try again later"))
+        }
     }
 }

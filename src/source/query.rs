@@ -19,12 +19,12 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::conversation::{Again, Failure};
-use super::secret::{Secret, SecretText};
 use super::sign::Certificate;
 use super::{Answer, Asked, Conversation, Place, Ready};
 use crate::error::{Error, Result};
 use crate::format::time::day_range;
 use crate::lake::{Inbox, Incoming};
+use crate::secret::{Secret, SecretText};
 use line::Line;
 
 /// A database as a job describes it.

@@ -15,11 +15,11 @@ use url::Url;
 
 use super::conversation::Failure;
 use super::pattern::{Part, Pattern};
-use super::secret::Secret;
 use super::{Answer, Asked, Conversation, Place, Ready};
 use crate::error::{Error, Exit, Result};
 use crate::format::Names;
 use crate::lake::{Inbox, Received};
+use crate::secret::Secret;
 use connection::{Connection, Login, State, Trust};
 
 /// Files one night may have on a server.

@@ -14,8 +14,8 @@ use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{Decode, Reader, SliceReader};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-use super::secret::Secret;
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 
 /// `rsaEncryption`, RFC 8017.
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");

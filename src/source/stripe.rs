@@ -18,11 +18,11 @@ use url::Url;
 
 use super::conversation::Failure;
 use super::http::{self, Client, Endpoint, Reply, Transfer, Tried, said};
-use super::secret::{Secret, SecretText};
 use super::told::Told;
 use super::{Answer, Asked, Conversation, Place, Ready};
 use crate::error::{Error, Exit, Result};
 use crate::lake::Inbox;
+use crate::secret::{Secret, SecretText};
 
 /// When to come back for a report that is not there: days of other time zones are ready hours later.
 const HOUR: Duration = Duration::from_hours(1);

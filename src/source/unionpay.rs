@@ -22,12 +22,12 @@ use url::Url;
 
 use super::conversation::Failure;
 use super::http::{self, Client, Endpoint, FILE_BYTES, Transfer, Tried, said};
-use super::secret::Secret;
 use super::sign::{Certificate, PrivateKey};
 use super::told::{Told, beijing, until_beijing};
 use super::{Answer, Asked, Conversation, Place, Ready, archive};
 use crate::error::{Error, Exit, Result};
 use crate::lake::Inbox;
+use crate::secret::Secret;
 
 /// The most an answer may hold: it carries the file, packed twice.
 const ANSWER_BYTES: usize = 256 << 20;

@@ -16,12 +16,12 @@ use url::Url;
 
 use super::conversation::Failure;
 use super::http::{self, Client, Endpoint, Reply, Transfer, Tried, said};
-use super::secret::Secret;
 use super::sign::{PrivateKey, PublicKey};
 use super::told::{Told, until_beijing};
 use super::{Answer, Asked, Conversation, Place, Ready};
 use crate::error::{Error, Exit, Result};
 use crate::lake::{Inbox, Received};
+use crate::secret::Secret;
 
 /// How far the clocks of the two sides may be apart.
 const CLOCKS_APART_SECONDS: u64 = 5 * 60;

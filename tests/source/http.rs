@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use tieout::error::Exit;
+use tieout::secret::SecretText;
 use tieout::source::http::{ANSWER_BYTES, Endpoint, FILE_BYTES, get, said, sensitive, sent_on};
-use tieout::source::secret::SecretText;
 use tieout::source::{Answer, Ready};
 use url::Url;
 

@@ -6,8 +6,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Engine, Server, mysql, postgres};
 use crate::error::{Error, Exit, Result};
+use crate::secret::SecretText;
 use crate::source::conversation::{Again, Conversation, Failure, Manners};
-use crate::source::secret::SecretText;
 
 /// Pieces of an answer that wait to be taken.
 const PIECES: usize = 16;

@@ -15,9 +15,9 @@ use russh_sftp::protocol::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use crate::error::{Error, Exit, Result};
+use crate::secret::{Secret, SecretText};
 use crate::source::Conversation;
 use crate::source::conversation::Failure;
-use crate::source::secret::{Secret, SecretText};
 
 /// Pieces asked for before the first of them came: of 32 KiB each as most servers give them, what a fast line 100 ms
 /// long holds.

@@ -1,4 +1,4 @@
-//! The stores themselves: where a bucket is, who asks, and what a store says.
+//! Buckets of object stores, S3 and what speaks as it does, Google Cloud Storage, Azure: where one is, and who asks.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,17 +8,71 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path as Key;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use url::Url;
 
-use super::ObjectsFile;
-use crate::error::{Error, Exit, Result};
-use crate::source::Conversation;
-use crate::source::conversation::Failure;
-use crate::source::secret::Secret;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+/// A bucket as a job describes it.
+///
+/// Without keys in the job, access is what the environment says, as the tools of each store read it: for S3
+/// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, web identity,
+/// container and instance credentials; for Google `GOOGLE_APPLICATION_CREDENTIALS` and the instance; for Azure
+/// `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_SAS_KEY`, workload and managed identity.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BucketFile {
+    /// `s3://bucket/folder/{date:%Y-%m-%d}/settlement_*.csv`; also `gs://bucket/…`, `az://container/…` and
+    /// `abfss://container@account.dfs.core.windows.net/…`. `*` stands for anything in one part between slashes. A key
+    /// without it is asked for alone, which needs no permission to list.
+    url: String,
+    /// The region of the bucket, for S3.
+    region: Option<String>,
+    /// Where the store is if it is not the provider's own: `https://…`; `http://…` on this machine only. For Azure with
+    /// the account behind the host, where it is no part of it.
+    endpoint: Option<String>,
+    /// The key id, for S3.
+    access_key_id: Option<Secret>,
+    /// The key, for S3.
+    secret_access_key: Option<Secret>,
+    /// The token that comes with keys that expire, for S3.
+    session_token: Option<Secret>,
+    /// The key of a service account, as JSON, for Google.
+    service_account_key: Option<Secret>,
+    /// The storage account, for Azure.
+    account: Option<String>,
+    /// Its key, for Azure.
+    account_key: Option<Secret>,
+}
+
+impl BucketFile {
+    /// A bucket of which nothing is said but its address.
+    pub(crate) fn at(url: String) -> Self {
+        Self {
+            url,
+            region: None,
+            endpoint: None,
+            access_key_id: None,
+            secret_access_key: None,
+            session_token: None,
+            service_account_key: None,
+            account: None,
+            account_key: None,
+        }
+    }
+
+    /// The same, as the address of a folder.
+    pub(crate) fn ending_in_slash(self) -> Self {
+        let url = format!("{}/", self.url.trim_end_matches('/'));
+        Self { url, ..self }
+    }
+}
 
 /// A bucket, and who asks.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub struct Bucket {
     kind: Kind,
     name: String,
     /// Where it is, as the job says it: all of the address before the key.
@@ -37,7 +91,7 @@ enum Kind {
 
 impl Bucket {
     /// The bucket a job describes, and the pattern of keys in it.
-    pub(super) fn new(mut file: ObjectsFile, folder: &Path) -> Result<(Self, String)> {
+    pub(crate) fn new(mut file: BucketFile, folder: &Path) -> Result<(Self, String)> {
         let wrong = |what: &str| Error::configuration(what.to_owned()).column("url").next("write s3://bucket/folder/name*.csv");
         let url = file.url.clone();
         let Some((scheme, rest)) = url.split_once("://") else { return Err(wrong("not the address of objects")) };
@@ -98,22 +152,22 @@ impl Bucket {
     }
 
     /// An address in it, for people.
-    pub(super) fn shown(&self, key: &str) -> String {
+    pub(crate) fn shown(&self, key: &str) -> String {
         format!("{}/{key}", self.address)
     }
 
     /// What conversations with it are counted under.
-    pub(super) fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         self.endpoint.as_ref().unwrap_or(&self.address).clone()
     }
 
     /// A key as stores take it.
-    pub(super) fn key(&self, key: &str) -> Result<Key> {
+    pub(crate) fn key(&self, key: &str) -> Result<Key> {
         Key::parse(key).map_err(|_| Error::configuration("not the key of an object").column("url").found(self.shown(key)))
     }
 
     /// Reads the secrets the job names.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let secrets = match &self.kind {
             Kind::S3 { keys, token, .. } => {
                 let (id, key) = keys.as_ref().map(|(id, key)| (id, key)).unzip();
@@ -124,11 +178,9 @@ impl Bucket {
         secrets.into_iter().flatten().try_for_each(|secret| secret.read().map(drop))
     }
 
-    /// The store, with the secrets it takes. What is tried again, and when, is the conversation's to say.
-    pub(super) fn connect(&self, conversation: &Conversation) -> Result<Box<dyn ObjectStore>> {
-        let once = RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() };
-        let silence = conversation.manners().silence;
-        // How long an answer may keep quiet is watched as it comes; how long all of it takes depends on its size.
+    /// The store, with the secrets it takes: how long it may take to answer a call, and what is tried again.
+    pub(crate) fn connect(&self, silence: Duration, retry: &RetryConfig) -> Result<Box<dyn ObjectStore>> {
+        // How long all of an answer takes depends on its size.
         let patient = ClientOptions::new().with_connect_timeout(silence).with_timeout_disabled();
         let failed = |error: object_store::Error| {
             Error::configuration(format!("cannot use this store: {}", plain(&error.to_string()))).file(&self.address)
@@ -162,7 +214,7 @@ impl Bucket {
                 }
                 let endpoint = builder.get_config_value(&AmazonS3ConfigKey::S3Endpoint);
                 let endpoint = endpoint.or_else(|| builder.get_config_value(&AmazonS3ConfigKey::Endpoint));
-                let builder = builder.with_client_options(allowing(endpoint)?).with_retry(once);
+                let builder = builder.with_client_options(allowing(endpoint)?).with_retry(retry.clone());
                 Box::new(builder.with_bucket_name(&self.name).build().map_err(failed)?)
             }
             Kind::Google { key } => {
@@ -174,7 +226,7 @@ impl Bucket {
                     builder = builder.with_base_url(endpoint.trim_end_matches('/'));
                 }
                 let endpoint = builder.get_config_value(&GoogleConfigKey::BaseUrl);
-                let builder = builder.with_client_options(allowing(endpoint)?).with_retry(once);
+                let builder = builder.with_client_options(allowing(endpoint)?).with_retry(retry.clone());
                 let built = builder.with_bucket_name(&self.name).build();
                 Box::new(built.map_err(|error| match key {
                     Some(_) => no_key("the JSON file of a service account"),
@@ -193,7 +245,7 @@ impl Bucket {
                     builder = builder.with_endpoint(endpoint.clone());
                 }
                 let endpoint = builder.get_config_value(&AzureConfigKey::Endpoint);
-                let builder = builder.with_client_options(allowing(endpoint)?).with_retry(once);
+                let builder = builder.with_client_options(allowing(endpoint)?).with_retry(retry.clone());
                 let built = builder.with_container_name(&self.name).build();
                 Box::new(built.map_err(|error| match key {
                     Some(_) => no_key("the key of a storage account, in base64"),
@@ -220,44 +272,8 @@ fn checked(endpoint: &str) -> Result<bool> {
     }
 }
 
-/// What a store said, when it was asked to `act` on something.
-pub(super) fn said(error: &object_store::Error, act: &str, on: &str) -> Failure {
-    use object_store::Error as Said;
-    let text = error.to_string();
-    let status = match error {
-        Said::NotFound { .. } => Some(404),
-        Said::PermissionDenied { .. } => Some(403),
-        Said::Unauthenticated { .. } => Some(401),
-        // Of a listing, the status is in the words alone.
-        _ => text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse().ok()),
-    };
-    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| plain(code));
-    let found = match (status, code) {
-        (Some(status), Some(code)) => format!("{status} {code}"),
-        (Some(status), None) => status.to_string(),
-        (None, _) => plain(&text),
-    };
-    match status {
-        Some(401 | 403) => {
-            let next = format!("give these keys the permission to {act} it; some stores say the same of what does not exist");
-            let error = Error::new(Exit::NotPermitted, format!("the store does not let us {act} this"));
-            error.file(on).found(found).next(next).into()
-        }
-        Some(404) => {
-            Error::configuration("there is no such bucket").file(on).found(found).next("check its name and region").into()
-        }
-        Some(301 | 307 | 400) => {
-            let error = Error::configuration(format!("the store does not understand how we {act} this"));
-            error.file(on).found(found).next("check the region and the endpoint of the bucket").into()
-        }
-        _ => {
-            Failure::soon(Error::new(Exit::TryAgain, format!("cannot {act} this")).file(on).found(found).next("try again later"))
-        }
-    }
-}
-
 /// Words of a store, fit to be shown: without addresses, which may hold a token.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let words = text.split_whitespace().filter(|word| !word.contains("://") && !word.contains('?'));
     words.collect::<Vec<_>>().join(" ").chars().take(200).collect::<String>().escape_debug().to_string()
 }
