@@ -230,6 +230,9 @@ impl Job {
         if path.is_dir() {
             return Ok(Location::Folder(path.to_path_buf()));
         }
+        if path.to_str().is_some_and(|path| path.contains("://")) {
+            return lake::at(&path.to_string_lossy());
+        }
         lake::named(&folder_of(path), &read(path)?)
             .map_err(|error| if error.file.is_none() { error.file(path.display()) } else { error })
     }

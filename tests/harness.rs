@@ -72,7 +72,12 @@ impl Place {
 
     /// Runs `tieout` with arguments separated by spaces.
     pub(crate) fn run(&self, arguments: &str) -> Ran {
-        let output = self.command(arguments).output().unwrap();
+        self.run_with(arguments, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn run_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
+        let output = self.command(arguments).envs(environment.iter().copied()).output().unwrap();
         let folders = [self.folder.path().canonicalize().unwrap(), self.folder.path().to_owned()];
         let filtered = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap().replace(env!("CARGO_PKG_VERSION"), "<version>");

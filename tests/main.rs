@@ -3,6 +3,7 @@
 mod analyze;
 mod bad_input;
 mod bank;
+mod bucket;
 mod calendar;
 mod change;
 mod commands;

@@ -19,7 +19,7 @@ mod http;
 mod https;
 pub(crate) mod keys;
 mod night;
-mod objects;
+pub(crate) mod objects;
 mod query;
 pub(crate) mod s3;
 pub(crate) mod server;

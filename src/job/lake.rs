@@ -33,6 +33,11 @@ pub(super) fn named(folder: &Path, text: &str) -> Result<Location> {
     file.lake.location(folder)
 }
 
+/// The lake at an address, asked with what the environment says.
+pub(super) fn at(address: &str) -> Result<Location> {
+    LakeFile::Named(address.to_owned()).location(Path::new(""))
+}
+
 impl LakeFile {
     /// Where that is, seen from the folder of the job.
     pub(super) fn location(self, folder: &Path) -> Result<Location> {

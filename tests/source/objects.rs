@@ -34,12 +34,7 @@ fn azure(endpoint: &str, account: &str, key: &str) -> String {
 fn write_keys(folder: &Path) {
     secret(folder, "id", "AKIAEXAMPLE");
     secret(folder, "key", "open sesame");
-    let account = serde_json::json!({
-        "client_email": "reader@shop.iam.gserviceaccount.com",
-        "private_key_id": "1",
-        "private_key": keys::text("merchant.pem"),
-    });
-    secret(folder, "google", &account.to_string());
+    secret(folder, "google", &google_key());
     secret(folder, "azure", &std::env::var("TIEOUT_TEST_AZURE_KEY").unwrap_or_default());
 }
 
@@ -192,15 +187,62 @@ fn is_understood(store: &Store) {
     assert_eq!(names(visit("*.csv").fetch().unwrap()), ["c.csv"]);
 }
 
+/// Signed by anybody: the server looks only whether a request is.
+const SIGNED: &str = "Host: s3.amazonaws.com\r\nAuthorization: AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261120/us-east-1/s3/\
+                      aws4_request, SignedHeaders=host, Signature=0\r\n";
+
+/// A new bucket of a real S3.
+pub(crate) fn s3_bucket(endpoint: &str) -> String {
+    let bucket = new_bucket();
+    send(endpoint, &format!("PUT /{bucket}"), SIGNED, b"");
+    bucket
+}
+
+/// A new bucket of a real Google Cloud Storage.
+pub(crate) fn google_bucket(endpoint: &str) -> String {
+    let (bucket, host) = (new_bucket(), "Host: storage.googleapis.com\r\n");
+    send(endpoint, "POST /storage/v1/b", host, format!("{{\"name\": \"{bucket}\"}}").as_bytes());
+    bucket
+}
+
+/// The key of a service account of Google.
+pub(crate) fn google_key() -> String {
+    let account = serde_json::json!({
+        "client_email": "reader@shop.iam.gserviceaccount.com",
+        "private_key_id": "1",
+        "private_key": keys::text("merchant.pem"),
+    });
+    account.to_string()
+}
+
+/// Puts something in a real Azure, or makes a container: `query` as it is sent, and `named` as it is signed.
+fn put_in_azure(endpoint: &str, path: &str, [query, named]: [&str; 2], body: &[u8]) {
+    let key = std::env::var("TIEOUT_TEST_AZURE_KEY").unwrap();
+    let (host, account) = endpoint.rsplit_once('/').unwrap();
+    // https://learn.microsoft.com/en-us/rest/api/storageservices/authorize-with-shared-key
+    let now = chrono::Utc::now().format("%a, %d %b %Y %H:%M:%S GMT");
+    let headers = format!("x-ms-blob-type:BlockBlob\nx-ms-date:{now}\nx-ms-version:2023-11-03\n");
+    let length = if body.is_empty() { String::new() } else { body.len().to_string() };
+    let signed = format!("PUT\n\n\n{length}\n\n\n\n\n\n\n\n\n{headers}/{account}/{account}{path}{named}");
+    let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &STANDARD.decode(&key).unwrap());
+    let signature = STANDARD.encode(ring::hmac::sign(&secret, signed.as_bytes()));
+    let headers = headers.replace('\n', "\r\n");
+    let headers = format!("Host: azure\r\n{headers}Authorization: SharedKey {account}:{signature}\r\n");
+    send(host, &format!("PUT /{account}{path}{query}"), &headers, body);
+}
+
+/// A new container of a real Azure.
+pub(crate) fn azure_container(endpoint: &str) -> String {
+    let container = new_bucket();
+    put_in_azure(endpoint, &format!("/{container}"), ["?restype=container", "\nrestype:container"], b"");
+    container
+}
+
 #[test]
 fn a_real_s3_is_understood() {
     let Some(endpoint) = real("TIEOUT_TEST_S3", "S3") else { return };
-    let bucket = new_bucket();
-    // Signed by anybody: it looks only whether a request is.
-    let signed = "Host: s3.amazonaws.com\r\nAuthorization: AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261120/us-east-1/s3/\
-                  aws4_request, SignedHeaders=host, Signature=0\r\n";
-    let put = |path: &str, body: &[u8]| send(&endpoint, &format!("PUT {path}"), signed, body);
-    put(&format!("/{bucket}"), b"");
+    let bucket = s3_bucket(&endpoint);
+    let put = |path: &str, body: &[u8]| send(&endpoint, &format!("PUT {path}"), SIGNED, body);
     is_understood(&Store {
         bucket: bucket.clone(),
         source: &|key| s3(&endpoint, key),
@@ -213,9 +255,8 @@ fn a_real_s3_is_understood() {
 #[test]
 fn a_real_google_cloud_storage_is_understood() {
     let Some(endpoint) = real("TIEOUT_TEST_GOOGLE", "Google Cloud Storage") else { return };
-    let bucket = new_bucket();
+    let bucket = google_bucket(&endpoint);
     let post = |path: &str, body: &[u8]| send(&endpoint, &format!("POST {path}"), "Host: storage.googleapis.com\r\n", body);
-    post("/storage/v1/b", format!("{{\"name\": \"{bucket}\"}}").as_bytes());
     is_understood(&Store {
         bucket: bucket.clone(),
         source: &|key| google(&endpoint, key),
@@ -244,27 +285,13 @@ fn what_google_says_has_an_exit_code() {
 #[test]
 fn a_real_azure_is_understood() {
     let Some(endpoint) = real("TIEOUT_TEST_AZURE", "Azure Blob Storage") else { return };
-    let key = std::env::var("TIEOUT_TEST_AZURE_KEY").unwrap();
-    let (host, account) = endpoint.rsplit_once('/').unwrap();
-    // https://learn.microsoft.com/en-us/rest/api/storageservices/authorize-with-shared-key
-    let put = |path: &str, query: &str, named: &str, body: &[u8]| {
-        let now = chrono::Utc::now().format("%a, %d %b %Y %H:%M:%S GMT");
-        let headers = format!("x-ms-blob-type:BlockBlob\nx-ms-date:{now}\nx-ms-version:2023-11-03\n");
-        let length = if body.is_empty() { String::new() } else { body.len().to_string() };
-        let signed = format!("PUT\n\n\n{length}\n\n\n\n\n\n\n\n\n{headers}/{account}/{account}{path}{named}");
-        let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &STANDARD.decode(&key).unwrap());
-        let signature = STANDARD.encode(ring::hmac::sign(&secret, signed.as_bytes()));
-        let headers = headers.replace('\n', "\r\n");
-        let headers = format!("Host: azure\r\n{headers}Authorization: SharedKey {account}:{signature}\r\n");
-        send(host, &format!("PUT /{account}{path}{query}"), &headers, body);
-    };
-    let bucket = new_bucket();
-    put(&format!("/{bucket}"), "?restype=container", "\nrestype:container", b"");
+    let account = endpoint.rsplit_once('/').unwrap().1;
+    let bucket = azure_container(&endpoint);
     let source = |key: &str| azure(&endpoint, account, key);
     is_understood(&Store {
         bucket: bucket.clone(),
         source: &source,
-        put: &|key, body| put(&format!("/{bucket}/{key}"), "", "", body),
+        put: &|key, body| put_in_azure(&endpoint, &format!("/{bucket}/{key}"), ["", ""], body),
     });
     let absent = Visit::to(&source("tieout-absent/*.csv"), write_keys);
     assert_eq!(absent.fetch().unwrap_err().exit, Exit::BadConfiguration);

@@ -1,0 +1,323 @@
+//! A lake in a bucket: the same nights as in a folder, whatever fails and whoever else is there.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::harness::{Place, Ran};
+use crate::source::s3::{Fault, S3};
+use crate::source::{objects, real};
+
+/// The sample nights, closed into a bucket of the server.
+fn place(server: &S3) -> Place {
+    let endpoint = format!("http://127.0.0.1:{}", server.port);
+    let lake = format!(
+        "lake = {{ url = \"s3://bucket/shop/nights\", endpoint = \"{endpoint}\", region = \"eu-central-1\", \
+         access_key_id = {{ file = \"id\" }}, secret_access_key = {{ file = \"key\" }} }}"
+    );
+    with_lake(&lake, &[("id", "AKIAEXAMPLE"), ("key", "open sesame")])
+}
+
+fn with_lake(lake: &str, secrets: &[(&str, &str)]) -> Place {
+    let place = Place::with_sample_nights();
+    place.replace("jobs/nightly.toml", "lake = \"../lake\"", lake);
+    secrets.iter().for_each(|(name, text)| place.write_secret(&format!("jobs/{name}"), text));
+    place
+}
+
+/// Runs `tieout` with a place of its own to stage in.
+fn run(place: &Place, arguments: &str) -> Ran {
+    place.run_with(arguments, &[("TMPDIR", place.path("").to_str().unwrap())])
+}
+
+/// What is published, and what a night is verified by: all but the record of when things were done.
+fn published(server: &S3) -> BTreeMap<String, Vec<u8>> {
+    let is_lasting = |key: &&String| !key.ends_with("audit.jsonl");
+    let held = server.held();
+    held.objects.keys().filter(is_lasting).map(|key| (key.clone(), held.objects[key].clone())).collect()
+}
+
+/// The tables of a lake in a folder, by their paths.
+fn tables(place: &Place) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![place.path("lake/data")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(place.path("lake")).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+const NIGHTS: [&str; 2] = ["2026-11-17", "2026-11-18"];
+
+fn close(place: &Place, night: &str) -> Ran {
+    run(place, &format!("run jobs/nightly.toml --date {night} --quiet"))
+}
+
+#[test]
+fn nights_in_a_bucket_are_those_in_a_folder() {
+    let (server, folder) = (S3::start(), Place::with_sample_nights());
+    let place = place(&server);
+    for night in NIGHTS {
+        let (here, there) = (close(&folder, night), close(&place, night));
+        assert_eq!((here.code, there.code), (0, 0), "{}{}", here.whole(), there.whole());
+    }
+    // The table `nights` names the hash of the job, in which the lakes differ.
+    for (path, bytes) in tables(&folder).iter().filter(|(path, _)| !path.starts_with("data/nights/")) {
+        assert!(server.held().objects.get(&format!("shop/nights/{path}")) == Some(bytes), "{path}");
+    }
+    let stray: Vec<String> = published(&server).into_keys().filter(|key| key.contains("/staging/")).collect();
+    assert_eq!(stray, Vec::<String>::new(), "no lease is left");
+    let before = published(&server);
+    let again = run(&place, "run jobs/nightly.toml --date 2026-11-17 --json");
+    assert!(again.code == 0 && again.stdout.contains("\"changed\":false"), "{}", again.whole());
+    assert!(published(&server) == before, "a night run again changes nothing");
+    for arguments in [
+        "verify jobs/nightly.toml --date 2026-11-18",
+        "status jobs/nightly.toml",
+        "explain jobs/nightly.toml SO20261117000004",
+        "plan jobs/nightly.toml --date 2026-11-19",
+        "check jobs/nightly.toml --date 2026-11-19",
+        "export page jobs/nightly.toml --date 2026-11-17 --to page.html",
+        "export workbook jobs/nightly.toml --date 2026-11-17 --to night.xlsx",
+        "export evidence jobs/nightly.toml --date 2026-11-17 --out evidence.zip",
+        "signoff jobs/nightly.toml --date 2026-11-17 --role preparer --by Ada",
+        "fetch jobs/nightly.toml --date 2026-11-19",
+        "run jobs/nightly.toml --date 2026-11-19 --quiet",
+    ] {
+        let ran = run(&place, arguments);
+        assert_eq!(ran.code, 0, "{arguments}: {}", ran.whole());
+        assert!(!ran.whole().contains("sesame"), "{}", ran.whole());
+    }
+    assert!(std::fs::read_dir(place.path("tieout")).is_ok_and(|mut left| {
+        left.all(|folder| std::fs::read_dir(folder.unwrap().path().join("staging")).unwrap().next().is_none())
+    }), "nothing is left staged on this machine");
+}
+
+#[test]
+fn a_restated_file_makes_a_generation_and_a_lost_table_is_restored() {
+    let server = S3::start();
+    let place = place(&server);
+    assert_eq!(close(&place, NIGHTS[0]).code, 0);
+    let first = published(&server);
+    server.held().objects.remove("shop/nights/data/breaks/date=2026-11-17/breaks.parquet");
+    assert_eq!(close(&place, NIGHTS[0]).code, 0);
+    assert!(published(&server) == first, "the table is back, byte for byte");
+    let file = "sample-data/merchant/orders_20261117.csv";
+    let text = String::from_utf8(place.read(file)).unwrap();
+    place.write(file, text.replacen(",web,", ",app,", 1));
+    assert_eq!(close(&place, NIGHTS[0]).code, 0);
+    let second = published(&server);
+    assert!(second.contains_key("shop/nights/meta/nights/2026-11-17/2.json"));
+    let ran = run(&place, "verify jobs/nightly.toml --date 2026-11-17 --generation 1");
+    assert_eq!(ran.code, 0, "the first one can still be closed again from the archive: {}", ran.whole());
+    let ran = run(&place, "diff jobs/nightly.toml --date 2026-11-17");
+    assert!(ran.code == 0 && ran.stdout.contains("orders"), "{}", ran.whole());
+}
+
+/// A fault of one request, whichever it is: what is visible is one night or none, the message says so, and the next run
+/// gives what an undisturbed one gives.
+#[test]
+fn whichever_request_fails_nothing_half_is_visible() {
+    let server = S3::start();
+    let place = place(&server);
+    server.begin(None);
+    assert_eq!(close(&place, NIGHTS[0]).code, 0);
+    let (whole, count) = (published(&server), server.held().count);
+    assert!(count > 60, "a night takes {count} requests");
+    let faults = [Fault::Status(409), Fault::Status(412), Fault::Status(500), Fault::Status(403), Fault::Cut, Fault::Lost];
+    let all = std::env::var_os("TIEOUT_ALL_FAULTS").is_some();
+    // Each of them somewhere, and all of them everywhere where that is asked for.
+    for number in 1..=count {
+        for (at, fault) in faults.into_iter().enumerate() {
+            if !all && (number + at) % (faults.len() * 2) != 0 {
+                continue;
+            }
+            server.held().objects.clear();
+            server.begin(Some((number, fault)));
+            let ran = close(&place, NIGHTS[0]);
+            let asked = server.held().asked.get(number - 1).cloned().unwrap_or_default();
+            let case = format!("request {number} ({asked}) meets {fault:?}: {}", ran.whole());
+            assert!(server.held().happened, "{case}");
+            assert!([0, 75, 77, 78].contains(&ran.code), "{case}");
+            let visible = published(&server);
+            if ran.code == 0 {
+                assert!(visible == whole, "{case}");
+            } else {
+                assert!(ran.stderr.contains("next: "), "{case}");
+                assert!(visible.iter().all(|(key, bytes)| key.contains("/staging/") || whole.get(key) == Some(bytes)), "{case}");
+            }
+            server.begin(None);
+            let ran = close(&place, NIGHTS[0]);
+            assert_eq!(ran.code, 0, "after {case}the next run: {}", ran.whole());
+            assert!(published(&server) == whole, "after {case}");
+            let ran = run(&place, "verify jobs/nightly.toml --date 2026-11-17");
+            assert_eq!(ran.code, 0, "after {case}: {}", ran.whole());
+        }
+    }
+}
+
+/// Killed while it waits for any request, as by kill -9: the lease it leaves has run out by the date of the server.
+#[test]
+fn wherever_a_run_is_killed_the_next_one_ends_it() {
+    let server = S3::start();
+    let place = place(&server);
+    server.begin(None);
+    assert_eq!(close(&place, NIGHTS[0]).code, 0);
+    let (whole, count) = (published(&server), server.held().count);
+    let step = if std::env::var_os("TIEOUT_ALL_FAULTS").is_some() { 1 } else { 7 };
+    for number in (1..=count).step_by(step) {
+        server.held().objects.clear();
+        server.begin(Some((number, Fault::Silence)));
+        let mut child = start(&place, NIGHTS[0]);
+        while !server.held().happened {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let visible = published(&server);
+        let is_known = |(key, bytes): (&String, &Vec<u8>)| key.contains("/staging/") || whole.get(key) == Some(bytes);
+        assert!(visible.iter().all(is_known), "killed at request {number}");
+        server.begin(None);
+        let ran = close(&place, NIGHTS[0]);
+        assert_eq!(ran.code, 0, "after a kill at request {number}: {}", ran.whole());
+        assert!(published(&server) == whole, "after a kill at request {number}");
+        let ran = run(&place, "verify jobs/nightly.toml --date 2026-11-17");
+        assert_eq!(ran.code, 0, "after a kill at request {number}: {}", ran.whole());
+    }
+}
+
+fn start(place: &Place, night: &str) -> std::process::Child {
+    let mut command = place.command(&format!("run jobs/nightly.toml --date {night} --quiet"));
+    command.env("TMPDIR", place.path("")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn now() -> String {
+    chrono::Utc::now().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// Another machine holds the night; then it is silent, and the night is taken from it.
+#[test]
+fn a_night_that_another_machine_closes_is_left_alone() {
+    let server = S3::start();
+    let place = place(&server);
+    let lease = "shop/nights/staging/2026-11-17.lock";
+    let other = br#"{"process":7,"host":"elsewhere","since":"2026-11-21T01:00:00Z","nonce":"0"}"#;
+    server.put(lease, other);
+    server.held().modified = Some(now());
+    let ran = close(&place, NIGHTS[0]);
+    assert!(ran.code == 75 && ran.stderr.contains("held by process 7 on elsewhere"), "{}", ran.whole());
+    assert_eq!(server.held().objects.len(), 1, "nothing was written");
+    server.held().modified = None;
+    let ran = close(&place, NIGHTS[0]);
+    assert_eq!(ran.code, 0, "the lease was not renewed for long: {}", ran.whole());
+    assert!(!server.held().objects.contains_key(lease), "it is given back");
+}
+
+/// A store that does not hold conditions would let two runs publish: it is refused before anything is written.
+#[test]
+fn a_store_without_conditions_is_refused() {
+    let server = S3::start();
+    server.held().unconditional = true;
+    let ran = close(&place(&server), NIGHTS[0]);
+    assert!(ran.code == 78 && ran.stderr.contains("does not hold the condition"), "{}", ran.whole());
+    assert!(server.held().objects.is_empty());
+}
+
+/// Several machines, each with a folder of its own to stage in, close the same nights at once.
+#[test]
+fn of_runs_at_once_one_publishes() {
+    let server = S3::start();
+    server.held().modified = Some(now());
+    let places: Vec<Place> = (0..4).map(|_| place(&server)).collect();
+    let children: Vec<_> = places.iter().map(|place| start(place, NIGHTS[0])).collect();
+    let codes: Vec<i32> = children.into_iter().map(|mut child| child.wait().unwrap().code().unwrap()).collect();
+    assert!(codes.contains(&0) && codes.iter().all(|code| [0, 75].contains(code)), "{codes:?}");
+    let manifests = published(&server).into_keys().filter(|key| key.contains("/meta/nights/")).count();
+    assert_eq!(manifests, 1, "{codes:?}");
+    let trail = String::from_utf8(server.held().objects["shop/nights/meta/audit.jsonl"].clone()).unwrap();
+    assert_eq!(trail.matches("\"action\":\"published\"").count(), 1, "{trail}");
+    let ran = run(&places[0], "verify jobs/nightly.toml --chain");
+    assert_eq!(ran.code, 0, "{}", ran.whole());
+}
+
+/// What is wrong with where a lake is said to be, is said before anybody is asked.
+#[test]
+fn an_address_that_cannot_be_a_lake_is_refused() {
+    let cases = [
+        ("lake = \"s3://bucket/nights/*\"", "a lake is in one place"),
+        ("lake = \"ftp://host/nights\"", "not the address of objects"),
+        ("lake = { url = \"s3://bucket/nights\", regoin = \"eu\" }", "regoin"),
+        ("lake = { url = \"gs://bucket/nights\", region = \"eu\" }", "another kind of store"),
+        ("lake = { url = \"s3://bucket/nights\", endpoint = \"http://example.com\" }", "without encryption"),
+    ];
+    for (lake, said) in cases {
+        let ran = close(&with_lake(lake, &[]), NIGHTS[0]);
+        assert!(ran.code == 78 && ran.stderr.contains(said), "{lake}: {}", ran.whole());
+    }
+}
+
+#[test]
+fn a_real_s3_keeps_a_lake() {
+    let Some(endpoint) = real("TIEOUT_TEST_S3", "S3") else { return };
+    let bucket = objects::s3_bucket(&endpoint);
+    let lake = format!(
+        "lake = {{ url = \"s3://{bucket}/nights\", endpoint = \"{endpoint}\", region = \"us-east-1\", \
+         access_key_id = {{ file = \"id\" }}, secret_access_key = {{ file = \"key\" }} }}"
+    );
+    keeps_a_lake(&with_lake(&lake, &[("id", "AKIAEXAMPLE"), ("key", "open sesame")]));
+}
+
+/// The real server of the tests does not write by the interface that takes conditions.
+#[test]
+fn a_google_cloud_storage_keeps_a_lake() {
+    let server = S3::start();
+    server.held().modified = Some(now());
+    let lake = format!(
+        "lake = {{ url = \"gs://bucket/nights\", endpoint = \"http://127.0.0.1:{}\", service_account_key = {{ file = \"google\" }} }}",
+        server.port
+    );
+    keeps_a_lake(&with_lake(&lake, &[("google", &objects::google_key())]));
+}
+
+#[test]
+fn a_real_azure_keeps_a_lake() {
+    let Some(endpoint) = real("TIEOUT_TEST_AZURE", "Azure Blob Storage") else { return };
+    let (container, key) = (objects::azure_container(&endpoint), std::env::var("TIEOUT_TEST_AZURE_KEY").unwrap());
+    let account = endpoint.rsplit_once('/').unwrap().1;
+    let lake = format!(
+        "lake = {{ url = \"az://{container}/nights\", endpoint = \"{endpoint}\", account = \"{account}\", \
+         account_key = {{ file = \"azure\" }} }}"
+    );
+    keeps_a_lake(&with_lake(&lake, &[("azure", &key)]));
+}
+
+/// Two nights, closed, run again, restated and verified, and two runs at once.
+fn keeps_a_lake(place: &Place) {
+    for night in NIGHTS {
+        let ran = close(place, night);
+        assert_eq!(ran.code, 0, "{}", ran.whole());
+        let again = run(place, &format!("run jobs/nightly.toml --date {night} --json"));
+        assert!(again.code == 0 && again.stdout.contains("\"changed\":false"), "{}", again.whole());
+    }
+    let mut children = [start(place, "2026-11-19"), start(place, "2026-11-19")];
+    let codes = children.each_mut().map(|child| child.wait().unwrap().code().unwrap());
+    assert!(codes.contains(&0) && codes.iter().all(|code| [0, 75].contains(code)), "{codes:?}");
+    let file = "sample-data/merchant/orders_20261118.csv";
+    let text = String::from_utf8(place.read(file)).unwrap();
+    place.write(file, text.replacen(",web,", ",app,", 1));
+    let ran = run(place, "backfill jobs/nightly.toml --from 2026-11-17 --to 2026-11-19");
+    assert_eq!(ran.code, 0, "{}", ran.whole());
+    for arguments in ["verify jobs/nightly.toml --date 2026-11-19", "verify jobs/nightly.toml --chain", "status jobs/nightly.toml"] {
+        let ran = run(place, arguments);
+        assert_eq!(ran.code, 0, "{arguments}: {}", ran.whole());
+    }
+}
