@@ -13,7 +13,8 @@
 //! ```
 //!
 //! A write becomes visible in one order only: staged, read back, on the disk, renamed, committed. Whatever dies
-//! in between leaves a night that [`Lake::is_intact`] denies, and the next run of that night repairs it.
+//! in between leaves a night that [`Lake::is_intact`] denies, and the next run of that night repairs it. In a bucket
+//! each table is put by one request, and the manifest under the condition that it is not there.
 
 mod acts;
 mod audit;

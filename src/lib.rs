@@ -23,7 +23,7 @@
 //! ```
 //!
 //! [`night`] is the only file that knows this order. Use goes downward only: `main → cli, command → night →
-//! source, stage, lake, report → format → table → money`; [`error`] is below all.
+//! source, stage, lake, report → format → table → money`; [`bucket`], [`secret`] and [`error`] are below all.
 //!
 //! What is nowhere, on purpose:
 //! - no Rust for a provider: a provider is a file below `schemas/providers` ([`mod@format`] is the language);

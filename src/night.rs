@@ -175,7 +175,7 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
             texts: keep_texts(&lake, &lock, job).map_err(alone)?,
             progress,
         };
-        let staging = lake.stage(&lock, VERSION);
+        let staging = lake.stage(&lock, generation, VERSION);
         let night = closing.work(deliveries, apart, &staging).map_err(alone)?;
         settled.join().expect("settling files does not panic").map_err(alone)?;
         progress("publishing");

@@ -62,6 +62,15 @@ impl Division {
     pub(super) const PUBLISHED: Self = Self { group: 512 * 1024, page: 64 * 1024, dictionary: 128 * 1024 };
 }
 
+/// What every file of a night says of it: a reader of several can tell whether they are of one generation.
+#[derive(Clone, Debug)]
+pub(super) struct Stamp {
+    pub(super) night: NaiveDate,
+    pub(super) generation: u64,
+    /// Of tieout.
+    pub(super) version: String,
+}
+
 /// Columns of a row group that are encoded at once: what they become waits in memory for those before it.
 const AT_ONCE: usize = 6;
 
@@ -91,25 +100,18 @@ pub struct Writer {
 }
 
 /// Writes `sheet`, which is ordered by the key of its table, to a new file.
-pub(super) fn write(path: &Path, sheet: &Sheet, division: Division, night: NaiveDate, version: &str) -> Result<Written> {
-    let mut writer = Writer::create(path, sheet.table, division, night, version)?;
+pub(super) fn write(path: &Path, sheet: &Sheet, division: Division, stamp: &Stamp) -> Result<Written> {
+    let mut writer = Writer::create(path, sheet.table, division, stamp)?;
     writer.append(sheet)?;
     writer.finish()
 }
 
 impl Writer {
     /// Begins a new file.
-    pub(super) fn create(
-        path: &Path,
-        table: &'static Table,
-        division: Division,
-        night: NaiveDate,
-        version: &str,
-    ) -> Result<Self> {
+    pub(super) fn create(path: &Path, table: &'static Table, division: Division, stamp: &Stamp) -> Result<Self> {
         let schema = ArrowSchemaConverter::new().convert(&table.published_schema());
         let file = HashingFile::new(durable::create_new(path)?);
-        let file = schema
-            .and_then(|schema| SerializedFileWriter::new(file, schema.root_schema_ptr(), properties(table, night, version)));
+        let file = schema.and_then(|schema| SerializedFileWriter::new(file, schema.root_schema_ptr(), properties(table, stamp)));
         Ok(Self {
             path: path.to_path_buf(),
             table,
@@ -302,7 +304,7 @@ fn is_picked_by(picked: &Picked, names: &Arc<Vec<u32>>) -> bool {
     matches!(&picked.rows, Pick::Rows(rows) if Arc::ptr_eq(rows, names))
 }
 
-fn properties(table: &Table, night: NaiveDate, version: &str) -> WriterPropertiesPtr {
+fn properties(table: &Table, stamp: &Stamp) -> WriterPropertiesPtr {
     let key = table.key.iter().map(|name| SortingColumn {
         column_idx: i32::try_from(table.position(name)).expect("a table has few columns"),
         descending: order::OPTIONS.descending,
@@ -312,12 +314,13 @@ fn properties(table: &Table, night: NaiveDate, version: &str) -> WriterPropertie
         ("tieout.table", table.name.to_owned()),
         ("tieout.grain", table.grain.to_owned()),
         ("tieout.key", table.key.join(", ")),
-        ("tieout.business_date", night.to_string()),
-        ("tieout.version", version.to_owned()),
+        ("tieout.business_date", stamp.night.to_string()),
+        ("tieout.generation", stamp.generation.to_string()),
+        ("tieout.version", stamp.version.clone()),
     ];
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
-        .set_created_by(format!("tieout {version}"))
+        .set_created_by(format!("tieout {}", stamp.version))
         .set_compression(pages::compression())
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_offset_index_disabled(false)

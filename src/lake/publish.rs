@@ -4,13 +4,12 @@ use arrow::array::RecordBatch;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use chrono::NaiveDate;
 use rayon::Scope;
 
 use super::difference::{Difference, compare};
 use super::manifest::{Manifest, Night, Output};
 use super::merge::{Merge, Run};
-use super::parquet::{Division, Writer, Written};
+use super::parquet::{Division, Stamp, Writer, Written};
 use super::store::{Move, Readable};
 use super::{Lake, NightLock, data_path, manifest_path, order, parquet};
 use crate::error::{Error, Exit, Result};
@@ -30,20 +29,21 @@ pub struct Published {
 impl Lake {
     /// Publishes a night whose tables are all known: stages them, and publishes what was staged.
     pub fn publish(&self, lock: &NightLock, night: Night, tables: Vec<Sheet>) -> Result<Published> {
-        let staging = self.stage(lock, &night.version);
+        let newest = self.manifest(night.business_date)?;
+        let generation = newest.map_or(1, |newest| newest.generation_for(&night.inputs_sha256));
+        let staging = self.stage(lock, generation, &night.version);
         rayon::in_place_scope(|scope| tables.into_iter().for_each(|sheet| staging.add(scope, sheet)));
         let outputs = staging.finish()?;
         self.publish_staged(lock, night, outputs)
     }
 
-    /// Begins to stage the tables of a night.
+    /// Begins to stage the tables of a generation of a night.
     #[must_use]
-    pub fn stage(&self, lock: &NightLock, version: &str) -> Staging {
+    pub fn stage(&self, lock: &NightLock, generation: u64, version: &str) -> Staging {
         let staged = Mutex::new(Vec::new());
         Staging {
-            night: lock.night(),
+            stamp: Stamp { night: lock.night(), generation, version: version.to_owned() },
             folder: lock.folder().to_path_buf(),
-            version: version.to_owned(),
             division: Division::PUBLISHED,
             staged,
         }
@@ -152,9 +152,8 @@ impl Lake {
 /// while the night is still worked on.
 #[derive(Debug)]
 pub struct Staging {
-    night: NaiveDate,
+    stamp: Stamp,
     folder: PathBuf,
-    version: String,
     division: Division,
     staged: Mutex<Vec<Result<Output>>>,
 }
@@ -177,7 +176,7 @@ impl Staging {
     fn write(&self, sheet: Sheet) -> Result<Output> {
         let sheet = order::by_key(sheet);
         let path = self.folder.join(staged_name(sheet.table.name));
-        let written = parquet::write(&path, &sheet, self.division, self.night, &self.version)?;
+        let written = parquet::write(&path, &sheet, self.division, &self.stamp)?;
         Ok(self.output(sheet.table, written))
     }
 
@@ -200,7 +199,7 @@ impl Staging {
 
     /// Begins a table whose rows come sheet after sheet.
     pub fn begin(&self, table: &'static Table) -> Result<Writer> {
-        Writer::create(&self.folder.join(staged_name(table.name)), table, self.division, self.night, &self.version)
+        Writer::create(&self.folder.join(staged_name(table.name)), table, self.division, &self.stamp)
     }
 
     /// Ends a table that was begun.
@@ -228,7 +227,7 @@ impl Staging {
     fn output(&self, table: &Table, written: Written) -> Output {
         Output {
             table: table.name.to_owned(),
-            path: data_path(table, self.night),
+            path: data_path(table, self.stamp.night),
             rows: written.rows,
             bytes: written.bytes,
             sha256: written.sha256,

@@ -198,7 +198,11 @@ fn write<'h>(
     held.objects.insert(key.to_owned(), whole);
     let escaped = tag.replace('"', "&quot;");
     let text = format!("<CompleteMultipartUploadResult><ETag>{escaped}</ETag></CompleteMultipartUploadResult>");
-    Some((200, format!("ETag: {tag}\r\nx-goog-generation: {generation}\r\n"), if method == "POST" { text } else { String::new() }))
+    Some((
+        200,
+        format!("ETag: {tag}\r\nx-goog-generation: {generation}\r\n"),
+        if method == "POST" { text } else { String::new() },
+    ))
 }
 
 /// Answers with what is held.
@@ -228,8 +232,7 @@ fn read<'h>(
         return reply(stream, 412, "", b"<Error><Code>PreconditionFailed</Code></Error>", is_head);
     }
     let modified = held.modified.as_deref().unwrap_or("Sat, 21 Nov 2026 01:00:00 GMT");
-    let described =
-        format!("ETag: {tag}\r\nx-goog-generation: {}\r\nLast-Modified: {modified}\r\n", sum(&bytes));
+    let described = format!("ETag: {tag}\r\nx-goog-generation: {}\r\nLast-Modified: {modified}\r\n", sum(&bytes));
     let Some(range) = header("range") else { return reply(stream, 200, &described, &bytes, is_head) };
     let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
     let (from, to): (usize, usize) = (from.parse().ok()?, to.parse().ok()?);

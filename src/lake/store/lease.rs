@@ -14,7 +14,7 @@ use object_store::{PutMode, PutResult, UpdateVersion};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::objects::{Objects, nonce, unconditional};
+use super::objects::{Objects, unconditional};
 use crate::error::{Error, Exit, Result};
 
 /// For how long a lease holds that is not renewed.
@@ -42,8 +42,8 @@ struct Holder {
     process: u32,
     /// The machine, where it says its name.
     host: String,
+    /// When it took it: so exactly that no other run of this machine did too.
     since: String,
-    nonce: String,
 }
 
 impl Lease {
@@ -53,8 +53,7 @@ impl Lease {
         let holder = Holder {
             process: std::process::id(),
             host: std::env::var("HOSTNAME").unwrap_or_default(),
-            since: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
-            nonce: nonce(),
+            since: Utc::now().to_rfc3339_opts(SecondsFormat::Nanos, true),
         };
         let bytes = holder.encode();
         let version = match objects.put_if(&path, &bytes, PutMode::Create)? {

@@ -23,7 +23,6 @@ use super::{Lease, Move, Readable, Store, overtaken};
 use crate::bucket::Bucket;
 use crate::error::{Error, Exit, Result};
 use crate::lake::durable;
-use crate::lake::manifest::hex;
 
 /// What goes in one request; longer files go in parts of so many bytes.
 const PART: usize = 16 << 20;
@@ -370,11 +369,4 @@ fn failed(doing: &str, shown: String, error: &object_store::Error) -> Error {
 /// Words of a store, fit to be shown: without addresses, which may hold a token.
 fn plain(error: &object_store::Error) -> String {
     crate::bucket::plain(&error.to_string())
-}
-
-/// A name for what nobody else makes.
-pub(super) fn nonce() -> String {
-    use sha2::{Digest, Sha256};
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-    hex(&Sha256::digest(format!("{} {now} {:?}", std::process::id(), std::thread::current().id())))[..16].to_owned()
 }
