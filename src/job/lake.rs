@@ -67,8 +67,8 @@ impl LakeFile {
 /// Where the nights of a lake elsewhere are staged: in the folder for temporary files, which `TMPDIR` names.
 fn staging(address: &str) -> PathBuf {
     let digest = Sha256::digest(address);
-    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    std::env::temp_dir().join("tieout").join(name)
+    let number = u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"));
+    std::env::temp_dir().join(format!("tieout-{number:016x}"))
 }
 
 impl<'de> Deserialize<'de> for LakeFile {

@@ -21,7 +21,7 @@ use crate::error::{Error, Exit, Result};
 const LIFE: TimeDelta = TimeDelta::minutes(4);
 
 /// How often it is renewed.
-const RENEWED: Duration = Duration::from_secs(60);
+const RENEWED: Duration = Duration::from_mins(1);
 
 /// A lease that this run holds. Given back when dropped.
 #[derive(Debug)]

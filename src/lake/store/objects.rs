@@ -73,7 +73,7 @@ impl Objects {
     }
 
     fn key(&self, path: &str) -> Key {
-        path.split('/').filter(|part| !part.is_empty()).fold(self.0.prefix.clone(), |key, part| key.join(part))
+        path.split('/').filter(|part| !part.is_empty()).fold(self.0.prefix.clone(), Key::join)
     }
 
     fn wait<T>(&self, request: impl Future<Output = T>) -> T {
