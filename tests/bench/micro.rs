@@ -78,7 +78,7 @@ impl Night {
     }
 
     fn lake(&self) -> Lake {
-        Lake::open(&self.job.lake).expect("the lake is a folder")
+        Lake::at(&self.job.lake).expect("the lake is a folder")
     }
 }
 
