@@ -29,7 +29,8 @@ use crate::nights::{november, rows};
 const JOB: &str = "jobs/nightly.toml";
 const REFUNDS: &str = "sample-data/merchant/refunds_20261118.csv";
 /// What somebody may call a refund, in the hope that it is run where it is read, and one that no double holds.
-const HOSTILE: [&str; 6] = ["=1+1", "+SUM(A1:A9)", "-2+3", "@cmd", "</t></si><f>1</f>\u{202e}&", "=HYPERLINK(\"http://x\")"];
+const HOSTILE: [&str; 7] =
+    ["=1+1", "+SUM(A1:A9)", "-2+3", "@cmd", "</t></si><f>1</f>\u{202e}&", "=HYPERLINK(\"http://x\")", "R_x0041_"];
 const LARGE: &str = "1234567890123456.78";
 
 type Rows = Vec<BTreeMap<String, String>>;

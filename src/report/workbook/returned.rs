@@ -5,7 +5,7 @@ mod bounds;
 
 use std::fs::{self, File};
 use std::io::{Cursor, ErrorKind, Read};
-use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -34,7 +34,8 @@ pub fn read(path: &Path) -> Result<Returned> {
 
 /// What `read` makes; none where it panics, of which nothing is said: the error tells it.
 fn quietly<T>(read: impl FnOnce() -> T) -> Option<T> {
-    let (reader, told): (_, Arc<dyn Fn(&PanicHookInfo) + Send + Sync>) = (thread::current().id(), panic::take_hook().into());
+    let reader = thread::current().id();
+    let told = Arc::new(panic::take_hook());
     let others = Arc::clone(&told);
     panic::set_hook(Box::new(move |panic| {
         if thread::current().id() != reader {

@@ -140,7 +140,9 @@ impl Rows<'_> {
 }
 
 fn put(text: &mut String, parts: &[&str]) {
-    parts.iter().for_each(|part| text.push_str(part));
+    for part in parts {
+        text.push_str(part);
+    }
 }
 
 /// What of a sheet is before its rows and their header, the looks, and what is after them.

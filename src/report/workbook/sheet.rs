@@ -359,7 +359,7 @@ impl<'b> Sheet<'b> {
             Held::Nothing => ours(sheet.write_blank(row, column, format)),
             Held::Text(text) => ours(sheet.write_string_with_format(row, column, text, format)),
             Held::Number(digits) => ours(sheet.write_number_with_format(row, column, number_of(&digits), format)),
-        };
+        }
     }
 
     pub(super) fn into_worksheet(self) -> Worksheet {
@@ -440,7 +440,7 @@ impl Sheet<'_> {
 pub(super) fn fit(text: &str) -> Cow<'_, str> {
     // Nearly all of them are so short and plain that nothing is to be done.
     let is_plain = |letter: &u8| matches!(letter, b' '..=b'~' | b'\n' | b'\t');
-    if text.len() <= LETTERS && text.as_bytes().iter().all(|letter| is_plain(letter)) && !holds_card_number(text) {
+    if text.len() <= LETTERS && text.as_bytes().iter().all(is_plain) && !holds_card_number(text) {
         return Cow::Borrowed(text);
     }
     let shown = card_numbers(text).replace("\r\n", "\n");
