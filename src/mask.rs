@@ -26,9 +26,45 @@ pub fn masked(value: &str) -> String {
 /// to 19 digits with their check digit that begin as a card's may.
 #[must_use]
 pub fn card_numbers(text: &str) -> String {
+    if !holds_card_number(text) {
+        return text.to_owned();
+    }
     let mut letters: Vec<char> = text.chars().collect();
-    hide_numbers(&mut letters, |digits| (13..=19).contains(&digits.len()) && begins_as_a_card(digits) && passes_luhn(digits));
+    hide_numbers(&mut letters, is_card_number);
     letters.into_iter().collect()
+}
+
+/// Whether [`card_numbers`] hides anything of a text.
+#[must_use]
+pub fn holds_card_number(text: &str) -> bool {
+    let mut number = [0; MOST_DIGITS + 1];
+    let (mut length, mut after_digit) = (0, false);
+    // What follows the last letter ends its number.
+    for letter in text.bytes().chain([0]) {
+        if letter.is_ascii_digit() {
+            // One that is too long stays so.
+            if length < number.len() {
+                number[length] = u32::from(letter - b'0');
+                length += 1;
+            }
+            after_digit = true;
+        } else if !(after_digit && matches!(letter, b' ' | b'-')) {
+            if is_card_number(&number[..length]) {
+                return true;
+            }
+            (length, after_digit) = (0, false);
+        } else {
+            after_digit = false;
+        }
+    }
+    false
+}
+
+/// Digits of the longest number of a card.
+const MOST_DIGITS: usize = 19;
+
+fn is_card_number(digits: &[u32]) -> bool {
+    (13..=MOST_DIGITS).contains(&digits.len()) && begins_as_a_card(digits) && passes_luhn(digits)
 }
 
 fn hide_numbers(letters: &mut [char], is_hidden: impl Fn(&[u32]) -> bool) {

@@ -16,6 +16,7 @@ mod breaks;
 mod money;
 mod origin;
 pub mod returned;
+mod rows;
 mod sheet;
 mod summary;
 
@@ -98,7 +99,7 @@ impl<'l> Workbook<'l> {
             .set_author(format!("Tieout {}", about.version))
             .set_creation_datetime(&night.unwrap_or_default());
         workbook.set_properties(&properties);
-        let mut sheets = vec![summary::sheet(self, &words, &style), ageing::sheet(self, &words, &style)];
+        let mut sheets = vec![summary::sheet(self, &words, &style).into(), ageing::sheet(self, &words, &style).into()];
         for state in breaks::STATES {
             sheets.extend(breaks::sheets(self, state, &words, &style));
         }
@@ -106,13 +107,10 @@ impl<'l> Workbook<'l> {
         sheets.extend(money::payouts(self, &words, &style));
         sheets.extend(money::bank(self, &words, &style));
         sheets.extend(money::journals(self, &words, &style));
-        sheets.push(origin::sources(self, &words, &style));
-        sheets.push(origin::definitions(&words, &style));
-        sheets.push(origin::readme(self, &words, &style));
-        for sheet in sheets {
-            workbook.push_worksheet(sheet);
-        }
-        workbook.save_to_writer(to).map_err(|error| Error::new(Exit::CannotWrite, format!("cannot write: {error}")).file(name))
+        sheets.push(origin::sources(self, &words, &style).into());
+        sheets.push(origin::definitions(&words, &style).into());
+        sheets.push(origin::readme(self, &words, &style).into());
+        rows::save(&mut workbook, sheets, to, name)
     }
 
     /// An instant as the clocks of the job show it, in microseconds since 1970-01-01 UTC.

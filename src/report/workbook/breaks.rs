@@ -3,9 +3,8 @@
 
 use std::cmp::Reverse;
 
-use rust_xlsxwriter::Worksheet;
-
 use super::Workbook;
+use super::rows::Made;
 use super::sheet::{Cell, Column, Style, listing};
 use crate::report::page::breaks::{SEVERITIES, at_stake, rank};
 use crate::report::page::rows::Rows;
@@ -28,26 +27,28 @@ pub(super) fn label_of_break(words: &Words) -> &str {
 }
 
 fn columns(words: &Words) -> Vec<Column> {
-    let column = |name: &str, width| Column::new(words.say(&format!("column.{name}")), width);
-    let book = |name: &str, width| Column::new(words.say(&format!("book.{name}")), width);
+    let column = |name: &str, width| Column::text(words.say(&format!("column.{name}")), width);
+    let number = |name: &str, width| Column::number(words.say(&format!("column.{name}")), width);
+    let book = |name: &str, width| Column::text(words.say(&format!("book.{name}")), width);
+    let amount = |name: &str, width| Column::number(words.say(&format!("book.{name}")), width);
     vec![
         column("break_type", 23),
         column("severity", 11),
         column("provider", 13),
         column("currency", 10),
-        column("difference", 14),
-        book("merchant_amount", 14),
-        book("provider_amount", 14),
+        number("difference", 14),
+        amount("merchant_amount", 14),
+        amount("provider_amount", 14),
         column("first_seen", 13),
-        column("age_days", 8),
+        number("age_days", 8),
         column("merchant_reference", 23),
         column("provider_reference", 32),
         column("suggested_action", 36),
         column("detail", 36),
         book("comment", 40),
         book("commented_by", 22),
-        Column::new(label_of_break(words), 31),
-        column("at_stake", 14),
+        Column::text(label_of_break(words), 31),
+        number("at_stake", 14),
         book("age_bucket", 9),
         column("order_id", 23),
         column("account", 21),
@@ -58,18 +59,17 @@ fn columns(words: &Words) -> Vec<Column> {
 }
 
 /// The breaks in a state, the most severe first and of these the largest of each currency.
-pub(super) fn sheets(book: &Workbook, state: &str, words: &Words, style: &Style) -> Vec<Worksheet> {
+pub(super) fn sheets<'b>(book: &'b Workbook, state: &str, words: &'b Words, style: &Style) -> Vec<Made<'b>> {
     let name = name_of(state, words);
     let Some(rows) = book.night.rows("breaks") else {
-        return listing(name, style, &columns(words), PRINTED, std::iter::empty(), book.rows);
+        return listing(name, style, &columns(words), PRINTED, 0, |_| Vec::new(), book.rows);
     };
     let mut order: Vec<usize> = (0..rows.len()).filter(|&row| rows.text("state", row) == state).collect();
     order.sort_by_cached_key(|&row| {
         let severity = rank(&SEVERITIES, rows.text("severity", row));
         (severity, rows.text("currency", row).to_owned(), Reverse(at_stake(rows, row)), row)
     });
-    let cells = order.into_iter().map(|row| cells(book, rows, row, words));
-    listing(name, style, &columns(words), PRINTED, cells, book.rows)
+    listing(name, style, &columns(words), PRINTED, order.len(), move |at| cells(book, rows, order[at], words), book.rows)
 }
 
 fn cells(book: &Workbook, rows: &Rows, row: usize, words: &Words) -> Vec<Cell> {

@@ -1,8 +1,7 @@
 //! Sheets `Fees`, `Payouts`, `Bank` and `Journals`: what is charged, what is paid out, what is in the bank, and what would
 //! be booked.
 
-use rust_xlsxwriter::Worksheet;
-
+use super::rows::Made;
 use super::sheet::{Cell, Column, Sheet, Style, listing};
 use super::{Journals, Workbook};
 use crate::money::Amount;
@@ -10,55 +9,52 @@ use crate::report::page::payouts::place;
 use crate::report::page::rows::Rows;
 use crate::report::page::words::Words;
 
-/// Columns by their keys in the words, each with its width.
-fn columns(words: &Words, keys: &[(&str, u16)]) -> Vec<Column> {
-    keys.iter().map(|(key, width)| Column::new(words.say(key), *width)).collect()
-}
-
 /// A table of the night as a sheet: `of` makes a row of cells of each row.
-fn rows_of(
-    book: &Workbook,
+fn rows_of<'b>(
+    book: &'b Workbook,
     table: &str,
     (name, columns): (&str, &[Column]),
     style: &Style,
-    of: impl Fn(&Rows, usize) -> Vec<Cell>,
-) -> Vec<Worksheet> {
+    of: impl Fn(&Rows, usize) -> Vec<Cell> + Send + Sync + 'b,
+) -> Vec<Made<'b>> {
     match book.night.rows(table) {
-        None => listing(name, style, columns, columns.len(), std::iter::empty(), book.rows),
+        None => listing(name, style, columns, columns.len(), 0, |_| Vec::new(), book.rows),
         Some(rows) => {
             let mut order: Vec<usize> = (0..rows.len()).collect();
             if table == "payouts" {
                 order.sort_by_key(|&row| (place(rows, row), row));
             }
-            listing(name, style, columns, columns.len(), order.into_iter().map(|row| of(rows, row)), book.rows)
+            listing(name, style, columns, columns.len(), order.len(), move |at| of(rows, order[at]), book.rows)
         }
     }
 }
 
 /// What is charged, what the contract says, and what of it is too much.
-pub(super) fn fees(book: &Workbook, words: &Words, style: &Style) -> Vec<Worksheet> {
-    let keys = [
-        ("column.provider", 13),
-        ("column.account", 20),
-        ("column.method", 14),
-        ("book.wallet", 14),
-        ("book.card_brand", 13),
-        ("book.card_funding", 11),
-        ("column.rule", 20),
-        ("book.batch", 20),
-        ("column.currency", 9),
-        ("column.lines", 9),
-        ("column.gross", 15),
-        ("column.volume", 15),
-        ("column.charged", 14),
-        ("column.billed", 14),
-        ("column.contracted", 14),
-        ("book.tax", 12),
-        ("column.fee_difference", 14),
-        ("column.leakage", 14),
-        ("column.effective_rate", 11),
+pub(super) fn fees<'b>(book: &'b Workbook, words: &'b Words, style: &Style) -> Vec<Made<'b>> {
+    let text = |key: &str, width| Column::text(words.say(key), width);
+    let number = |key: &str, width| Column::number(words.say(key), width);
+    let columns = [
+        text("column.provider", 13),
+        text("column.account", 20),
+        text("column.method", 14),
+        text("book.wallet", 14),
+        text("book.card_brand", 13),
+        text("book.card_funding", 11),
+        text("column.rule", 20),
+        text("book.batch", 20),
+        text("column.currency", 9),
+        number("column.lines", 9),
+        number("column.gross", 15),
+        number("column.volume", 15),
+        number("column.charged", 14),
+        number("column.billed", 14),
+        number("column.contracted", 14),
+        number("book.tax", 12),
+        number("column.fee_difference", 14),
+        number("column.leakage", 14),
+        number("column.effective_rate", 11),
     ];
-    rows_of(book, "fees", (words.say("sheet.fees"), &columns(words, &keys)), style, |rows, row| {
+    rows_of(book, "fees", (words.say("sheet.fees"), &columns), style, move |rows, row| {
         let text = |name: &str| Cell::id(rows.text(name, row));
         let word = |list: &str, name: &str| Cell::text(&words.word(list, rows.text(name, row)));
         let currency = rows.text("currency", row);
@@ -89,32 +85,34 @@ pub(super) fn fees(book: &Workbook, words: &Words, style: &Style) -> Vec<Workshe
 }
 
 /// What each payout's lines add up to, what is stated, and what the bank booked.
-pub(super) fn payouts(book: &Workbook, words: &Words, style: &Style) -> Vec<Worksheet> {
-    let keys = [
-        ("column.payout", 27),
-        ("column.provider", 13),
-        ("column.account", 20),
-        ("column.currency", 9),
-        ("column.state", 17),
-        ("column.lines", 9),
-        ("column.gross", 14),
-        ("column.refunds", 14),
-        ("column.chargebacks", 14),
-        ("column.fees_taken", 13),
-        ("column.other", 14),
-        ("column.expected", 14),
-        ("column.stated", 14),
-        ("column.residual", 13),
-        ("column.paid_on", 12),
-        ("column.bank", 14),
-        ("column.bank_reference", 22),
-        ("column.bank_amount", 14),
-        ("column.booked_on", 12),
-        ("column.pass", 17),
-        ("column.first_seen", 12),
-        ("column.expected_by", 12),
+pub(super) fn payouts<'b>(book: &'b Workbook, words: &'b Words, style: &Style) -> Vec<Made<'b>> {
+    let text = |key: &str, width| Column::text(words.say(key), width);
+    let number = |key: &str, width| Column::number(words.say(key), width);
+    let columns = [
+        text("column.payout", 27),
+        text("column.provider", 13),
+        text("column.account", 20),
+        text("column.currency", 9),
+        text("column.state", 17),
+        number("column.lines", 9),
+        number("column.gross", 14),
+        number("column.refunds", 14),
+        number("column.chargebacks", 14),
+        number("column.fees_taken", 13),
+        number("column.other", 14),
+        number("column.expected", 14),
+        number("column.stated", 14),
+        number("column.residual", 13),
+        text("column.paid_on", 12),
+        text("column.bank", 14),
+        text("column.bank_reference", 22),
+        number("column.bank_amount", 14),
+        text("column.booked_on", 12),
+        text("column.pass", 17),
+        text("column.first_seen", 12),
+        text("column.expected_by", 12),
     ];
-    rows_of(book, "payouts", (words.say("sheet.payouts"), &columns(words, &keys)), style, |rows, row| {
+    rows_of(book, "payouts", (words.say("sheet.payouts"), &columns), style, move |rows, row| {
         let text = |name: &str| Cell::id(rows.text(name, row));
         let word = |list: &str, name: &str| Cell::text(&words.word(list, rows.text(name, row)));
         let currency = rows.text("currency", row);
@@ -148,20 +146,22 @@ pub(super) fn payouts(book: &Workbook, words: &Words, style: &Style) -> Vec<Work
 }
 
 /// Booked lines of the bank that no payout explains.
-pub(super) fn bank(book: &Workbook, words: &Words, style: &Style) -> Vec<Worksheet> {
-    let keys = [
-        ("column.line_reference", 24),
-        ("column.bank", 14),
-        ("column.account", 26),
-        ("column.currency", 9),
-        ("column.amount", 15),
-        ("column.booked_on", 12),
-        ("column.text", 48),
-        ("column.reference", 24),
-        ("column.first_seen", 12),
-        ("column.expected_by", 12),
+pub(super) fn bank<'b>(book: &'b Workbook, words: &'b Words, style: &Style) -> Vec<Made<'b>> {
+    let text = |key: &str, width| Column::text(words.say(key), width);
+    let number = |key: &str, width| Column::number(words.say(key), width);
+    let columns = [
+        text("column.line_reference", 24),
+        text("column.bank", 14),
+        text("column.account", 26),
+        text("column.currency", 9),
+        number("column.amount", 15),
+        text("column.booked_on", 12),
+        text("column.text", 48),
+        text("column.reference", 24),
+        text("column.first_seen", 12),
+        text("column.expected_by", 12),
     ];
-    rows_of(book, "open_bank_lines", (words.say("sheet.bank"), &columns(words, &keys)), style, |rows, row| {
+    rows_of(book, "open_bank_lines", (words.say("sheet.bank"), &columns), style, move |rows, row| {
         let text = |name: &str| Cell::id(rows.text(name, row));
         let references = ["end_to_end_reference", "customer_reference"].map(|name| rows.text(name, row));
         let reference = references.into_iter().find(|reference| !reference.is_empty()).unwrap_or_default();
@@ -181,28 +181,31 @@ pub(super) fn bank(book: &Workbook, words: &Words, style: &Style) -> Vec<Workshe
 }
 
 /// Journals as proposals: nothing is posted.
-pub(super) fn journals(book: &Workbook, words: &Words, style: &Style) -> Vec<Worksheet> {
+pub(super) fn journals<'b>(book: &'b Workbook, words: &'b Words, style: &Style) -> Vec<Made<'b>> {
     let name = words.say("sheet.journals");
     let lines = match &book.journals {
         Journals::Proposed(lines) => lines,
         Journals::Unmapped => return vec![said(name, words.say("book.unmapped"), style)],
         Journals::Refused(why) => return vec![said(name, &words.fill("book.refused", &[("why", why)]), style)],
     };
-    let keys = [
-        ("book.journal", 29),
-        ("column.line", 7),
-        ("book.status", 10),
-        ("column.provider", 13),
-        ("column.account", 20),
-        ("column.currency", 9),
-        ("book.ledger_account", 16),
-        ("book.debit", 15),
-        ("book.credit", 15),
-        ("book.what", 16),
-        ("column.lines", 9),
-        ("book.memo", 56),
+    let text = |key: &str, width| Column::text(words.say(key), width);
+    let number = |key: &str, width| Column::number(words.say(key), width);
+    let columns = [
+        text("book.journal", 29),
+        number("column.line", 7),
+        text("book.status", 10),
+        text("column.provider", 13),
+        text("column.account", 20),
+        text("column.currency", 9),
+        text("book.ledger_account", 16),
+        number("book.debit", 15),
+        number("book.credit", 15),
+        text("book.what", 16),
+        number("column.lines", 9),
+        text("book.memo", 56),
     ];
-    let rows = lines.iter().map(|line| {
+    let cells = move |at: usize| {
+        let line = &lines[at];
         let money = |amount: Amount| Cell::money((amount != Amount::ZERO).then_some(amount), &line.currency);
         vec![
             Cell::id(&line.journal_id),
@@ -218,14 +221,14 @@ pub(super) fn journals(book: &Workbook, words: &Words, style: &Style) -> Vec<Wor
             Cell::count_of(line.entries),
             Cell::text(&line.memo),
         ]
-    });
-    listing(name, style, &columns(words, &keys), keys.len(), rows, book.rows)
+    };
+    listing(name, style, &columns, columns.len(), lines.len(), cells, book.rows)
 }
 
 /// A sheet that says why it has no table.
-fn said(name: &str, text: &str, style: &Style) -> Worksheet {
+fn said<'b>(name: &str, text: &str, style: &Style) -> Made<'b> {
     let mut sheet = Sheet::new(name, style);
     sheet.title(name);
     sheet.note(text);
-    sheet.into_worksheet()
+    sheet.into_worksheet().into()
 }

@@ -5,8 +5,10 @@ mod bounds;
 
 use std::fs::{self, File};
 use std::io::{Cursor, ErrorKind, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 
 use calamine::{DataRef, Reader, Xlsx, XlsxError};
 
@@ -27,8 +29,22 @@ pub fn read(path: &Path) -> Result<Returned> {
     let bytes = bytes_of(path).map_err(|error| error.file(&shown))?;
     check(&bytes).map_err(|error| error.file(&shown))?;
     // The reader of cells is not ours, and the file may be anybody's.
-    catch_unwind(AssertUnwindSafe(|| of(&bytes, &shown)))
-        .unwrap_or_else(|_| Err(no_workbook("its parts do not fit together").file(&shown)))
+    quietly(|| of(&bytes, &shown)).unwrap_or_else(|| Err(no_workbook("its parts do not fit together").file(&shown)))
+}
+
+/// What `read` makes; none where it panics, of which nothing is said: the error tells it.
+fn quietly<T>(read: impl FnOnce() -> T) -> Option<T> {
+    let reader = thread::current().id();
+    let told = Arc::new(panic::take_hook());
+    let others = Arc::clone(&told);
+    panic::set_hook(Box::new(move |panic| {
+        if thread::current().id() != reader {
+            others(panic);
+        }
+    }));
+    let made = panic::catch_unwind(AssertUnwindSafe(read));
+    panic::set_hook(Box::new(move |panic| told(panic)));
+    made.ok()
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {

@@ -1,12 +1,14 @@
 //! Sheets in the making: cells of few kinds, each written so that a spreadsheet takes it for nothing else.
 
-use std::fmt::Display;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use rust_xlsxwriter::{Color, DataValidation, DataValidationRule, Format, FormatAlign, FormatBorder, Worksheet, XlsxError};
 
+use super::rows::{Made, Rows};
 use crate::job::comments::{MOST_LETTERS, turns};
-use crate::mask::card_numbers;
+use crate::mask::{card_numbers, holds_card_number};
 use crate::money::{Amount, SCALE, minor_digits};
 use crate::table::column::RATE_SCALE;
 
@@ -24,7 +26,7 @@ const A3: u8 = 8;
 /// Letters of a line that A4 shows well enough.
 const WIDE: u16 = 200;
 /// How high a line of text is.
-const LINE: f64 = 15.0;
+pub(super) const LINE: u16 = 15;
 /// Lines of a cell that are shown at most.
 const LINES: u16 = 20;
 
@@ -75,12 +77,12 @@ impl Cell {
         date.map_or(Self::Nothing, Self::Date)
     }
 
-    fn is_number(&self) -> bool {
+    pub(super) fn is_number(&self) -> bool {
         matches!(self, Self::Money(..) | Self::Count(_) | Self::Rate(_))
     }
 
     /// Lines that a cell takes which shows so many letters in one.
-    fn lines(&self, width: u16) -> u16 {
+    pub(super) fn lines(&self, width: u16) -> u16 {
         let (Self::Text(text) | Self::Comment(text)) = self else { return 1 };
         let wide = |letter: char| if u32::from(letter) < 0x2e80 { 1 } else { 2 };
         // A column is as wide as so many digits, and most letters are narrower.
@@ -95,17 +97,80 @@ impl Cell {
     }
 }
 
+/// What a cell holds as a spreadsheet takes it.
+pub(super) enum Held<'c> {
+    Nothing,
+    Text(Cow<'c, str>),
+    /// Digits, perhaps with a sign and a point.
+    Number(String),
+}
+
+/// How a cell looks: its place in [`Formats::cells`].
+pub(super) type Look = usize;
+
+const TEXT: Look = 0;
+const ID: Look = 1;
+const COUNT: Look = 2;
+const RATE: Look = 3;
+const DATE: Look = 4;
+const MOMENT: Look = 5;
+const PLAIN: Look = 6;
+const NOT_TIES: Look = 7;
+const COMMENT: Look = 8;
+const INEXACT: Look = 9;
+/// The first of money, which goes by decimals.
+const MONEY: Look = 10;
+
+/// How many looks there are.
+pub(super) const LOOKS: usize = MONEY + SCALE as usize + 1;
+
+impl Cell {
+    /// What it holds, and how that looks.
+    pub(super) fn held(&self) -> (Look, Held<'_>) {
+        // Whatever text says, it is held as text: never as a formula or a link.
+        let text = |look, text| (look, Held::Text(fit(text)));
+        let number = |look, digits| (look, Held::Number(digits));
+        match self {
+            Self::Nothing => (PLAIN, Held::Nothing),
+            Self::Text(said) => text(TEXT, said),
+            Self::Id(said) => text(ID, said),
+            Self::Ties(true, said) => text(PLAIN, said),
+            Self::Ties(false, said) => text(NOT_TIES, said),
+            Self::Comment(said) => text(COMMENT, said),
+            Self::Money(amount, currency) if digits(amount.0) > DIGITS => {
+                (INEXACT, Held::Text(Cow::Owned(amount.in_currency(currency))))
+            }
+            Self::Money(amount, currency) => number(MONEY + decimals(*amount, currency), decimal(amount.0, SCALE)),
+            Self::Count(count) if digits(i128::from(*count)) > DIGITS => (INEXACT, Held::Text(Cow::Owned(count.to_string()))),
+            Self::Count(count) => number(COUNT, count.to_string()),
+            Self::Rate(rate) => number(RATE, decimal(*rate, RATE_SCALE.unsigned_abs().into())),
+            Self::Date(date) => number(DATE, date.signed_duration_since(EPOCH).num_days().to_string()),
+            Self::Moment(moment) => {
+                let seconds = moment.signed_duration_since(EPOCH.and_hms_opt(0, 0, 0).expect("midnight is a time")).num_seconds();
+                let days = number_of(&seconds.to_string()) / f64::from(24 * 60 * 60);
+                number(MOMENT, days.to_string())
+            }
+        }
+    }
+}
+
 /// A column of a table.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     label: String,
     width: u16,
+    is_number: bool,
 }
 
 impl Column {
-    /// `width` is in letters.
-    pub(super) fn new(label: impl Into<String>, width: u16) -> Self {
-        Self { label: label.into(), width }
+    /// Of text and dates. `width` is in letters.
+    pub(super) fn text(label: impl Into<String>, width: u16) -> Self {
+        Self { label: label.into(), width, is_number: false }
+    }
+
+    /// Of amounts, counts and rates, whose heading stands to the right as they do.
+    pub(super) fn number(label: impl Into<String>, width: u16) -> Self {
+        Self { label: label.into(), width, is_number: true }
     }
 }
 
@@ -118,19 +183,9 @@ pub(super) struct Formats {
     fact: Format,
     header: Format,
     header_of_numbers: Format,
-    text: Format,
-    id: Format,
-    count: Format,
-    rate: Format,
-    date: Format,
-    moment: Format,
-    ties: Format,
-    not_ties: Format,
-    comment: Format,
-    inexact: Format,
     sign_here: Format,
-    /// By decimals.
-    money: [Format; SCALE as usize + 1],
+    /// Of the cells of tables, by their [`Look`].
+    cells: [Format; LOOKS],
 }
 
 impl Formats {
@@ -154,20 +209,23 @@ impl Formats {
             fact: top().set_align(FormatAlign::Left).set_indent(1),
             header_of_numbers: header.clone().set_align(FormatAlign::Right),
             header: header.set_align(FormatAlign::Left).set_indent(1),
-            text: left().set_text_wrap(),
-            id: left().set_num_format("@"),
-            count: number("#,##0"),
-            rate: number("0.0000%"),
-            date: left().set_num_format("yyyy-mm-dd"),
-            moment: left().set_num_format("yyyy-mm-dd hh:mm:ss"),
-            ties: left(),
-            not_ties: left().set_bold().set_font_color(WRONG),
-            comment: left().set_num_format("@").set_text_wrap().set_background_color(COMMENT_GROUND).set_unlocked(),
-            inexact: number("@").set_background_color(INEXACT_GROUND),
             sign_here: Format::new().set_border_bottom(FormatBorder::Thin),
-            money: std::array::from_fn(|decimals| {
-                let digits = if decimals == 0 { String::new() } else { format!(".{}", "0".repeat(decimals)) };
-                number(&format!("#,##0{digits};[Red]-#,##0{digits}"))
+            cells: std::array::from_fn(|look| match look {
+                TEXT => left().set_text_wrap(),
+                ID => left().set_num_format("@"),
+                COUNT => number("#,##0"),
+                RATE => number("0.0000%"),
+                DATE => left().set_num_format("yyyy-mm-dd"),
+                MOMENT => left().set_num_format("yyyy-mm-dd hh:mm:ss"),
+                PLAIN => left(),
+                NOT_TIES => left().set_bold().set_font_color(WRONG),
+                COMMENT => left().set_num_format("@").set_text_wrap().set_background_color(COMMENT_GROUND).set_unlocked(),
+                INEXACT => number("@").set_background_color(INEXACT_GROUND),
+                money => {
+                    let decimals = money - MONEY;
+                    let digits = if decimals == 0 { String::new() } else { format!(".{}", "0".repeat(decimals)) };
+                    number(&format!("#,##0{digits};[Red]-#,##0{digits}"))
+                }
             }),
         }
     }
@@ -269,12 +327,17 @@ impl<'b> Sheet<'b> {
             numbers.iter_mut().zip(&row).for_each(|(number, cell)| *number |= cell.is_number());
             self.cells(&row);
         }
-        for ((at, label), number) in (0_u16..).zip(labels).zip(numbers) {
+        self.headings(header, labels.iter().copied().zip(numbers));
+    }
+
+    /// Headings in a row, each with whether numbers stand under it.
+    fn headings<'c>(&mut self, row: u32, labels: impl Iterator<Item = (&'c str, bool)>) {
+        for (at, (label, number)) in (0_u16..).zip(labels) {
             let formats = self.style.formats;
             let format = if number { &formats.header_of_numbers } else { &formats.header };
-            ours(self.worksheet.write_string_with_format(header, at, fit(label), format));
+            ours(self.worksheet.write_string_with_format(row, at, fit(label), format));
         }
-        ours(self.worksheet.set_row_height(header, 32));
+        ours(self.worksheet.set_row_height(row, 32));
     }
 
     fn cells(&mut self, cells: &[Cell]) {
@@ -284,42 +347,18 @@ impl<'b> Sheet<'b> {
         // Not every program makes a row as high as what is in it.
         let lines = cells.iter().zip(&self.widths).map(|(cell, width)| cell.lines(*width)).max().unwrap_or(1);
         if lines > 1 {
-            ours(self.worksheet.set_row_height(self.row, LINE * f64::from(lines)));
+            ours(self.worksheet.set_row_height(self.row, f64::from(LINE * lines)));
         }
         self.row += 1;
     }
 
     fn cell(&mut self, row: u32, column: u16, cell: &Cell) {
-        let (sheet, formats) = (&mut self.worksheet, self.style.formats);
-        // Whatever text says, it is written as text: never as a formula or a link.
-        let mut text = |text: &str, format: &Format| ours(sheet.write_string_with_format(row, column, fit(text), format));
-        match cell {
-            Cell::Nothing => ours(sheet.write_blank(row, column, &formats.ties)),
-            Cell::Text(said) => text(said, &formats.text),
-            Cell::Id(said) => text(said, &formats.id),
-            Cell::Ties(true, said) => text(said, &formats.ties),
-            Cell::Ties(false, said) => text(said, &formats.not_ties),
-            Cell::Comment(said) => text(said, &formats.comment),
-            Cell::Money(amount, currency) if digits(amount.0) > DIGITS => text(&amount.in_currency(currency), &formats.inexact),
-            Cell::Money(amount, currency) => {
-                let format = &formats.money[decimals(*amount, currency)];
-                ours(sheet.write_number_with_format(row, column, number(amount), format));
-            }
-            Cell::Count(count) if digits(i128::from(*count)) > DIGITS => text(&count.to_string(), &formats.inexact),
-            Cell::Count(count) => ours(sheet.write_number_with_format(row, column, number(count), &formats.count)),
-            Cell::Rate(rate) => {
-                let rate = number(format!("{rate}e-{RATE_SCALE}"));
-                ours(sheet.write_number_with_format(row, column, rate, &formats.rate));
-            }
-            Cell::Date(date) => {
-                let days = date.signed_duration_since(EPOCH).num_days();
-                ours(sheet.write_number_with_format(row, column, number(days), &formats.date));
-            }
-            Cell::Moment(moment) => {
-                let seconds = moment.signed_duration_since(EPOCH.and_hms_opt(0, 0, 0).expect("midnight is a time")).num_seconds();
-                let days = number(seconds) / number(24 * 60 * 60);
-                ours(sheet.write_number_with_format(row, column, days, &formats.moment));
-            }
+        let (look, held) = cell.held();
+        let (sheet, format) = (&mut self.worksheet, &self.style.formats.cells[look]);
+        match held {
+            Held::Nothing => ours(sheet.write_blank(row, column, format)),
+            Held::Text(text) => ours(sheet.write_string_with_format(row, column, text, format)),
+            Held::Number(digits) => ours(sheet.write_number_with_format(row, column, number_of(&digits), format)),
         }
     }
 
@@ -332,34 +371,47 @@ impl<'b> Sheet<'b> {
 const EPOCH: NaiveDate = NaiveDate::from_ymd_opt(1899, 12, 30).expect("a day of the calendar");
 
 /// A table that is a sheet by itself, or several where it has more rows than one holds: `most` a sheet. Its header stays in
-/// sight, is printed on every page, and filters.
-pub(super) fn listing(
+/// sight, is printed on every page, and filters. `of` makes the cells of each of `rows` rows, once they are written.
+pub(super) fn listing<'b>(
     name: &str,
     style: &Style,
     columns: &[Column],
     printed: usize,
-    rows: impl ExactSizeIterator<Item = Vec<Cell>>,
+    rows: usize,
+    of: impl Fn(usize) -> Vec<Cell> + Send + Sync + 'b,
     most: usize,
-) -> Vec<Worksheet> {
-    let mut left = rows.len();
-    let mut rows = rows;
-    let mut sheets = Vec::new();
-    loop {
-        let here = left.min(most);
-        let number = sheets.len() + 1;
-        let name = if number == 1 { name.to_owned() } else { format!("{name} {number}") };
+) -> Vec<Made<'b>> {
+    let of: Arc<dyn Fn(usize) -> Vec<Cell> + Send + Sync + 'b> = Arc::new(of);
+    let widths: Vec<u16> = columns.iter().map(|column| column.width).collect();
+    let numbers: Vec<bool> = columns.iter().map(|column| column.is_number).collect();
+    let sheets = rows.div_ceil(most).max(1);
+    let sheet = |at: usize| {
+        let here = at * most..rows.min((at + 1) * most);
+        let name = if at == 0 { name.to_owned() } else { format!("{name} {}", at + 1) };
         let mut sheet = Sheet::new(&name, style);
-        sheet.widths(&columns.iter().map(|column| column.width).collect::<Vec<_>>());
-        sheet.under(&columns.iter().map(|column| column.label.as_str()).collect::<Vec<_>>(), rows.by_ref().take(here));
-        sheets.push(sheet.listed(columns, printed, here));
-        left -= here;
-        if left == 0 {
-            return sheets;
+        sheet.widths(&widths);
+        sheet.headings(0, columns.iter().map(|column| (column.label.as_str(), column.is_number)));
+        if !here.is_empty() {
+            sheet.looks();
         }
-    }
+        let worksheet = sheet.listed(columns, printed, here.len());
+        Made {
+            worksheet,
+            rows: Rows { widths: widths.clone(), numbers: numbers.clone(), here, of: Arc::clone(&of) }.unless_empty(),
+        }
+    };
+    (0..sheets).map(sheet).collect()
 }
 
 impl Sheet<'_> {
+    /// A cell of each look, one below the other under the header: where the rows of a listing find the number that the
+    /// writer gives each, and which they take the place of.
+    fn looks(&mut self) {
+        for (row, format) in (1..).zip(&self.style.formats.cells) {
+            ours(self.worksheet.write_blank(row, 0, format));
+        }
+    }
+
     /// The sheet, with what makes its one table of `rows` rows handy.
     fn listed(self, columns: &[Column], printed: usize, rows: usize) -> Worksheet {
         let comment = columns.iter().position(|column| column.label == self.style.comment);
@@ -385,14 +437,19 @@ impl Sheet<'_> {
 
 /// Text as a cell may hold it: without card numbers, without letters that XML forbids or that turn the direction of what
 /// comes after, and no longer than a cell.
-pub(super) fn fit(text: &str) -> String {
+pub(super) fn fit(text: &str) -> Cow<'_, str> {
+    // Nearly all of them are so short and plain that nothing is to be done.
+    let is_plain = |letter: &u8| matches!(letter, b' '..=b'~' | b'\n' | b'\t');
+    if text.len() <= LETTERS && text.as_bytes().iter().all(is_plain) && !holds_card_number(text) {
+        return Cow::Borrowed(text);
+    }
     let shown = card_numbers(text).replace("\r\n", "\n");
     let shown = shown.chars().map(|letter| match letter {
         '\n' | '\t' => letter,
         letter if letter.is_control() || turns(letter) => '\u{fffd}',
         letter => letter,
     });
-    short(&shown.collect::<String>(), LETTERS)
+    Cow::Owned(short(&shown.collect::<String>(), LETTERS))
 }
 
 /// At most so many letters, counted as a spreadsheet counts them.
@@ -420,9 +477,20 @@ fn decimals(amount: Amount, currency: &str) -> usize {
     usize::try_from(decimals).expect("few decimals")
 }
 
+/// Units of which `scale` digits are decimals, without the zeros at its end.
+fn decimal(units: i128, scale: u32) -> String {
+    let (sign, one) = (if units < 0 { "-" } else { "" }, 10_u128.pow(scale));
+    let (whole, rest) = (units.unsigned_abs() / one, units.unsigned_abs() % one);
+    if rest == 0 {
+        return format!("{sign}{whole}");
+    }
+    let digits = format!("{sign}{whole}.{rest:0width$}", width = usize::try_from(scale).expect("few digits"));
+    digits.trim_end_matches('0').to_owned()
+}
+
 /// The number that the digits say. One of [`DIGITS`] is what they say, and shown as they are.
-fn number(digits: impl Display) -> f64 {
-    digits.to_string().parse().expect("digits are a number")
+fn number_of(digits: &str) -> f64 {
+    digits.parse().expect("digits are a number")
 }
 
 /// What the writer refuses is our mistake: a cell beside the sheet, a name it may not have.
