@@ -1,6 +1,7 @@
 //! What the user typed. The doc comments are the text of `--help`.
 
 mod history;
+mod telling;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ pub use history::{
     Author, Backfill, Book, Diff, Evidence, ImportComments, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Signoff, SignsAs,
     Verify,
 };
+pub use telling::{LogFormat, Telling, Watchers};
 
 /// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
 #[derive(Debug, Parser)]
@@ -34,7 +36,8 @@ Exit codes:
   75  try again: another run holds the night, or a file that is due is not there yet
   99  nothing is due yet
   77  not permitted; or the night, or one after it, is signed and so closed
-  78  the job or a format is wrong";
+  78  the job or a format is wrong
+ 130  stopped by SIGINT               143  stopped by SIGTERM; nothing is half published";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -117,6 +120,12 @@ pub struct Run {
     /// Who does it.
     #[command(flatten)]
     pub author: Author,
+    /// How it is told.
+    #[command(flatten)]
+    pub telling: Telling,
+    /// Who watches.
+    #[command(flatten)]
+    pub watchers: Watchers,
     /// What time it is.
     #[command(flatten)]
     pub moment: Moment,

@@ -46,6 +46,7 @@ pub mod money;
 pub mod night;
 pub mod report;
 pub mod sample;
+pub mod signal;
 pub mod source;
 pub mod stage;
 pub mod table;

@@ -14,6 +14,7 @@ use super::parquet::{Division, Writer, Written};
 use super::store::Store;
 use super::{Lake, NightLock, data_path, durable, manifest_path, order, parquet};
 use crate::error::{Error, Exit, Result};
+use crate::signal;
 use crate::table::TABLES;
 use crate::table::column::Table;
 use crate::table::sheet::Sheet;
@@ -65,6 +66,7 @@ impl Lake {
             return self.restore(lock, same, &outputs);
         }
         let differences = newest.map(|before| self.differences(lock, &before)).transpose()?.flatten();
+        let commit = signal::commit();
         for output in &outputs {
             self.move_into_place(lock, output)?;
         }
@@ -72,6 +74,7 @@ impl Lake {
         let manifest = Manifest::new(generation, night, differences, outputs);
         self.commit(lock, &manifest)?;
         self.record("published", &manifest)?;
+        commit.done();
         Ok(Published { manifest, is_new: true })
     }
 
@@ -100,6 +103,7 @@ impl Lake {
     /// Puts the files that `from` has of a generation where its own are missing or damaged.
     pub fn restore_from(&self, lock: &NightLock, from: &Self, manifest: &Manifest) -> Result<()> {
         assert_eq!(lock.night(), manifest.night.business_date, "a night is restored by the run that holds it");
+        let _commit = signal::commit();
         for output in &manifest.outputs {
             if !self.holds(output)? {
                 durable::rename(&from.root.join(&output.path), &self.root.join(&output.path))?;
@@ -118,6 +122,7 @@ impl Lake {
             )));
         }
         let mut restored = false;
+        let _commit = signal::commit();
         for output in outputs {
             if !self.holds(output)? {
                 self.move_into_place(lock, output)?;

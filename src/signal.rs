@@ -1,0 +1,139 @@
+//! How a run ends that is told to stop, by SIGTERM or SIGINT: what is being published comes into place whole or not at
+//! all, and what was staged goes. Whoever kills the process instead leaves the same, but for files the next run sweeps.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// The longest a run goes on after the first signal: Kubernetes kills thirty seconds after it, systemd ninety.
+const LONGEST: Duration = Duration::from_millis(9_500);
+/// How long a run that is told twice to stop has for its last line.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
+static STATE: Mutex<State> = Mutex::new(State { commits: 0, committed: false, is_over: false, folders: BTreeSet::new() });
+static CHANGED: Condvar = Condvar::new();
+
+struct State {
+    /// How many nights are being moved into place.
+    commits: usize,
+    /// Whether one came into place.
+    committed: bool,
+    /// Whether none may begin to any more.
+    is_over: bool,
+    /// What the run has in hand.
+    folders: BTreeSet<PathBuf>,
+}
+
+/// Why a run stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Someone at a terminal wants it to.
+    Interrupt,
+    /// The system, or a scheduler, does.
+    Terminate,
+}
+
+/// A night on its way into place: while one is, no signal ends the run.
+#[must_use]
+#[derive(Debug)]
+pub struct Commit(());
+
+/// Begins to move a night into place. Never returns in a run that is about to leave.
+pub fn commit() -> Commit {
+    let mut state = state();
+    while state.is_over {
+        state = CHANGED.wait(state).unwrap_or_else(PoisonError::into_inner);
+    }
+    state.commits += 1;
+    Commit(())
+}
+
+impl Commit {
+    /// It is in place.
+    pub fn done(self) {
+        state().committed = true;
+    }
+}
+
+impl Drop for Commit {
+    fn drop(&mut self) {
+        state().commits -= 1;
+        CHANGED.notify_all();
+    }
+}
+
+/// Lets no night into place any more, and waits so long for those that are on their way.
+pub fn no_more_commits(within: Duration) {
+    let mut state = state();
+    state.is_over = state.commits == 0;
+    if !state.is_over {
+        let waited = CHANGED.wait_timeout_while(state, within, |state| state.commits > 0);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.is_over = true;
+    }
+}
+
+/// Whether the run has moved a night into place.
+#[must_use]
+pub fn has_committed() -> bool {
+    state().committed
+}
+
+/// Notes a folder that only this run needs.
+pub fn hold(folder: &Path) {
+    state().folders.insert(folder.to_owned());
+}
+
+/// Forgets one that is gone.
+pub fn let_go(folder: &Path) {
+    state().folders.remove(folder);
+}
+
+/// Removes the folders that only this run needs, as far as that can be done while it still works in them.
+pub fn remove_folders() {
+    for folder in &state().folders {
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+/// Calls `stop` at the first signal, on a thread of its own. Ends the process if it is still there after [`LONGEST`], and
+/// at a second SIGINT.
+#[cfg(unix)]
+pub fn listen(stop: impl FnOnce(Signal) + Send + 'static) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+    use signal_hook::low_level::exit;
+
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let listening = move || {
+        let mut stop = Some(stop);
+        for signal in signals.forever() {
+            let code = 128 + signal;
+            if let Some(stop) = stop.take() {
+                let signal = if signal == SIGINT { Signal::Interrupt } else { Signal::Terminate };
+                thread::spawn(move || stop(signal));
+                thread::spawn(move || {
+                    thread::sleep(LONGEST);
+                    exit(code);
+                });
+            } else if signal == SIGINT {
+                thread::sleep(AT_ONCE);
+                exit(code);
+            }
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(listening).map(drop)
+}
+
+/// There are no signals here.
+#[cfg(not(unix))]
+pub fn listen(_: impl FnOnce(Signal) + Send + 'static) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
