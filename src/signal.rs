@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The longest a run goes on after the first signal: Kubernetes kills thirty seconds after it, systemd ninety.
-const LONGEST: Duration = Duration::from_millis(9_500);
+const LONGEST: Duration = Duration::from_millis(9_300);
 /// How long a run that is told twice to stop has for its last line.
 const AT_ONCE: Duration = Duration::from_millis(200);
 
@@ -99,10 +99,13 @@ pub fn remove_folders() {
     }
 }
 
-/// Calls `stop` at the first signal, on a thread of its own. Ends the process if it is still there after [`LONGEST`], and
-/// at a second SIGINT.
+/// Calls `stop` at the first signal, on a thread of its own. Calls `at_once` at a second SIGINT, and when the process is
+/// still there [`LONGEST`] after the first, and ends it, whatever comes of that.
 #[cfg(unix)]
-pub fn listen(stop: impl FnOnce(Signal) + Send + 'static) -> std::io::Result<()> {
+pub fn listen(
+    stop: impl FnOnce(Signal) + Send + 'static,
+    at_once: impl Fn(Signal) + Clone + Send + 'static,
+) -> std::io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::exit;
@@ -110,18 +113,22 @@ pub fn listen(stop: impl FnOnce(Signal) + Send + 'static) -> std::io::Result<()>
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let listening = move || {
         let mut stop = Some(stop);
-        for signal in signals.forever() {
-            let code = 128 + signal;
+        for number in signals.forever() {
+            let signal = if number == SIGINT { Signal::Interrupt } else { Signal::Terminate };
+            let end = {
+                let at_once = at_once.clone();
+                move |after: Duration| {
+                    thread::sleep(after);
+                    thread::spawn(move || at_once(signal));
+                    thread::sleep(AT_ONCE);
+                    exit(128 + number);
+                }
+            };
             if let Some(stop) = stop.take() {
-                let signal = if signal == SIGINT { Signal::Interrupt } else { Signal::Terminate };
                 thread::spawn(move || stop(signal));
-                thread::spawn(move || {
-                    thread::sleep(LONGEST);
-                    exit(code);
-                });
-            } else if signal == SIGINT {
-                thread::sleep(AT_ONCE);
-                exit(code);
+                thread::spawn(move || end(LONGEST));
+            } else if signal == Signal::Interrupt {
+                end(Duration::ZERO);
             }
         }
     };
@@ -130,7 +137,7 @@ pub fn listen(stop: impl FnOnce(Signal) + Send + 'static) -> std::io::Result<()>
 
 /// There are no signals here.
 #[cfg(not(unix))]
-pub fn listen(_: impl FnOnce(Signal) + Send + 'static) -> std::io::Result<()> {
+pub fn listen(_: impl FnOnce(Signal), _: impl Fn(Signal)) -> std::io::Result<()> {
     Ok(())
 }
 

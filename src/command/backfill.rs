@@ -44,7 +44,10 @@ pub(super) fn backfill(arguments: &Backfill, telling: &Arc<Telling>) -> Result<E
             pool.install(|| close(&job, options, &board, &|_| {}))
         })
         .map_err(alone)?;
-        nights.push(Backfilled { date, became });
+        let night = Backfilled { date, became };
+        telling.note("night_ended", &night.said());
+        nights.push(night);
+        telling.told(json(&job, &nights, &errors));
         if !errors.is_empty() {
             refused = errors;
             break;

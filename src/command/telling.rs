@@ -55,6 +55,8 @@ pub(super) struct Telling {
     /// When it was told to stop.
     stopped: Mutex<Option<Instant>>,
     is_ending: AtomicBool,
+    /// Whether the last line is being printed.
+    is_over: AtomicBool,
 }
 
 /// What is known of the run by now.
@@ -118,9 +120,10 @@ impl Telling {
             beginning: Mutex::new(None),
             stopped: Mutex::new(None),
             is_ending: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
         });
-        let stopping = Arc::clone(&telling);
-        if let Err(error) = signal::listen(move |signal| stopping.stop(signal)) {
+        let (stopping, at_once) = (Arc::clone(&telling), Arc::clone(&telling));
+        if let Err(error) = signal::listen(move |signal| stopping.stop(signal), move |signal| at_once.stop_at_once(signal)) {
             telling.warn("signals", &format!("a signal ends this run at once: {error}"));
         }
         Some(telling)
@@ -170,9 +173,9 @@ impl Telling {
             known.stages.iter().rev().nth(1).cloned()
         };
         if let Some((before, began)) = before {
-            self.note(Event { took: Some(now - began), ..info("stage_ended", &before) });
+            self.note_event(Event { took: Some(now - began), ..info("stage_ended", &before) });
         }
-        self.note(info("stage_began", stage));
+        self.note("stage_began", stage);
     }
 
     /// How long each stage took, the last until now.
@@ -240,8 +243,12 @@ impl Telling {
         }
     }
 
-    /// Logs how it goes, unless nobody wants to know.
-    fn note(&self, event: Event) {
+    /// Logs that something went as it should, for those who log.
+    pub(super) fn note(&self, name: &str, message: &str) {
+        self.note_event(info(name, message));
+    }
+
+    fn note_event(&self, event: Event) {
         if self.log == LogFormat::Json && !self.quiet {
             self.log(event);
         }
@@ -258,9 +265,7 @@ impl Telling {
     /// Ends the run: says its errors, tells those who watch, and prints the last line.
     pub(super) fn end(self: &Arc<Self>, outcome: Result<Exit, Vec<Error>>) -> Exit {
         if self.is_ending.swap(true, Ordering::SeqCst) {
-            loop {
-                thread::park();
-            }
+            wait_for_the_end();
         }
         if self.known().run.job.is_none() {
             self.tell_beginning();
@@ -281,18 +286,35 @@ impl Telling {
             // It ends by itself, and is told so.
             return;
         }
-        let exit = match signal {
-            Signal::Interrupt => Exit::Interrupted,
-            Signal::Terminate => Exit::Terminated,
-        };
+        let exit = code(signal);
         let error = Error::new(exit, "told to stop, and stopped").next(match signal::has_committed() {
             true => "the night is published: running it again changes nothing",
             false => "run it again: nothing of it was published",
         });
         self.say_error(&error);
+        // What the command has told by now holds, and has errors of its own.
+        if let Some(Value::Array(errors)) = self.known().said.get_mut("errors") {
+            errors.push(json!(error.to_string()));
+        }
         let exit = self.tell_end(exit, &[error]);
         signal::remove_folders();
         leave(exit);
+    }
+
+    /// Ends it without a word to anybody but the last line.
+    fn stop_at_once(&self, signal: Signal) {
+        if self.is_over.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let mut run = self.known().run.clone();
+        run.ended = shown(Utc::now());
+        let error = Error::new(code(signal), "told to stop at once, and stopped");
+        let summary = Summary::new(&run, error.exit, signal::has_committed(), json::refused(&[error]));
+        self.put_result(&summary);
+        fall_silent();
+        if self.json {
+            let _ = print_last(&summary.line());
+        }
     }
 
     fn tell_end(&self, exit: Exit, errors: &[Error]) -> Exit {
@@ -305,7 +327,7 @@ impl Telling {
             (known.run.clone(), known.about.clone(), said, stages, known.night.take())
         };
         if let Some((last, took)) = stages.last() {
-            self.note(Event { took: Some(*took), ..info("stage_ended", last) });
+            self.note_event(Event { took: Some(*took), ..info("stage_ended", last) });
         }
         let said = if said.is_empty() && !errors.is_empty() { json::refused(errors) } else { said };
         let summary = |exit| Summary::new(&run, exit, signal::has_committed(), said.clone());
@@ -325,8 +347,11 @@ impl Telling {
         for warning in harmless(|| self.watching.ended(&run, about.as_ref(), &measured, exit, &patience)) {
             self.warn("not_told", &warning);
         }
+        if self.is_over.swap(true, Ordering::SeqCst) {
+            wait_for_the_end();
+        }
         self.put_result(&of_run);
-        self.note(Event { took: Some(self.began.elapsed()), ..info("ended", of_run.status.word()) });
+        self.note_event(Event { took: Some(self.began.elapsed()), ..info("ended", of_run.status.word()) });
         fall_silent();
         if !self.json {
             return exit;
@@ -421,6 +446,20 @@ fn leave(exit: Exit) -> ! {
 fn place(lake: &Path) -> String {
     let shown = lake.display().to_string();
     if shown.contains("://") { shown } else { absolute(lake).map_or(shown, |path| path.display().to_string()) }
+}
+
+/// Another thread ends the process.
+fn wait_for_the_end() -> ! {
+    loop {
+        thread::park();
+    }
+}
+
+fn code(signal: Signal) -> Exit {
+    match signal {
+        Signal::Interrupt => Exit::Interrupted,
+        Signal::Terminate => Exit::Terminated,
+    }
 }
 
 fn info<'a>(name: &'a str, message: &'a str) -> Event<'a> {

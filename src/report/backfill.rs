@@ -52,6 +52,12 @@ impl Backfilled {
         }
     }
 
+    /// In words for people.
+    #[must_use]
+    pub fn said(&self) -> String {
+        format!("{}: {}", self.date, self.word())
+    }
+
     fn generation(&self) -> Option<u64> {
         match self.became {
             Became::Closed { generation, .. } | Became::Unchanged { generation } => Some(generation),
