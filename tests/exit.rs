@@ -7,8 +7,10 @@ use std::process::Command;
 
 use serde_json::Value;
 use tieout::error::Exit;
+use tieout::report::json;
 
 use crate::harness::{Place, merged};
+use crate::schema::wrong_in;
 
 const RUN: &str = "run jobs/nightly.toml --date 2026-11-17 --json";
 const STRIPE: &str = "sample-data/provider/stripe/payout_reconciliation_20261117.csv";
@@ -20,6 +22,7 @@ fn last(code: u8, (exit, lines): (i32, Vec<String>)) -> Value {
     assert_eq!(exit, i32::from(code), "{shown}");
     let summary: Value = serde_json::from_str(lines.last().unwrap()).unwrap_or_else(|error| panic!("{error}: {shown}"));
     assert_eq!(summary["exit_code"], code, "{shown}");
+    assert_eq!(wrong_in(&json::schema(), &summary), Vec::<String>::new(), "{shown}");
     assert_eq!(summary["schema_version"], 1);
     assert_eq!(summary["run_id"].as_str().unwrap().len(), 36);
     assert!(summary["started"].as_str().unwrap() <= summary["ended"].as_str().unwrap(), "{shown}");

@@ -1,6 +1,7 @@
 //! One JSON line about a run, for schedulers: the last line it prints, however it ends.
 
-use schemars::{JsonSchema, schema_for};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -201,5 +202,5 @@ pub fn fields(object: Value) -> Map<String, Value> {
 /// The JSON Schema of a summary.
 #[must_use]
 pub fn schema() -> Value {
-    schema_for!(Summary).to_value()
+    SchemaSettings::draft07().into_generator().into_root_schema_for::<Summary>().to_value()
 }

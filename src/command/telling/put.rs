@@ -4,9 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{Error, Result, Write};
 use std::path::{Path, PathBuf};
 
-/// What a file says now; nothing where there is none, or none that can be read.
+/// The most that is read of a file that those who watch have.
+const KEPT: u64 = 1 << 20;
+
+/// What a file says now; nothing where there is none, or none that can be read. A device may say things without end.
 pub(super) fn said(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_default()
+    let is_ours = |there: fs::Metadata| there.is_file() && there.len() <= KEPT;
+    if fs::metadata(path).is_ok_and(is_ours) { fs::read_to_string(path).unwrap_or_default() } else { String::new() }
 }
 
 /// Writes a file beside the one at `path`, and puts it in its place.
