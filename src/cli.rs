@@ -1,6 +1,8 @@
 //! What the user typed. The doc comments are the text of `--help`.
 
 mod history;
+mod means;
+mod telling;
 
 use std::path::PathBuf;
 
@@ -11,6 +13,8 @@ pub use history::{
     Author, Backfill, Book, Diff, Evidence, ImportComments, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Signoff, SignsAs,
     Verify,
 };
+pub use means::Means;
+pub use telling::{LogFormat, Telling, Watchers};
 
 /// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
 #[derive(Debug, Parser)]
@@ -34,7 +38,8 @@ Exit codes:
   75  try again: another run holds the night, or a file that is due is not there yet
   99  nothing is due yet
   77  not permitted; or the night, or one after it, is signed and so closed
-  78  the job or a format is wrong";
+  78  the job or a format is wrong
+ 130  stopped by SIGINT               143  stopped by SIGTERM; nothing is half published";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -117,21 +122,15 @@ pub struct Run {
     /// Who does it.
     #[command(flatten)]
     pub author: Author,
+    /// How it is told.
+    #[command(flatten)]
+    pub telling: Telling,
+    /// Who watches.
+    #[command(flatten)]
+    pub watchers: Watchers,
     /// What time it is.
     #[command(flatten)]
     pub moment: Moment,
-}
-
-/// What closing a night may use.
-#[derive(Args, Debug)]
-pub struct Means {
-    /// Threads to use; all cores when not given. The output is the same for any number.
-    #[arg(long, value_name = "COUNT")]
-    pub threads: Option<usize>,
-    /// Memory the run may take, 300MB or more; four fifths of the machine's when not given. A night that needs more
-    /// waits on disk in part. The output is the same for any.
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    pub memory_limit: Option<u64>,
 }
 
 /// Take a night's files from where they are into the lake, without closing it.
@@ -367,18 +366,20 @@ pub struct Schema {
     /// Print SQL that makes views of a lake: of every table, and of common questions.
     #[arg(long, conflicts_with_all = ["table", "write", "json"])]
     pub views: bool,
-    /// Print the JSON Schema of a file people write, for an editor to check and complete it by.
+    /// Print the JSON Schema of a file people write, for an editor to check and complete it by; or of the last line of a run.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "write", "json", "views"])]
     pub json_schema: Option<Written>,
 }
 
-/// A file people write.
+/// A file people write, or a line programs read.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Written {
     /// `jobs/*.toml`.
     Job,
     /// `schemas/providers/*/*.toml` and `schemas/merchant/*.toml`.
     Format,
+    /// The object a run ends with.
+    Summary,
 }
 
 /// List, show, recognise or draft file formats.
@@ -462,29 +463,4 @@ pub struct Sample {
     /// The first business date.
     #[arg(long, value_name = "YYYY-MM-DD", default_value = "2026-11-17")]
     pub date: NaiveDate,
-}
-
-/// A size such as `2GB`, `1.5GiB` or `500000000`, in bytes.
-fn bytes(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 8] = [
-        ("KIB", 1 << 10),
-        ("MIB", 1 << 20),
-        ("GIB", 1 << 30),
-        ("TIB", 1 << 40),
-        ("KB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("TB", 1_000_000_000_000),
-    ];
-    let text = text.trim().to_ascii_uppercase();
-    let (number, unit) =
-        UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?.trim_end().to_owned(), *unit))).unwrap_or((text, 1));
-    let (whole, part) = number.split_once('.').unwrap_or((&number, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let scale = 10_u64.checked_pow(u32::try_from(part.len()).unwrap_or(u32::MAX)).filter(|_| digits(whole) && digits(part));
-    let size = scale.and_then(|scale| {
-        let number: u64 = format!("{whole}{part}").parse().ok()?;
-        Some(number.checked_mul(unit)? / scale)
-    });
-    size.ok_or_else(|| "a size is a number and a unit, such as 2GB or 500MB".to_owned())
 }

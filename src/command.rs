@@ -17,29 +17,61 @@ mod schema;
 mod signoff;
 mod status;
 mod talk;
+mod telling;
 mod verify;
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Exit, Result};
 use crate::report::colour::lit;
+use telling::{Telling, refusal, refuse_usage};
 
-/// Does what was typed. Every error is given, the first decides the exit code.
-pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
+/// Does what was typed, and says what came of it: results on stdout, talk on stderr, and last the line of JSON if it was
+/// asked for.
+pub fn run(cli: Cli) -> Exit {
+    let broken = Broken::watch();
+    let telling = Telling::begin(&cli.command);
+    let wants_json = wants_json(&cli.command);
+    let outcome = catch_unwind(AssertUnwindSafe(|| act(cli.command, telling.as_ref())));
+    let outcome = outcome.unwrap_or_else(|_| Err(vec![broken.error()]));
+    let (telling, errors) = match (telling, outcome) {
+        (Some(telling), outcome) => return telling.end(outcome),
+        (None, Ok(exit)) => return exit,
+        (None, Err(errors)) => (wants_json, errors),
+    };
+    errors.iter().for_each(|error| say(&format!("error: {error}\n")));
+    if let Some(command) = telling {
+        let _ = print_last(&refusal(command, None, &errors).line());
+    }
+    errors.first().map_or(Exit::LawBroken, |error| error.exit)
+}
+
+/// Refuses a command line that cannot be understood: `typed` are its words, `message` says why.
+pub fn refuse(typed: &[String], message: &str) -> Exit {
+    refuse_usage(typed, message);
+    Exit::Usage
+}
+
+/// Every error is given, the first decides the exit code.
+fn act(command: Command, telling: Option<&Arc<Telling>>) -> std::result::Result<Exit, Vec<Error>> {
     let alone = |result: Result<Exit>| result.map_err(|error| vec![error]);
-    match cli.command {
-        Command::Run(arguments) => run::run(&arguments),
-        Command::Backfill(arguments) => backfill::backfill(&arguments),
-        Command::Fetch(arguments) => fetch::fetch(&arguments),
-        Command::Ready(arguments) => fetch::ready(&arguments),
+    let telling = || telling.expect("a run is told of");
+    match command {
+        Command::Run(arguments) => run::run(&arguments, telling()),
+        Command::Backfill(arguments) => backfill::backfill(&arguments, telling()),
+        Command::Fetch(arguments) => fetch::fetch(&arguments, telling()),
+        Command::Ready(arguments) => fetch::ready(&arguments, telling()),
         Command::Plan(arguments) => alone(plan::plan(&arguments)),
         Command::Check(arguments) => check::check(&arguments),
         Command::Status(arguments) => alone(status::status(&arguments)),
         Command::Explain(arguments) => alone(explain::explain(&arguments)),
-        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments, telling()),
         Command::Diff(arguments) => alone(diff::diff(&arguments)),
         Command::Resolve(arguments) => alone(resolve::resolve(&arguments)),
         Command::ImportComments(arguments) => import_comments::import_comments(&arguments),
@@ -51,9 +83,64 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
     }
 }
 
+/// Those commands besides runs that are asked for one object of JSON, and so give one when they fail.
+fn wants_json(command: &Command) -> Option<&'static str> {
+    let (name, json) = match command {
+        Command::Status(status) => ("status", status.json),
+        Command::Explain(explain) => ("explain", explain.json),
+        Command::Diff(diff) => ("diff", diff.json),
+        Command::Resolve(resolve) => ("resolve", resolve.json),
+        Command::ImportComments(import) => ("import-comments", import.json),
+        Command::Signoff(signoff) => ("signoff", signoff.json),
+        _ => return None,
+    };
+    json.then_some(name)
+}
+
+/// Where the code was found to be wrong: the place, and never in which words, which may quote what was read.
+#[derive(Clone, Default)]
+struct Broken(Arc<Mutex<Option<(String, u32)>>>);
+
+impl Broken {
+    /// Notes every place from now on, in place of what is said of a panic otherwise.
+    fn watch() -> Self {
+        let broken = Self::default();
+        let noted = broken.clone();
+        set_hook(Box::new(move |panic| {
+            let Some(place) = panic.location() else { return };
+            let mut first = lock(&noted.0);
+            // The first place of our own: others may panic because of it, and some in reading what somebody else wrote,
+            // which is caught.
+            let is_ours = |file: &str| file.starts_with("src/");
+            if first.as_ref().is_none_or(|(file, _)| is_ours(place.file()) && !is_ours(file)) {
+                *first = Some((place.file().to_owned(), place.line()));
+            }
+        }));
+        broken
+    }
+
+    fn error(&self) -> Error {
+        match &*lock(&self.0) {
+            Some((file, line)) => Error::law(format!("a law is broken, at {file}:{line}")),
+            None => Error::law("a law is broken"),
+        }
+    }
+}
+
+/// Held by who speaks. Whoever speaks last does not give it back.
+static SPEECH: Mutex<()> = Mutex::new(());
+static SILENT: AtomicBool = AtomicBool::new(false);
+
 /// Writes a result on stdout. A reader that stops reading, such as `head`, is no error.
 fn print(text: &str) -> Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+    let _speaks = lock(&SPEECH);
+    print_last(text)
+}
+
+/// Writes it after all else was said.
+fn print_last(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("write", "stdout", &error)),
         _ => Ok(()),
     }
@@ -66,5 +153,19 @@ fn show(report: &str) -> Result<()> {
 
 /// Says something on stderr, which may be gone.
 fn say(text: &str) {
+    if SILENT.load(Ordering::SeqCst) {
+        return;
+    }
+    let _speaks = lock(&SPEECH);
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Lets nobody speak any more, so that what comes is the last.
+fn fall_silent() {
+    SILENT.store(true, Ordering::SeqCst);
+    std::mem::forget(lock(&SPEECH));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -39,6 +39,32 @@ pub enum Exit {
     BadConfiguration = 78,
     /// Nothing is due yet.
     NothingDue = 99,
+    /// Stopped by SIGINT.
+    Interrupted = 130,
+    /// Stopped by SIGTERM.
+    Terminated = 143,
+}
+
+impl Exit {
+    /// What it says, in words that quote nothing.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Published => "all is well",
+            Self::BreaksOverLimit => "published, and more breaks are open than allowed",
+            Self::Usage => "the command line is wrong",
+            Self::BadData => "a file is corrupt, of another layout, or does not tie",
+            Self::MissingInput => "a file is missing past its deadline",
+            Self::LawBroken => "a law is broken: a defect of tieout",
+            Self::CannotCreate => "an output cannot be created",
+            Self::CannotWrite => "reading or writing failed",
+            Self::TryAgain => "try again: another run holds the night, or a file or an answer is not there yet",
+            Self::NotPermitted => "not permitted",
+            Self::BadConfiguration => "the job or a format is wrong",
+            Self::NothingDue => "nothing is due yet",
+            Self::Interrupted | Self::Terminated => "stopped by a signal",
+        }
+    }
 }
 
 /// A run that cannot go on.

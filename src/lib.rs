@@ -48,6 +48,7 @@ pub mod night;
 pub mod report;
 pub mod sample;
 pub mod secret;
+pub mod signal;
 pub mod source;
 pub mod stage;
 pub mod table;

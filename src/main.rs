@@ -1,33 +1,23 @@
 //! Parse, run, turn the outcome into an exit code.
 
-use std::io::Write;
-use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tieout::cli::Cli;
-use tieout::command::run;
+use tieout::command::{refuse, run};
 use tieout::error::Exit;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(message) => {
-            let asked_for = !message.use_stderr();
-            let _ = message.print();
-            return ExitCode::from(if asked_for { Exit::Published } else { Exit::Usage } as u8);
+    let exit = match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(message) if message.use_stderr() => {
+            let typed: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            refuse(&typed, &message.render().to_string())
+        }
+        Err(asked_for) => {
+            let _ = asked_for.print();
+            Exit::Published
         }
     };
-    // A failed assertion has said on stderr what it is about.
-    let Ok(outcome) = catch_unwind(|| run(cli)) else { return ExitCode::from(Exit::LawBroken as u8) };
-    match outcome {
-        Ok(exit) => ExitCode::from(exit as u8),
-        Err(errors) => {
-            let mut stderr = std::io::stderr().lock();
-            for error in &errors {
-                let _ = writeln!(stderr, "error: {error}");
-            }
-            ExitCode::from(errors.first().map_or(Exit::LawBroken, |error| error.exit) as u8)
-        }
-    }
+    ExitCode::from(exit as u8)
 }

@@ -364,7 +364,7 @@ fn check_tells_when_files_are_due_and_whose_they_are() {
 
 #[test]
 fn schema_prints_what_editors_read() {
-    for (written, path) in [("job", "schemas/job.schema.json"), ("format", "schemas/format.schema.json")] {
+    for (written, path) in ["job", "format", "summary"].map(|name| (name, format!("schemas/{name}.schema.json"))) {
         let ran = Place::empty().run(&format!("schema --json-schema {written}"));
         assert_eq!((ran.code, ran.stdout), (0, std::fs::read_to_string(path).unwrap()));
     }

@@ -106,9 +106,11 @@ fn the_pages_of_the_formats_are_what_the_formats_say() {
 
 #[test]
 fn the_schemas_for_editors_are_what_the_code_reads() {
-    for (path, schema) in
-        [("schemas/format.schema.json", tieout::format::schema::format()), ("schemas/job.schema.json", job::json_schema())]
-    {
+    for (path, schema) in [
+        ("schemas/format.schema.json", tieout::format::schema::format()),
+        ("schemas/job.schema.json", job::json_schema()),
+        ("schemas/summary.schema.json", tieout::report::json::schema()),
+    ] {
         let schema = format!("{schema:#}\n");
         if std::env::var_os("UPDATE").is_some() {
             fs::write(package().join(path), &schema).unwrap();

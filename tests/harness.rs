@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
+use std::io::{Read, pipe};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -86,6 +87,11 @@ impl Place {
         Ran { code: output.status.code().unwrap(), stdout: filtered(output.stdout), stderr: filtered(output.stderr) }
     }
 
+    /// Runs `tieout` as Airflow does: what it says on stderr and on stdout in one stream, as it comes.
+    pub(crate) fn merged(&self, arguments: &str) -> (i32, Vec<String>) {
+        merged(&mut self.command(arguments))
+    }
+
     /// Starts `tieout` and does not wait for it.
     pub(crate) fn start(&self, arguments: &str) -> Child {
         self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
@@ -97,6 +103,17 @@ impl Place {
         command.args(arguments.split_whitespace()).current_dir(self.folder.path()).env("COLUMNS", "100");
         command
     }
+}
+
+/// Runs a command with both its streams as one, and waits for it: its exit code and its lines.
+pub(crate) fn merged(command: &mut Command) -> (i32, Vec<String>) {
+    let (mut reader, writer) = pipe().unwrap();
+    let mut child = command.stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
+    // The command keeps the ends of the pipe it was given.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    (child.wait().unwrap().code().unwrap(), text.lines().map(str::to_owned).collect())
 }
 
 impl Ran {

@@ -12,7 +12,8 @@ use tieout::job;
 use crate::nights::{files, package};
 
 /// Keywords that say nothing of a value, or nothing of one of another type.
-const SAID_ELSEWHERE: [&str; 19] = [
+const SAID_ELSEWHERE: [&str; 20] = [
+    "format",
     "$schema",
     "$id",
     "title",
@@ -51,7 +52,7 @@ fn wrong(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
                 found.extend(wrong(root, definition, value, at));
                 true
             }
-            ("type", _) => is_of(says.as_str().unwrap(), value),
+            ("type", _) => says.as_array().unwrap_or(&vec![says.clone()]).iter().any(|kind| is_of(kind.as_str().unwrap(), value)),
             ("enum", _) => says.as_array().unwrap().contains(value),
             ("const", _) => says == value,
             ("anyOf", _) => says.as_array().unwrap().iter().any(valid),
@@ -114,8 +115,14 @@ fn is_of(kind: &str, value: &Value) -> bool {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
+        "null" => value.is_null(),
         _ => panic!("the type {kind} is not known here"),
     }
+}
+
+/// The same of a whole file.
+pub(crate) fn wrong_in(schema: &Value, value: &Value) -> Vec<String> {
+    wrong(schema, schema, value, "")
 }
 
 fn held(schema: &Value, text: &str) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 
-use super::{Means, Moment};
+use super::{Means, Moment, Telling};
 
 /// Close the nights of a range in order, those that are stale anew.
 ///
@@ -44,6 +44,9 @@ pub struct Backfill {
     /// Who does it.
     #[command(flatten)]
     pub author: Author,
+    /// How it is told.
+    #[command(flatten)]
+    pub telling: Telling,
     /// What time it is.
     #[command(flatten)]
     pub moment: Moment,

@@ -1,11 +1,14 @@
 //! `tieout backfill`: close the nights of a range in order, those that are stale anew.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 
 use super::actor::actor;
 use super::print;
 use super::run::pool;
 use super::talk::{Arrivals, clock, worst_first};
+use super::telling::Telling;
 use crate::cli::Backfill;
 use crate::error::{Error, Exit};
 use crate::job::Job;
@@ -14,9 +17,10 @@ use crate::night::{Options, close};
 use crate::report::backfill::{Backfilled, Became, json, text};
 use crate::source::{Manners, Switchboard};
 
-pub(super) fn backfill(arguments: &Backfill) -> Result<Exit, Vec<Error>> {
+pub(super) fn backfill(arguments: &Backfill, telling: &Arc<Telling>) -> Result<Exit, Vec<Error>> {
     let alone = |error: Error| vec![error];
     let job = Job::load(&arguments.job).map_err(alone)?;
+    telling.of_job(&job);
     if arguments.from > arguments.to {
         return Err(vec![
             Error::new(Exit::Usage, "the range ends before it begins")
@@ -27,7 +31,7 @@ pub(super) fn backfill(arguments: &Backfill) -> Result<Exit, Vec<Error>> {
     let lake = Lake::at(&job.lake).map_err(alone)?;
     let (memory, by) = (arguments.means.memory().map_err(alone)?, actor(arguments.author.by.as_deref()));
     let pool = pool(&arguments.means).map_err(alone)?;
-    let (clock, arrivals) = (clock(&arguments.moment), Arrivals::new(arguments.quiet));
+    let (clock, arrivals) = (clock(&arguments.moment), Arrivals::new(telling.shows_progress()));
     let arrived = |source: &str, bytes| arrivals.note(source, bytes);
     let mut nights = Vec::new();
     let mut refused = Vec::new();
@@ -40,7 +44,10 @@ pub(super) fn backfill(arguments: &Backfill) -> Result<Exit, Vec<Error>> {
             pool.install(|| close(&job, options, &board, &|_| {}))
         })
         .map_err(alone)?;
-        nights.push(Backfilled { date, became });
+        let night = Backfilled { date, became };
+        telling.note("night_ended", &night.said());
+        nights.push(night);
+        telling.told(json(&job, &nights, &errors));
         if !errors.is_empty() {
             refused = errors;
             break;
@@ -48,12 +55,10 @@ pub(super) fn backfill(arguments: &Backfill) -> Result<Exit, Vec<Error>> {
     }
     arrivals.end();
     let refused = worst_first(refused);
-    let shown = match (arguments.json, arguments.quiet) {
-        (true, _) => json(&job, &nights, &refused),
-        (false, true) => String::new(),
-        (false, false) => text(&job, &nights, arguments.to),
-    };
-    print(&shown).map_err(alone)?;
+    telling.told(json(&job, &nights, &refused));
+    if !arguments.json && !arguments.quiet {
+        print(&text(&job, &nights, arguments.to)).map_err(alone)?;
+    }
     if !refused.is_empty() {
         return Err(refused);
     }

@@ -15,6 +15,7 @@ pub(super) fn schema(arguments: &Schema) -> Result<Exit> {
         print(match written {
             Written::Job => include_str!("../../schemas/job.schema.json"),
             Written::Format => include_str!("../../schemas/format.schema.json"),
+            Written::Summary => include_str!("../../schemas/summary.schema.json"),
         })?;
         return Ok(Exit::Published);
     }

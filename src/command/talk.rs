@@ -24,8 +24,8 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    pub(super) fn new(quiet: bool) -> Self {
-        let shown = !quiet && std::io::stderr().is_terminal();
+    pub(super) fn new(shown: bool) -> Self {
+        let shown = shown && std::io::stderr().is_terminal();
         Self { lines: MultiProgress::new(), bars: Mutex::default(), shown }
     }
 

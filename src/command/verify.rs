@@ -5,6 +5,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 
 use super::talk::worst_first;
+use super::telling::Telling;
 use super::{print, say};
 use crate::cli::Verify;
 use crate::error::{Error, Exit, Result};
@@ -16,11 +17,11 @@ use crate::report;
 use crate::report::verify::{Holds, Verdict, json, text};
 use crate::table::TABLES;
 
-pub(super) fn verify(arguments: &Verify) -> std::result::Result<Exit, Vec<Error>> {
+pub(super) fn verify(arguments: &Verify, telling: &Telling) -> std::result::Result<Exit, Vec<Error>> {
     let alone = |error: Error| vec![error];
     let lake = Lake::at(&Job::lake_of(&arguments.job).map_err(alone)?).map_err(alone)?;
     if arguments.chain {
-        return chain(&lake, arguments);
+        return chain(&lake, arguments, telling);
     }
     let published = asked_for(&lake, arguments).map_err(alone)?;
     let say_what = |doing: &str| {
@@ -38,25 +39,21 @@ pub(super) fn verify(arguments: &Verify) -> std::result::Result<Exit, Vec<Error>
         let holds = holds(&lake, &manifest).map_err(alone)?;
         verdicts.push(Verdict::new(manifest, again, holds));
     }
-    let shown = match (arguments.json, arguments.quiet) {
-        (true, _) => json(&verdicts),
-        (false, true) => String::new(),
-        (false, false) => text(&verdicts),
-    };
-    print(&shown).map_err(alone)?;
+    telling.told(json(&verdicts));
+    if !arguments.json && !arguments.quiet {
+        print(&text(&verdicts)).map_err(alone)?;
+    }
     let errors: Vec<Error> = verdicts.iter().filter_map(Verdict::error).collect();
     if errors.is_empty() { Ok(Exit::Published) } else { Err(worst_first(errors)) }
 }
 
 /// Holds the audit trail against itself and against all it tells of.
-fn chain(lake: &Lake, arguments: &Verify) -> std::result::Result<Exit, Vec<Error>> {
+fn chain(lake: &Lake, arguments: &Verify, telling: &Telling) -> std::result::Result<Exit, Vec<Error>> {
     let chain = lake.chain().map_err(|error| vec![error])?;
-    let shown = match (arguments.json, arguments.quiet) {
-        (true, _) => report::chain::json(&chain),
-        (false, true) => String::new(),
-        (false, false) => report::chain::text(&chain),
-    };
-    print(&shown).map_err(|error| vec![error])?;
+    telling.told(report::chain::json(&chain));
+    if !arguments.json && !arguments.quiet {
+        print(&report::chain::text(&chain)).map_err(|error| vec![error])?;
+    }
     if chain.broken.is_empty() { Ok(Exit::Published) } else { Err(chain.broken) }
 }
 

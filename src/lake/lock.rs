@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use super::store::Lease;
 use super::{Lake, durable};
 use crate::error::{Error, Exit, Result};
+use crate::signal;
 
 /// The right to write one night, and its staging folder. Given back when dropped, or by the system when the run
 /// dies.
@@ -154,6 +155,7 @@ impl Held {
         file.set_len(0)
             .and_then(|()| file.write_all(std::process::id().to_string().as_bytes()))
             .map_err(|error| durable::failed("write the lock", &path, &error))?;
+        signal::hold(&folder);
         Ok(Some(Self { folder, path, _file: file }))
     }
 }
@@ -162,6 +164,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         // What cannot be removed here is swept by the next run. The lock file goes last, while it is still held.
         let _ = fs::remove_dir_all(&self.folder);
+        signal::let_go(&self.folder);
         let _ = fs::remove_file(&self.path);
     }
 }

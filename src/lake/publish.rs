@@ -13,6 +13,7 @@ use super::parquet::{Division, Stamp, Writer, Written};
 use super::store::{Move, Readable};
 use super::{Lake, NightLock, data_path, manifest_path, order, parquet};
 use crate::error::{Error, Exit, Result};
+use crate::signal;
 use crate::table::TABLES;
 use crate::table::column::Table;
 use crate::table::sheet::Sheet;
@@ -66,10 +67,12 @@ impl Lake {
         }
         let differences = newest.map(|before| self.differences(lock, &before)).transpose()?.flatten();
         lock.confirm()?;
+        let commit = signal::commit();
         self.put(lock, outputs.iter())?;
         let manifest = Manifest::new(generation, night, differences, outputs);
         self.commit(lock, &manifest)?;
         self.record("published", &manifest)?;
+        commit.done();
         Ok(Published { manifest, is_new: true })
     }
 
@@ -102,6 +105,7 @@ impl Lake {
         let lacking = self.lacking(&manifest.outputs)?;
         let moves = lacking.iter().map(|output| Move { staged: from.store.near(&output.path), path: output.path.clone() });
         lock.confirm()?;
+        let _commit = signal::commit();
         self.store.put(&moves.collect::<Vec<_>>())?;
         self.record("restored", manifest)
     }
@@ -117,6 +121,7 @@ impl Lake {
         let lacking = self.lacking(outputs)?;
         if !lacking.is_empty() {
             lock.confirm()?;
+            let _commit = signal::commit();
             self.put(lock, lacking.into_iter())?;
             self.record("restored", &newest)?;
         }

@@ -1,9 +1,10 @@
 //! What the sources of a night answered, as a list and as one line of JSON.
 
 use chrono::NaiveDate;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::grid::{Grid, line};
+use super::json::fields;
 use crate::night::Told;
 use crate::night::answers::Answered;
 
@@ -32,9 +33,9 @@ pub fn list(answers: &[Answered]) -> String {
     text
 }
 
-/// The same as one object on one line.
+/// The same for a program.
 #[must_use]
-pub fn json(answers: &[Answered], date: NaiveDate) -> String {
+pub fn json(answers: &[Answered], date: NaiveDate) -> Map<String, Value> {
     let answers = answers.iter().map(|answered| {
         let files = answered.files.iter().map(|file| {
             json!({
@@ -58,8 +59,7 @@ pub fn json(answers: &[Answered], date: NaiveDate) -> String {
             "files": files.collect::<Vec<_>>(),
         })
     });
-    let object = json!({ "schema_version": 1, "business_date": date, "answers": answers.collect::<Vec<_>>() });
-    format!("{object}\n")
+    fields(json!({ "business_date": date, "answers": answers.collect::<Vec<_>>() }))
 }
 
 /// What the sources of a closed night answered, for its summary.

@@ -1,14 +1,12 @@
 //! What became of the nights of a range.
 
 use chrono::NaiveDate;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::grid::{Grid, counted, line};
+use super::json::fields;
 use crate::error::Error;
 use crate::job::Job;
-
-/// Version of the JSON object: keys are added, never changed.
-const SCHEMA_VERSION: u32 = 1;
 
 /// A night of the range.
 #[derive(Debug)]
@@ -52,6 +50,12 @@ impl Backfilled {
             Became::NeverThere => "never closed, and nothing of it is anywhere",
             Became::Refused => "NOT CLOSED",
         }
+    }
+
+    /// In words for people.
+    #[must_use]
+    pub fn said(&self) -> String {
+        format!("{}: {}", self.date, self.word())
     }
 
     fn generation(&self) -> Option<u64> {
@@ -105,17 +109,15 @@ pub fn text(job: &Job, nights: &[Backfilled], to: NaiveDate) -> String {
     text
 }
 
-/// For a program: one line.
+/// For a program.
 #[must_use]
-pub fn json(job: &Job, nights: &[Backfilled], refused: &[Error]) -> String {
+pub fn json(job: &Job, nights: &[Backfilled], refused: &[Error]) -> Map<String, Value> {
     let stopped_at = nights.iter().find(|night| night.became == Became::Refused).map(|night| night.date);
-    let object = json!({
-        "schema_version": SCHEMA_VERSION,
+    fields(json!({
         "job": job.name,
+        "changed": nights.iter().any(|night| matches!(night.became, Became::Closed { .. })),
         "nights": nights.iter().map(Backfilled::json).collect::<Vec<_>>(),
         "stopped_at": stopped_at,
-        "exit_code": refused.first().map_or(0, |error| error.exit as u8),
         "errors": refused.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    });
-    format!("{object}\n")
+    }))
 }

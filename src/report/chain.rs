@@ -1,12 +1,10 @@
 //! Whether the audit trail is whole.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::grid::{counted, line};
+use super::json::fields;
 use crate::lake::Chain;
-
-/// Version of the JSON object: keys are added, never changed.
-const SCHEMA_VERSION: u32 = 1;
 
 /// For a person.
 #[must_use]
@@ -33,17 +31,15 @@ pub fn text(chain: &Chain) -> String {
     text
 }
 
-/// For a program: one line.
+/// For a program.
 #[must_use]
-pub fn json(chain: &Chain) -> String {
-    let object = json!({
-        "schema_version": SCHEMA_VERSION,
+pub fn json(chain: &Chain) -> Map<String, Value> {
+    fields(json!({
         "whole": chain.broken.is_empty(),
         "lines": chain.lines.len(),
         "manifests": chain.manifests,
         "acts": chain.acts,
         "head": chain.head(),
         "errors": chain.broken.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    });
-    format!("{object}\n")
+    }))
 }

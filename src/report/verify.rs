@@ -1,17 +1,15 @@
 //! Whether nights come out as they were published, table by table.
 
 use chrono::NaiveDate;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::grid::{Grid, line};
+use super::json::fields;
 use crate::error::Error;
 use crate::lake::Manifest;
 use crate::night::VERSION;
 use crate::night::reperform::{Again, output};
 use crate::table::TABLES;
-
-/// Version of the JSON object: keys are added, never changed.
-const SCHEMA_VERSION: u32 = 1;
 
 /// What became of a night that was closed again.
 #[derive(Debug)]
@@ -116,12 +114,12 @@ impl Verdict {
     }
 }
 
-/// For a program: one line.
+/// For a program.
 #[must_use]
-pub fn json(verdicts: &[Verdict]) -> String {
+pub fn json(verdicts: &[Verdict]) -> Map<String, Value> {
     let nights: Vec<Value> = verdicts.iter().map(Verdict::json).collect();
     let same = verdicts.iter().all(|verdict| verdict.error().is_none());
-    format!("{}\n", json!({ "schema_version": SCHEMA_VERSION, "same": same, "nights": nights }))
+    fields(json!({ "same": same, "nights": nights }))
 }
 
 /// For a person: of one night its tables, of several a line each.

@@ -83,7 +83,7 @@ impl Type {
     }
 
     /// As the data dictionary calls it.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Word => "text (few values)",

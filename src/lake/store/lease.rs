@@ -3,6 +3,7 @@
 //!
 //! A run that dies leaves its lease behind. It may be taken once the store says that it was not renewed for [`LIFE`].
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::objects::{Objects, unconditional};
 use crate::error::{Error, Exit, Result};
+use crate::signal;
 
 /// For how long a lease holds that is not renewed.
 const LIFE: TimeDelta = TimeDelta::minutes(4);
@@ -80,6 +82,8 @@ impl Lease {
                 }
             }
         });
+        let (held, given_back) = (objects.clone(), path.clone());
+        signal::hold_by(Path::new(&objects.shown(&path)), move || drop(held.delete(&given_back)));
         Ok(Self { objects: objects.clone(), path, holder, state, lost, stop: Some(stop), renews: Some(renews) })
     }
 
@@ -159,6 +163,7 @@ impl Drop for Lease {
         if let Some(renews) = self.renews.take() {
             let _ = renews.join();
         }
+        signal::let_go(Path::new(&self.objects.shown(&self.path)));
         // What cannot be removed here runs out.
         if !self.lost.load(Ordering::Relaxed)
             && let Ok(Some(found)) = self.objects.get(&self.path)
