@@ -20,6 +20,10 @@ exit $code
 """
 
 
+def same(what, found, expected):
+    assert found == expected, f"{what}: found {found}, expected {expected}"
+
+
 class Place:
     def __init__(self, folder, tieout, jobs):
         self.folder, self.program = Path(folder), str(tieout)

@@ -17,7 +17,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from place import NIGHTS, Place
+from place import NIGHTS, Place, same
 
 DAG = "tieout_nightly"
 BRANCHES = ["adyen", "alipay", "house_bank", "merchant", "stripe", "wechat_pay"]
@@ -156,10 +156,6 @@ def until(what, holds):
     print(f"{what}: {time.monotonic() - began:.0f} s", flush=True)
 
 
-def same(what, found, expected):
-    assert found == expected, f"{what}: found {found}, expected {expected}"
-
-
 def all_well(later="skipped"):
     steps = {f"{branch}.{step}": "success" for branch in BRANCHES for step in ("ready", "fetch")}
     return steps | {"run": "success", "later": later}
@@ -245,8 +241,8 @@ def corrupt(place, airflow):
     file.write_bytes(whole[: len(whole) // 2])
     run = airflow.by_hand(date=LAST, again=True)
     until("the run of a broken file ends", lambda: airflow.ended(run))
-    same("what failed", {task for task, state in airflow.tasks(run).items() if state == "failed"}, {"stripe.fetch"})
-    same("refusals", place.calls("fetch", LAST, "--only stripe").count(65), 1)
+    same("what failed", {task for task, state in airflow.tasks(run).items() if state == "failed"}, {"run"})
+    same("refusals", place.calls("run", LAST).count(65), 1)
     file.write_bytes(whole)
 
 
