@@ -101,10 +101,12 @@ fn private_file(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| failed(&error))
 }
 
+/// A file of root's may be read by its group: so Kubernetes and systemd hand a secret to one user who is not root.
 #[cfg(unix)]
 fn others_may_read(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o077 != 0
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let others = if metadata.uid() == 0 { 0o037 } else { 0o077 };
+    metadata.permissions().mode() & others != 0
 }
 
 #[cfg(not(unix))]

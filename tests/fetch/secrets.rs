@@ -1,6 +1,11 @@
 //! Nothing secret leaks: whatever is printed or kept, but for the providers' own bytes, holds none of it.
 
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use tieout::error::Exit;
 use tieout::lake::Lake;
+use tieout::source::secret::Secret;
 use tieout::table::delivery::FILES;
 
 use super::providers::Providers;
@@ -53,5 +58,23 @@ fn nothing_secret_leaks() {
         let leaked = secrets.iter().find(|secret| text.contains(*secret));
         assert!(leaked.is_none(), "{what} holds {leaked:?}");
         assert!(!text.contains("token=") && !text.contains("Bearer "), "{what}: {text}");
+    }
+}
+
+/// Kubernetes and systemd hand out a file of root's, to the group of who is to read it.
+#[test]
+fn a_secret_others_may_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    fs::write(&file, "hush\n").unwrap();
+    let of_root = fs::metadata(&file).unwrap().uid() == 0;
+    for (mode, used) in
+        [(0o600, true), (0o400, true), (0o440, of_root), (0o640, of_root), (0o660, false), (0o604, false), (0o444, false), (0o450, false)]
+    {
+        fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        match Secret::File(file.clone()).read() {
+            Ok(secret) => assert!(used && secret.reveal() == "hush", "{mode:o}"),
+            Err(error) => assert!(!used && error.exit == Exit::NotPermitted, "{mode:o}: {error:?}"),
+        }
     }
 }
