@@ -33,7 +33,7 @@ mod spill;
 mod store;
 mod texts;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -217,13 +217,23 @@ impl Lake {
     /// The nights that a new generation of one before them has left behind: each was closed on a manifest that is not the
     /// newest any more, or on a night that was.
     pub fn stale(&self) -> Result<BTreeSet<NaiveDate>> {
-        let mut links = Vec::new();
-        for night in published_nights(&*self.store)? {
-            if let Some(&generation) = generations(&*self.store, night)?.last() {
-                let path = manifest_path(night, generation);
-                links.push(Link::decode(&store::read(&*self.store, &path)?, &path)?);
+        let mut newest: BTreeMap<NaiveDate, u64> = BTreeMap::new();
+        for path in self.store.below(NIGHTS)? {
+            let known = path.split_once('/').and_then(|(night, name)| Some((night, name.strip_suffix(".json")?)));
+            if let Some((Ok(night), Ok(generation))) = known.map(|(night, number)| (night.parse(), number.parse::<u64>())) {
+                let newest = newest.entry(night).or_default();
+                *newest = generation.max(*newest);
             }
         }
+        let mut told = self.links();
+        let link = |of: (NaiveDate, u64)| match told.remove(&of) {
+            Some(link) => Ok(link),
+            None => {
+                let path = manifest_path(of.0, of.1);
+                Link::decode(&store::read(&*self.store, &path)?, &path)
+            }
+        };
+        let links = newest.into_iter().map(link).collect::<Result<Vec<_>>>()?;
         Ok(stale(&links))
     }
 
@@ -338,9 +348,8 @@ pub fn stale(nights: &[Link]) -> BTreeSet<NaiveDate> {
     let mut stale = BTreeSet::new();
     let mut before: Option<&Link> = None;
     for night in nights {
-        let built_on = night.previous_night.as_ref().map(|previous| &previous.manifest_sha256);
         let is_behind = before.is_some_and(|before| stale.contains(&before.business_date));
-        if is_behind || built_on != before.map(|before| &before.sha256) {
+        if is_behind || night.built_on.as_ref() != before.map(|before| &before.sha256) {
             stale.insert(night.business_date);
         }
         before = Some(night);

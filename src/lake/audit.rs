@@ -1,13 +1,15 @@
 //! The audit trail: one line per thing done, each naming the hash of the line before, so that a line changed,
 //! removed or moved is seen. The only place of the lake where the clock is read.
 
+use std::collections::BTreeMap;
+
 use chrono::{NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::manifest::hex;
 use super::store::complete_lines;
-use super::{Act, Lake, Manifest};
+use super::{Act, Lake, Link, Manifest};
 use crate::error::{Error, Result};
 
 /// One line of the audit trail.
@@ -30,6 +32,9 @@ pub struct AuditLine {
     pub generation: u64,
     /// SHA-256 of that generation's manifest.
     pub manifest_sha256: String,
+    /// Of what was published: SHA-256 of the manifest it was built on, or `nothing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_on: Option<String>,
     /// SHA-256 of the act, of a person, that the line is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act_sha256: Option<String>,
@@ -51,17 +56,21 @@ impl Lake {
         self.check_chain(complete_lines(&text))
     }
 
+    /// The places of manifests in the chain of nights, by night and generation, as the trail tells them: in one file, where
+    /// the manifests are one each. What it does not tell has to be read.
+    pub(super) fn links(&self) -> BTreeMap<(NaiveDate, u64), Link> {
+        let lines = self.audit().unwrap_or_default().into_iter().filter(|line| line.action == PUBLISHED);
+        let link = |line: AuditLine| {
+            let built_on = line.built_on.map(|built_on| Some(built_on).filter(|built_on| built_on != NOTHING))?;
+            let key = (line.business_date, line.generation);
+            Some((key, Link { business_date: line.business_date, built_on, sha256: line.manifest_sha256 }))
+        };
+        lines.filter_map(link).collect()
+    }
+
     /// Adds the line that says what was done to a generation.
     pub(super) fn record(&self, action: &str, manifest: &Manifest) -> Result<()> {
-        self.append(&Entry {
-            actor: self.actor(),
-            action,
-            business_date: manifest.night.business_date,
-            generation: manifest.generation,
-            manifest_sha256: &manifest.sha256,
-            act_sha256: None,
-            comment: None,
-        })
+        self.append(&Entry::about(manifest, self.actor(), action))
     }
 
     /// Adds the line of an act.
@@ -80,6 +89,7 @@ impl Lake {
                 business_date: entry.business_date,
                 generation: entry.generation,
                 manifest_sha256: entry.manifest_sha256.to_owned(),
+                built_on: entry.built_on.map(str::to_owned),
                 act_sha256: entry.act_sha256.map(str::to_owned),
                 comment: entry.comment.map(str::to_owned),
                 previous: last.map(|last| last.sha256),
@@ -100,15 +110,7 @@ impl Lake {
         }
         let lines = self.audit()?;
         if let Some(newest) = newest.filter(|newest| !lines.iter().any(|line| line.manifest_sha256 == newest.sha256)) {
-            self.append(&Entry {
-                actor: self.actor(),
-                action: "published",
-                business_date: night,
-                generation: newest.generation,
-                manifest_sha256: &newest.sha256,
-                act_sha256: None,
-                comment: Some(LATE),
-            })?;
+            self.append(&Entry { comment: Some(LATE), ..Entry::about(&newest, self.actor(), PUBLISHED) })?;
         }
         match acts.last() {
             Some(act) if !lines.iter().any(|line| line.act_sha256.as_ref() == Some(&act.sha256)) => {
@@ -143,6 +145,12 @@ impl Lake {
 /// Where it is, relative to the lake.
 const AUDIT: &str = "meta/audit.jsonl";
 
+/// What was done when a manifest was created.
+pub(super) const PUBLISHED: &str = "published";
+
+/// What the first night of a lake is built on.
+const NOTHING: &str = "nothing";
+
 /// What a line written by another run than the one it is about says of itself.
 const LATE: &str = "written late: the run that did it ended before it could say so";
 
@@ -153,11 +161,26 @@ struct Entry<'a> {
     business_date: NaiveDate,
     generation: u64,
     manifest_sha256: &'a str,
+    built_on: Option<&'a str>,
     act_sha256: Option<&'a str>,
     comment: Option<&'a str>,
 }
 
 impl<'a> Entry<'a> {
+    fn about(manifest: &'a Manifest, actor: &'a str, action: &'a str) -> Self {
+        let built_on = manifest.night.previous_night.as_ref().map_or(NOTHING, |previous| &previous.manifest_sha256);
+        Self {
+            actor,
+            action,
+            business_date: manifest.night.business_date,
+            generation: manifest.generation,
+            manifest_sha256: &manifest.sha256,
+            built_on: (action == PUBLISHED).then_some(built_on),
+            act_sha256: None,
+            comment: None,
+        }
+    }
+
     fn of(act: &'a Act, comment: Option<&'a str>) -> Self {
         Self {
             actor: &act.by,
@@ -165,6 +188,7 @@ impl<'a> Entry<'a> {
             business_date: act.business_date,
             generation: act.generation,
             manifest_sha256: &act.manifest_sha256,
+            built_on: None,
             act_sha256: Some(&act.sha256),
             comment,
         }

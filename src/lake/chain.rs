@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::audit::PUBLISHED;
 use super::{Act, AuditLine, Lake, Manifest, NIGHTS, manifest_path};
 use crate::error::{Error, Result};
 
@@ -56,7 +57,7 @@ impl Lake {
     /// What is in `meta/` and has no line.
     fn without_line(&self, manifests: &[Manifest], acts: &[Act], lines: &[AuditLine]) -> Vec<Error> {
         let published: BTreeSet<&str> =
-            lines.iter().filter(|line| line.action == "published").map(|line| line.manifest_sha256.as_str()).collect();
+            lines.iter().filter(|line| line.action == PUBLISHED).map(|line| line.manifest_sha256.as_str()).collect();
         let told: BTreeSet<&str> = lines.iter().filter_map(|line| line.act_sha256.as_deref()).collect();
         let cut = |what: String| {
             Error::data(format!("the audit trail has no line of {what}: its end was cut off, or what it tells of was changed"))

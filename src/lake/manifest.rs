@@ -199,31 +199,37 @@ impl Manifest {
     }
 }
 
-/// What a manifest says of its place in the chain of nights. Read by itself, it costs a fraction of the whole.
-#[derive(Clone, Debug, Deserialize)]
+/// The place of a manifest in the chain of nights.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// The night.
     pub business_date: NaiveDate,
-    /// The night it was built on.
-    pub previous_night: Option<PreviousNight>,
-    /// SHA-256 of the manifest file.
-    #[serde(skip)]
+    /// SHA-256 of the manifest it was built on.
+    pub built_on: Option<String>,
+    /// SHA-256 of its own.
     pub sha256: String,
 }
 
 impl Link {
+    /// That of a manifest. Read by itself, it costs a fraction of the whole.
     pub(super) fn decode(bytes: &[u8], path: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Place {
+            business_date: NaiveDate,
+            previous_night: Option<PreviousNight>,
+        }
         check_version(bytes, path)?;
-        let mut link: Self = serde_json::from_slice(bytes).map_err(|error| damaged(path, &error))?;
-        link.sha256 = hex(&Sha256::digest(bytes));
-        Ok(link)
+        let place: Place = serde_json::from_slice(bytes).map_err(|error| damaged(path, &error))?;
+        let built_on = place.previous_night.map(|previous| previous.manifest_sha256);
+        Ok(Self { business_date: place.business_date, built_on, sha256: hex(&Sha256::digest(bytes)) })
     }
 }
 
 impl From<&Manifest> for Link {
     fn from(manifest: &Manifest) -> Self {
         let Night { business_date, previous_night, .. } = &manifest.night;
-        Self { business_date: *business_date, previous_night: previous_night.clone(), sha256: manifest.sha256.clone() }
+        let built_on = previous_night.as_ref().map(|previous| previous.manifest_sha256.clone());
+        Self { business_date: *business_date, built_on, sha256: manifest.sha256.clone() }
     }
 }
 

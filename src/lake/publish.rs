@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use rayon::Scope;
 
+use super::audit::PUBLISHED;
 use super::difference::{Difference, compare};
 use super::manifest::{Manifest, Night, Output};
 use super::merge::{Merge, Run};
@@ -71,7 +72,7 @@ impl Lake {
         self.put(lock, outputs.iter())?;
         let manifest = Manifest::new(generation, night, differences, outputs);
         self.commit(lock, &manifest)?;
-        self.record("published", &manifest)?;
+        self.record(PUBLISHED, &manifest)?;
         commit.done();
         Ok(Published { manifest, is_new: true })
     }

@@ -29,6 +29,9 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
     /// Names of the files in `folder`, in no particular order.
     fn files(&self, folder: &str) -> Result<Vec<String>>;
 
+    /// Paths of all files below `folder`, relative to it, in no particular order.
+    fn below(&self, folder: &str) -> Result<Vec<String>>;
+
     /// The bytes of a file, if it is there.
     fn find(&self, path: &str) -> Result<Option<Vec<u8>>>;
 

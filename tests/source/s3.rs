@@ -261,7 +261,7 @@ fn listing(held: &Held, query: &str) -> String {
     let mut body = "<ListBucketResult><IsTruncated>false</IsTruncated>".to_owned();
     let mut folders = Vec::new();
     for (key, bytes) in held.objects.iter().filter(|(key, _)| key.starts_with(&prefix)) {
-        if let Some((folder, _)) = key[prefix.len()..].split_once('/') {
+        if let Some((folder, _)) = key[prefix.len()..].split_once('/').filter(|_| query.contains("delimiter=")) {
             folders.push(format!("{prefix}{folder}/"));
             continue;
         }

@@ -32,7 +32,10 @@ impl Folder {
         for entry in listed {
             let entry = entry.map_err(|error| failed(&error))?;
             // Through links, which a lake may be put together of.
-            let is_folder = fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir());
+            let is_folder = match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()),
+                kind => kind.is_ok_and(|kind| kind.is_dir()),
+            };
             if let (true, Ok(name)) = (is_folder == folders, entry.file_name().into_string()) {
                 names.push(name);
             }
@@ -52,6 +55,14 @@ impl Store for Folder {
 
     fn files(&self, folder: &str) -> Result<Vec<String>> {
         self.names(folder, false)
+    }
+
+    fn below(&self, folder: &str) -> Result<Vec<String>> {
+        let mut paths = self.files(folder)?;
+        for name in self.folders(folder)? {
+            paths.extend(self.below(&format!("{folder}/{name}"))?.into_iter().map(|path| format!("{name}/{path}")));
+        }
+        Ok(paths)
     }
 
     fn find(&self, path: &str) -> Result<Option<Vec<u8>>> {

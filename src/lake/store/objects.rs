@@ -221,6 +221,17 @@ impl Store for Objects {
         Ok(listed.objects.iter().filter_map(|object| object.location.filename().map(str::to_owned)).collect())
     }
 
+    fn below(&self, folder: &str) -> Result<Vec<String>> {
+        let key = self.key(folder);
+        let listed: Vec<ObjectMeta> =
+            self.wait(self.0.store.list(Some(&key)).try_collect()).map_err(|error| self.failed("list", folder, &error))?;
+        let relative = |object: &ObjectMeta| {
+            let parts: Vec<_> = object.location.prefix_match(&key)?.map(|part| part.as_ref().to_owned()).collect();
+            Some(parts.join("/"))
+        };
+        Ok(listed.iter().filter_map(relative).collect())
+    }
+
     fn find(&self, path: &str) -> Result<Option<Vec<u8>>> {
         Ok(self.get(path)?.map(|found| found.bytes))
     }
