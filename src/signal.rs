@@ -95,7 +95,8 @@ pub fn let_go(folder: &Path) {
 /// Removes the folders that only this run needs, as far as that can be done while it still works in them.
 pub fn remove_folders() {
     for folder in &state().folders {
-        let _ = fs::remove_dir_all(folder);
+        // A file may come while the others go.
+        let _ = (0..5).find(|_| fs::remove_dir_all(folder).is_ok() || !folder.exists());
     }
 }
 
