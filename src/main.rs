@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Ok(cli) => run(cli),
         Err(message) if message.use_stderr() => {
             let typed: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-            refuse(&typed, &message.render().to_string())
+            refuse(&typed, &message.render().ansi().to_string())
         }
         Err(asked_for) => {
             let _ = asked_for.print();

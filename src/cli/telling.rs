@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 /// How it is told.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Telling {
-    /// Write the JSON object that `--json` ends with into this file too, also where nothing was published.
+    /// Write the JSON object that --json ends with into this file too, also where nothing was published.
     #[arg(long, value_name = "FILE")]
     pub result_file: Option<PathBuf>,
     /// How what is said on stderr is written; as JSON, stages are said too.

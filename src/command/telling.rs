@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use anstream::adapter::strip_str;
+use anstream::{AutoStream, ColorChoice};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -400,16 +402,19 @@ fn harmless(tell: impl FnOnce() -> Vec<String>) -> Vec<String> {
         .unwrap_or_else(|_| vec!["a defect of tieout kept those who watch from hearing".to_owned()])
 }
 
-/// Tells of a command line that is wrong, where the line of JSON was asked for.
+/// Tells of a command line that is wrong, in colours that a terminal shows; and in JSON, where that was asked for.
 pub(super) fn refuse_usage(typed: &[String], message: &str) {
     let value = |name: &str| {
         let at = typed.iter().position(|word| word == name || word.starts_with(&format!("{name}=")))?;
         typed[at].split_once('=').map(|(_, value)| value.to_owned()).or_else(|| typed.get(at + 1).cloned())
     };
-    let error = Error::new(Exit::Usage, message.trim().trim_start_matches("error: "));
+    let plain = strip_str(message).to_string();
+    let error = Error::new(Exit::Usage, plain.trim().trim_start_matches("error: "));
     if value("--log-format").as_deref() == Some("json") {
         let event = Event { level: Level::Error, error: Some(&error), ..info("error", &error.what) };
         say(&log::line(&shown(Utc::now()), &Map::new(), event));
+    } else if AutoStream::choice(&std::io::stderr()) == ColorChoice::Never {
+        say(&plain);
     } else {
         say(message);
     }

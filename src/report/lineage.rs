@@ -35,7 +35,7 @@ pub fn began(run: &Run, about: &About) -> Value {
 pub fn ended(run: &Run, about: &About, exit: Exit, night: Option<&Manifest>, changed: bool) -> Value {
     let kind = match exit {
         Exit::Published | Exit::BreaksOverLimit => "COMPLETE",
-        Exit::Interrupted | Exit::Terminated => "ABORT",
+        Exit::Interrupted | Exit::Terminated | Exit::NothingDue => "ABORT",
         _ => "FAIL",
     };
     let failed = (kind != "COMPLETE").then(|| exit.meaning());
