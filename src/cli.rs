@@ -1,5 +1,6 @@
 //! What the user typed. The doc comments are the text of `--help`.
 
+mod about;
 mod history;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use about::{Completions, Man};
 pub use history::{
     Author, Backfill, Book, Diff, Evidence, ImportComments, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Signoff, SignsAs,
     Verify,
@@ -73,6 +75,10 @@ pub enum Command {
     Formats(Formats),
     /// Write sample nights of any size, with an answer key.
     Sample(Sample),
+    /// Print what a shell completes commands and options by.
+    Completions(Completions),
+    /// Print a manual page, or write all of them into a folder.
+    Man(Man),
 }
 
 /// Close a night: read, reconcile, analyze, publish.

@@ -3,12 +3,14 @@
 mod actor;
 mod backfill;
 mod check;
+mod completions;
 mod diff;
 mod explain;
 mod export;
 mod fetch;
 mod formats;
 mod import_comments;
+mod man;
 mod plan;
 mod resolve;
 mod run;
@@ -18,6 +20,7 @@ mod signoff;
 mod status;
 mod talk;
 mod verify;
+pub mod version;
 
 use std::io::Write;
 
@@ -48,6 +51,8 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
         Command::Schema(arguments) => alone(schema::schema(&arguments)),
         Command::Formats(arguments) => alone(formats::formats(&arguments.action)),
         Command::Sample(arguments) => alone(sample::sample(&arguments)),
+        Command::Completions(arguments) => alone(completions::completions(&arguments)),
+        Command::Man(arguments) => alone(man::man(&arguments)),
     }
 }
 

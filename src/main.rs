@@ -5,14 +5,19 @@ use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use tieout::cli::Cli;
-use tieout::command::run;
+use tieout::command::{run, version};
 use tieout::error::Exit;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(message) => {
+            if message.kind() == ErrorKind::DisplayVersion && std::env::args_os().any(|argument| argument == "--json") {
+                let _ = std::io::stdout().lock().write_all(version::json().as_bytes());
+                return ExitCode::SUCCESS;
+            }
             let asked_for = !message.use_stderr();
             let _ = message.print();
             return ExitCode::from(if asked_for { Exit::Published } else { Exit::Usage } as u8);

@@ -451,6 +451,8 @@ fn help_of_every_command() {
         "formats draft",
         "formats recognise",
         "sample",
+        "completions",
+        "man",
     ];
     for command in commands {
         shows(&format!("help_{}", command.replace(' ', "_")), &place.run(&format!("{command} --help")));

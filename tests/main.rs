@@ -1,5 +1,6 @@
 //! Every test, in one binary: the engines are linked once.
 
+mod about;
 mod analyze;
 mod bad_input;
 mod bank;
