@@ -1,6 +1,7 @@
 //! What the user typed. The doc comments are the text of `--help`.
 
 mod about;
+mod before;
 mod history;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use about::{Completions, Man};
+pub use before::{Check, Plan, Ready};
 pub use history::{
     Author, Backfill, Book, Diff, Evidence, ImportComments, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Signoff, SignsAs,
     Verify,
@@ -172,67 +174,12 @@ pub struct Fetch {
     pub moment: Moment,
 }
 
-/// Ask whether a night's files are there, and take none.
-#[derive(Args, Debug)]
-#[command(after_long_help = "\
-Examples:
-  tieout ready jobs/nightly.toml --date 2026-11-17 && tieout run jobs/nightly.toml --date 2026-11-17
-
-Exit codes: 0 all are there, or the provider says nothing happened; 99 one is not due yet; 75 one is due and not there yet; \
-66 one is missing past its deadline.")]
-pub struct Ready {
-    /// The job file.
-    pub job: PathBuf,
-    /// The business date, in the job's time zone.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub date: NaiveDate,
-    /// Only sources of this name; may be given several times.
-    #[arg(long, value_name = "NAME")]
-    pub only: Vec<String>,
-    /// End with one line of JSON on stdout instead of the list.
-    #[arg(long)]
-    pub json: bool,
-    /// What time it is.
-    #[command(flatten)]
-    pub moment: Moment,
-}
-
-/// Tell what a night would read and write, and why. Touches nothing and asks nobody.
-#[derive(Args, Debug)]
-#[command(after_long_help = "\
-Examples:
-  tieout plan jobs/nightly.toml --date 2026-11-17")]
-pub struct Plan {
-    /// The job file.
-    pub job: PathBuf,
-    /// The business date, in the job's time zone.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub date: NaiveDate,
-}
-
 /// The moment deadlines are held against.
 #[derive(Args, Debug)]
 pub struct Moment {
     /// As if it were this time: deadlines and signatures go by it. The clock when not given.
     #[arg(long, value_name = "RFC 3339", hide_short_help = true)]
     pub now: Option<DateTime<Utc>>,
-}
-
-/// Check a job: everything it names is there and makes sense. Touches nothing.
-#[derive(Args, Debug)]
-#[command(after_long_help = "\
-Examples:
-  tieout check jobs/nightly.toml
-  tieout check jobs/nightly.toml --date 2026-11-17     also asks for the files of that night")]
-pub struct Check {
-    /// The job file.
-    pub job: PathBuf,
-    /// Also look for the files of this business date.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub date: Option<NaiveDate>,
-    /// What time it is.
-    #[command(flatten)]
-    pub moment: Moment,
 }
 
 /// Show the nights of a job: how they closed, and what is open.

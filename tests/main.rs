@@ -6,6 +6,7 @@ mod bad_input;
 mod bank;
 mod calendar;
 mod change;
+mod check;
 mod commands;
 mod consistency;
 mod delivery;

@@ -15,7 +15,7 @@ const USES: &[(&str, &[&str])] = &[
     ("report", &["error", "format", "job", "lake", "mask", "money", "night", "stage", "table"]),
     ("night", &["error", "format", "job", "lake", "mask", "money", "source", "stage", "table"]),
     ("job", &["calendar", "error", "format", "mask", "money", "source", "stage", "table"]),
-    ("calendar", &["error"]),
+    ("calendar", &["error", "format"]),
     ("sample", &["error", "money"]),
     ("source", &["error", "format", "lake", "mask"]),
     ("lake", &["error", "money", "table"]),
