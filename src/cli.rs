@@ -2,6 +2,7 @@
 
 mod about;
 mod before;
+mod gc;
 mod history;
 
 use std::path::PathBuf;
@@ -10,10 +11,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use about::{Completions, Man};
-pub use before::{Check, Plan, Ready};
+pub use before::{Check, Config, ConfigAction, Plan, Ready};
+pub use gc::Gc;
 pub use history::{
-    Author, Backfill, Book, Diff, Evidence, ImportComments, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Signoff, SignsAs,
-    Verify,
+    Author, Backfill, Book, Diff, Evidence, ImportComments, Manner, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Retry,
+    Signoff, SignsAs, Verify,
 };
 
 /// Closes a merchant's night: the payment providers' settlement files against the merchant's own records, to Parquet.
@@ -47,6 +49,8 @@ pub enum Command {
     Run(Run),
     /// Close the nights of a range in order, those that are stale anew.
     Backfill(Backfill),
+    /// Close again the nights that the last backfill left.
+    Retry(Retry),
     /// Take a night's files from where they are into the lake, without closing it.
     Fetch(Fetch),
     /// Ask whether a night's files are there, and take none: for sensors.
@@ -77,6 +81,10 @@ pub enum Command {
     Formats(Formats),
     /// Write sample nights of any size, with an answer key.
     Sample(Sample),
+    /// Show what a job says, and what it leaves to a default.
+    Config(Config),
+    /// Remove from a lake what no night needs: what runs that died have left.
+    Gc(Gc),
     /// Print what a shell completes commands and options by.
     Completions(Completions),
     /// Print a manual page, or write all of them into a folder.

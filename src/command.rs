@@ -1,14 +1,17 @@
 //! One file a subcommand; thin.
 
 mod actor;
+mod ahead;
 mod backfill;
 mod check;
 mod completions;
+mod config;
 mod diff;
 mod explain;
 mod export;
 mod fetch;
 mod formats;
+mod gc;
 mod import_comments;
 mod man;
 mod plan;
@@ -36,6 +39,7 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
     match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Backfill(arguments) => backfill::backfill(&arguments),
+        Command::Retry(arguments) => backfill::retry(&arguments),
         Command::Fetch(arguments) => fetch::fetch(&arguments),
         Command::Ready(arguments) => fetch::ready(&arguments),
         Command::Plan(arguments) => alone(plan::plan(&arguments)),
@@ -51,6 +55,8 @@ pub fn run(cli: Cli) -> std::result::Result<Exit, Vec<Error>> {
         Command::Schema(arguments) => alone(schema::schema(&arguments)),
         Command::Formats(arguments) => alone(formats::formats(&arguments.action)),
         Command::Sample(arguments) => alone(sample::sample(&arguments)),
+        Command::Config(arguments) => alone(config::config(&arguments)),
+        Command::Gc(arguments) => alone(gc::gc(&arguments)),
         Command::Completions(arguments) => alone(completions::completions(&arguments)),
         Command::Man(arguments) => alone(man::man(&arguments)),
     }

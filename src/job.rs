@@ -11,6 +11,7 @@ mod file;
 mod journal;
 pub mod resolutions;
 mod resolve;
+pub mod settings;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -273,6 +274,13 @@ impl Job {
             place: &*records.place,
         });
         providers.chain(banks).chain(merchant).collect()
+    }
+
+    /// What it says, key by key, and what it leaves to a default.
+    #[must_use]
+    pub fn settings(&self) -> Vec<settings::Setting> {
+        let text = self.texts.iter().find(|text| text.kind == TextKind::Job).map_or("", |text| &text.text);
+        settings::settings(text, &json_schema())
     }
 
     /// Parts of the job that are well said each, and cannot all be meant of a night.

@@ -52,6 +52,11 @@ pub trait Place: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether what it answers is of the moment it is asked, so that it is asked when its night is closed and not before.
+    fn is_of_the_moment(&self) -> bool {
+        false
+    }
+
     /// The folders its files are in whatever the date, where they are on this machine.
     fn folders(&self) -> Vec<PathBuf> {
         Vec::new()

@@ -52,6 +52,8 @@ const TOUCHES_FILES: &[&str] = &[
     "lake.rs",
     "lake/inbox.rs",
     "lake/audit.rs",
+    "lake/backfills.rs",
+    "lake/collect.rs",
     "lake/durable.rs",
     "lake/lock.rs",
     "lake/parquet.rs",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::Moment;
 
@@ -69,4 +69,25 @@ pub struct Check {
     /// What time it is.
     #[command(flatten)]
     pub moment: Moment,
+}
+
+/// Show what a job says.
+#[derive(Args, Debug)]
+pub struct Config {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ConfigAction,
+}
+
+/// What to do with a job.
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Show every key of a job: its value, and whether that is of a line of it or a default. Of a secret, where it is.
+    Show {
+        /// The job file.
+        job: PathBuf,
+        /// Print one JSON object instead.
+        #[arg(long)]
+        json: bool,
+    },
 }

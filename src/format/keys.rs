@@ -199,13 +199,17 @@ pub struct Shape<'s> {
     pub is_closed: bool,
     /// The schema of what a list holds.
     pub items: Option<&'s Json>,
+    /// Whether a table has one of its keys, and not all.
+    pub is_choice: bool,
+    /// Whether there are keys a table must have.
+    pub requires: bool,
 }
 
 impl<'s> Shape<'s> {
     /// What `schema`, a part of `root`, says.
     #[must_use]
     pub fn of(schema: &'s Json, root: &'s Json) -> Self {
-        let mut shape = Self { keys: Vec::new(), others: None, is_closed: false, items: None };
+        let mut shape = Self { keys: Vec::new(), others: None, is_closed: false, items: None, is_choice: false, requires: false };
         shape.take(schema, root);
         shape
     }
@@ -222,6 +226,7 @@ impl<'s> Shape<'s> {
             named.into_iter().for_each(|schema| self.take(schema, root));
         }
         for word in ["allOf", "anyOf", "oneOf"] {
+            self.is_choice |= word != "allOf" && schema.get(word).is_some();
             for schema in schema.get(word).and_then(Json::as_array).into_iter().flatten() {
                 self.take(schema, root);
             }
@@ -231,6 +236,7 @@ impl<'s> Shape<'s> {
                 self.keys.push((name, schema));
             }
         }
+        self.requires |= schema.get("required").and_then(Json::as_array).is_some_and(|keys| !keys.is_empty());
         match schema.get("additionalProperties") {
             Some(Json::Bool(false)) => self.is_closed = true,
             Some(others) if others.is_object() => self.others = Some(others),
