@@ -451,6 +451,10 @@ fn help_of_every_command() {
         "formats draft",
         "formats recognise",
         "sample",
+        "retry",
+        "config",
+        "config show",
+        "gc",
         "completions",
         "man",
     ];

@@ -39,5 +39,6 @@ mod source;
 mod stated_before;
 mod tidy;
 mod tolerance;
+mod upkeep;
 mod workbook;
 mod written;

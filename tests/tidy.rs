@@ -202,6 +202,15 @@ fn the_environment_is_asked_for_secrets_and_for_who_acts() {
     assert_eq!(asking, known.map(ToOwned::to_owned).into());
 }
 
+/// The two Arrows meet at C structs, in one file; the compiler denies it everywhere else, where nobody allows it.
+#[test]
+fn unsafe_code_is_in_one_named_place() {
+    let words = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe_code"];
+    assert_eq!(holding(&words), ["table/frame.rs".to_owned()].into());
+    let manifest = std::fs::read_to_string(package().join("Cargo.toml")).unwrap();
+    assert!(manifest.contains("\nunsafe_code = \"deny\"\n"));
+}
+
 #[test]
 fn files_are_short_or_say_why() {
     for (path, bytes) in files(&package().join("src")) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::grid::{Grid, line};
+use super::grid::line;
 use crate::job::settings::{Origin, Setting};
 
 /// Version of the JSON object: keys are added, never changed.
@@ -17,20 +17,25 @@ pub fn text(job: &str, settings: &[Setting]) -> String {
     let mut text = String::new();
     line(&mut text, format!("{job}: paths are relative to its folder"));
     line(&mut text, "");
-    let mut grid = Grid::new(&["key", "value", "from"], usize::MAX);
-    for setting in settings {
-        let value = setting.value.as_deref().map_or_else(|| "·".to_owned(), short);
-        let from = match &setting.origin {
-            Origin::Line(line) => format!("line {line}"),
-            Origin::Secret(line, place) => format!("line {line}: {place}"),
-            Origin::Default => "default".to_owned(),
-            Origin::NotGiven => "not given".to_owned(),
-        };
-        let value = if matches!(setting.origin, Origin::Secret(..)) { "(secret)".to_owned() } else { value };
-        grid.row([setting.key.clone(), value, from]);
+    let rows: Vec<[String; 3]> = settings.iter().map(row).collect();
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or_default();
+    let (keys, values) = (width(0), width(1));
+    for [key, value, from] in &rows {
+        line(&mut text, format!("  {key:keys$}  {value:values$}  {from}"));
     }
-    text.push_str(&grid.text());
     text
+}
+
+/// Key, value, and where that is from.
+fn row(setting: &Setting) -> [String; 3] {
+    let value = setting.value.as_deref().map_or_else(|| "·".to_owned(), short);
+    let (value, from) = match &setting.origin {
+        Origin::Line(line) => (value, format!("line {line}")),
+        Origin::Secret(line, place) => ("(secret)".to_owned(), format!("line {line}: {place}")),
+        Origin::Default => (value, "default".to_owned()),
+        Origin::NotGiven => (value, "not given".to_owned()),
+    };
+    [setting.key.clone(), value, from]
 }
 
 /// A value on one line.
