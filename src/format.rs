@@ -597,7 +597,7 @@ impl Format {
         let whole = toml::to_string(&table).map_err(|error| wrong(&error))?;
         let mut format: Self = toml::from_str(&whole).map_err(|error| {
             // A key nobody knows has its place in the text as it was written.
-            keys::unknown(text, &schema::format()).into_iter().next().map_or_else(|| wrong(&error), of_format)
+            keys::unknown(text, &schema::carried()).into_iter().next().map_or_else(|| wrong(&error), of_format)
         })?;
         name.clone_into(&mut format.name);
         if let Some(decoder) = format.file.decoder {

@@ -123,7 +123,12 @@ impl TextKind {
     }
 }
 
-/// The JSON Schema of a job file.
+/// The JSON Schema of a job file as the program carries it.
+fn carried_schema() -> serde_json::Value {
+    serde_json::from_str(include_str!("../schemas/job.schema.json")).expect("it is JSON: a test writes it")
+}
+
+/// The JSON Schema of a job file, made anew.
 #[must_use]
 pub fn json_schema() -> serde_json::Value {
     schema::of::<file::JobFile>()
@@ -280,7 +285,7 @@ impl Job {
     #[must_use]
     pub fn settings(&self) -> Vec<settings::Setting> {
         let text = self.texts.iter().find(|text| text.kind == TextKind::Job).map_or("", |text| &text.text);
-        settings::settings(text, &json_schema())
+        settings::settings(text, &carried_schema())
     }
 
     /// Parts of the job that are well said each, and cannot all be meant of a night.

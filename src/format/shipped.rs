@@ -101,7 +101,7 @@ impl Library {
     /// Everything that is wrong with a format: every key of it that is unknown; else what loading it says.
     #[must_use]
     pub fn wrong_with(&self, name: &str) -> Vec<Error> {
-        let unknown = self.text(name).map(|text| unknown(text, &schema::format())).unwrap_or_default();
+        let unknown = self.text(name).map(|text| unknown(text, &schema::carried())).unwrap_or_default();
         if unknown.is_empty() {
             return self.load(name).err().into_iter().collect();
         }

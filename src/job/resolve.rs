@@ -163,7 +163,7 @@ impl Resolver {
             Ok(file) => return Ok(file),
             Err(error) => error,
         };
-        let schema = super::json_schema();
+        let schema = super::carried_schema();
         errors.extend(unknown(&self.text, &schema));
         if errors.is_empty() {
             return Err(vec![toml_error(&refused, &self.text)]);
