@@ -4,12 +4,13 @@
 //! guess.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
+use crate::format::keys::{nearest, toml_error};
 
 /// Name and text of every shipped calendar. A test holds this list against `schemas/`.
 pub static SHIPPED: &[(&str, &str)] = &[
@@ -66,7 +67,8 @@ impl Calendar {
     /// Reads a calendar from TOML.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         let wrong = |what: String| Error::configuration(what).file(format!("calendar {name}"));
-        let mut calendar: Self = toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+        let mut calendar: Self =
+            toml::from_str(text).map_err(|error| toml_error(&error, text).file(format!("calendar {name}")))?;
         name.clone_into(&mut calendar.name);
         if calendar.from > calendar.to {
             return Err(wrong(format!("it begins on {} and ends before, on {}", calendar.from, calendar.to)));
@@ -151,6 +153,8 @@ impl Calendar {
 #[derive(Clone, Debug, Default)]
 pub struct Calendars {
     own: BTreeMap<String, String>,
+    /// Where they are.
+    folder: PathBuf,
 }
 
 impl Calendars {
@@ -172,19 +176,24 @@ impl Calendars {
                 own.insert(path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), text);
             }
         }
-        Ok(Self { own })
+        Ok(Self { own, folder: folder.to_path_buf() })
     }
 
     /// These calendars, by name and text, before the shipped ones.
     #[must_use]
     pub fn of(own: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { own: own.into_iter().collect() }
+        Self { own: own.into_iter().collect(), folder: PathBuf::new() }
     }
 
     /// Whether a calendar is one of the folder.
     #[must_use]
     pub fn is_own(&self, name: &str) -> bool {
         self.own.contains_key(name)
+    }
+
+    /// Names of the calendars of the folder.
+    pub fn own(&self) -> impl Iterator<Item = &str> {
+        self.own.keys().map(String::as_str)
     }
 
     /// The text of a calendar.
@@ -210,9 +219,18 @@ impl Calendars {
         let text = self.text(name).ok_or_else(|| {
             let mut known: Vec<&str> = self.own.keys().map(String::as_str).collect();
             known.extend(SHIPPED.iter().map(|(shipped, _)| *shipped).filter(|shipped| !self.own.contains_key(*shipped)));
-            Error::configuration(format!("no calendar is called `{name}`")).expected(known.join(", "))
+            let error = Error::configuration(format!("no calendar is called `{name}`")).expected(known.join(", "));
+            match nearest(name, known.into_iter()) {
+                Some(nearest) => error.next(format!("did you mean `{nearest}`?")),
+                None => error,
+            }
         })?;
-        Calendar::parse(name, text)
+        Calendar::parse(name, text).map_err(|error| match error.file {
+            Some(_) if self.is_own(name) && !self.folder.as_os_str().is_empty() => {
+                error.file(self.folder.join(format!("{name}.toml")).display())
+            }
+            _ => error,
+        })
     }
 }
 

@@ -1,5 +1,8 @@
 //! What the user typed. The doc comments are the text of `--help`.
 
+mod about;
+mod before;
+mod gc;
 mod history;
 mod means;
 mod telling;
@@ -9,9 +12,12 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use about::{Completions, Man};
+pub use before::{Check, Config, ConfigAction, Plan, Ready};
+pub use gc::Gc;
 pub use history::{
-    Author, Backfill, Book, Diff, Evidence, ImportComments, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Signoff, SignsAs,
-    Verify,
+    Author, Backfill, Book, Diff, Evidence, ImportComments, Manner, Page, PageLanguage, Reopening, Resolve, ResolvesBy, Retry,
+    Signoff, SignsAs, Verify,
 };
 pub use means::Means;
 pub use telling::{LogFormat, Telling, Watchers};
@@ -48,6 +54,8 @@ pub enum Command {
     Run(Run),
     /// Close the nights of a range in order, those that are stale anew.
     Backfill(Backfill),
+    /// Close again the nights that the last backfill left.
+    Retry(Retry),
     /// Take a night's files from where they are into the lake, without closing it.
     Fetch(Fetch),
     /// Ask whether a night's files are there, and take none: for sensors.
@@ -78,6 +86,14 @@ pub enum Command {
     Formats(Formats),
     /// Write sample nights of any size, with an answer key.
     Sample(Sample),
+    /// Show what a job says, and what it leaves to a default.
+    Config(Config),
+    /// Remove from a lake what no night needs: what runs that died have left.
+    Gc(Gc),
+    /// Print what a shell completes commands and options by.
+    Completions(Completions),
+    /// Print a manual page, or write all of them into a folder.
+    Man(Man),
 }
 
 /// Close a night: read, reconcile, analyze, publish.
@@ -165,67 +181,12 @@ pub struct Fetch {
     pub moment: Moment,
 }
 
-/// Ask whether a night's files are there, and take none.
-#[derive(Args, Debug)]
-#[command(after_long_help = "\
-Examples:
-  tieout ready jobs/nightly.toml --date 2026-11-17 && tieout run jobs/nightly.toml --date 2026-11-17
-
-Exit codes: 0 all are there, or the provider says nothing happened; 99 one is not due yet; 75 one is due and not there yet; \
-66 one is missing past its deadline.")]
-pub struct Ready {
-    /// The job file.
-    pub job: PathBuf,
-    /// The business date, in the job's time zone.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub date: NaiveDate,
-    /// Only sources of this name; may be given several times.
-    #[arg(long, value_name = "NAME")]
-    pub only: Vec<String>,
-    /// End with one line of JSON on stdout instead of the list.
-    #[arg(long)]
-    pub json: bool,
-    /// What time it is.
-    #[command(flatten)]
-    pub moment: Moment,
-}
-
-/// Tell what a night would read and write, and why. Touches nothing and asks nobody.
-#[derive(Args, Debug)]
-#[command(after_long_help = "\
-Examples:
-  tieout plan jobs/nightly.toml --date 2026-11-17")]
-pub struct Plan {
-    /// The job file.
-    pub job: PathBuf,
-    /// The business date, in the job's time zone.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub date: NaiveDate,
-}
-
 /// The moment deadlines are held against.
 #[derive(Args, Debug)]
 pub struct Moment {
     /// As if it were this time: deadlines and signatures go by it. The clock when not given.
     #[arg(long, value_name = "RFC 3339", hide_short_help = true)]
     pub now: Option<DateTime<Utc>>,
-}
-
-/// Check a job: everything it names is there and makes sense. Touches nothing.
-#[derive(Args, Debug)]
-#[command(after_long_help = "\
-Examples:
-  tieout check jobs/nightly.toml
-  tieout check jobs/nightly.toml --date 2026-11-17     also asks for the files of that night")]
-pub struct Check {
-    /// The job file.
-    pub job: PathBuf,
-    /// Also look for the files of this business date.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub date: Option<NaiveDate>,
-    /// What time it is.
-    #[command(flatten)]
-    pub moment: Moment,
 }
 
 /// Show the nights of a job: how they closed, and what is open.

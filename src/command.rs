@@ -1,14 +1,19 @@
 //! One file a subcommand; thin.
 
 mod actor;
+mod ahead;
 mod backfill;
 mod check;
+mod completions;
+mod config;
 mod diff;
 mod explain;
 mod export;
 mod fetch;
 mod formats;
+mod gc;
 mod import_comments;
+mod man;
 mod plan;
 mod resolve;
 mod run;
@@ -19,6 +24,7 @@ mod status;
 mod talk;
 mod telling;
 mod verify;
+mod version;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
@@ -52,6 +58,14 @@ pub fn run(cli: Cli) -> Exit {
     errors.first().map_or(Exit::LawBroken, |error| error.exit)
 }
 
+/// Says of what this program was built, for a program.
+pub fn print_version() -> Exit {
+    match print(&version::json()) {
+        Ok(()) => Exit::Published,
+        Err(error) => error.exit,
+    }
+}
+
 /// Refuses a command line that cannot be understood: `typed` are its words, `message` says why.
 pub fn refuse(typed: &[String], message: &str) -> Exit {
     refuse_usage(typed, message);
@@ -65,6 +79,7 @@ fn act(command: Command, telling: Option<&Arc<Telling>>) -> std::result::Result<
     match command {
         Command::Run(arguments) => run::run(&arguments, telling()),
         Command::Backfill(arguments) => backfill::backfill(&arguments, telling()),
+        Command::Retry(arguments) => backfill::retry(&arguments, telling()),
         Command::Fetch(arguments) => fetch::fetch(&arguments, telling()),
         Command::Ready(arguments) => fetch::ready(&arguments, telling()),
         Command::Plan(arguments) => alone(plan::plan(&arguments)),
@@ -80,6 +95,10 @@ fn act(command: Command, telling: Option<&Arc<Telling>>) -> std::result::Result<
         Command::Schema(arguments) => alone(schema::schema(&arguments)),
         Command::Formats(arguments) => alone(formats::formats(&arguments.action)),
         Command::Sample(arguments) => alone(sample::sample(&arguments)),
+        Command::Config(arguments) => alone(config::config(&arguments)),
+        Command::Gc(arguments) => alone(gc::gc(&arguments)),
+        Command::Completions(arguments) => alone(completions::completions(&arguments)),
+        Command::Man(arguments) => alone(man::man(&arguments)),
     }
 }
 

@@ -78,7 +78,9 @@ pub struct Error {
     pub file: Option<String>,
     /// Its line, counted from one.
     pub line: Option<u64>,
-    /// Its column, by name.
+    /// The letter of the line, counted from one, where a person wrote it.
+    pub letter: Option<u64>,
+    /// Its column or key, by name.
     pub column: Option<String>,
     /// What should have been there.
     pub expected: Option<String>,
@@ -98,6 +100,7 @@ impl Error {
             what: what.into(),
             file: None,
             line: None,
+            letter: None,
             column: None,
             expected: None,
             found: None,
@@ -149,6 +152,13 @@ impl Error {
         self
     }
 
+    /// Says which letter of the line.
+    #[must_use]
+    pub fn letter(mut self, letter: u64) -> Self {
+        self.letter = Some(letter);
+        self
+    }
+
     /// Says which column.
     #[must_use]
     pub fn column(mut self, column: impl fmt::Display) -> Self {
@@ -184,11 +194,16 @@ impl fmt::Display for Error {
         let fit = |text: &str| if self.exit == Exit::BadData { mask::card_numbers(text) } else { text.to_owned() };
         if let Some(file) = &self.file {
             write!(f, "{file}")?;
-            if let Some(line) = self.line {
-                write!(f, ", line {line}")?;
+            match (self.line, self.letter) {
+                // As editors take it.
+                (Some(line), Some(letter)) => write!(f, ":{line}:{letter}")?,
+                (Some(line), None) => write!(f, ", line {line}")?,
+                _ => {}
             }
-            if let Some(column) = &self.column {
-                write!(f, ", column {}", fit(column))?;
+            match &self.column {
+                Some(key) if self.letter.is_some() => write!(f, ", {}", fit(key))?,
+                Some(column) => write!(f, ", column {}", fit(column))?,
+                None => {}
             }
             f.write_str(": ")?;
         }

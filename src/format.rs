@@ -11,6 +11,7 @@ pub mod container;
 pub mod control;
 pub mod difference;
 pub mod draft;
+pub mod keys;
 pub mod look;
 mod page;
 mod parquet_headers;
@@ -581,7 +582,8 @@ impl Format {
         let wrong = |error: &dyn std::fmt::Display| {
             Error::configuration(error.to_string().trim_end().to_owned()).file(format!("format {name}"))
         };
-        let mut table: toml::Table = toml::from_str(text).map_err(|error| wrong(&error))?;
+        let of_format = |error: Error| error.file(format!("format {name}"));
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| of_format(keys::toml_error(&error, text)))?;
         if let Some(parent) = table.remove("extends") {
             let parent = parent.as_str().ok_or_else(|| wrong(&"extends is the name of a format"))?.to_owned();
             let base = find(&parent).ok_or_else(|| {
@@ -593,7 +595,10 @@ impl Format {
         }
         // Serialized again so that an error can point at a line even where a format extends another.
         let whole = toml::to_string(&table).map_err(|error| wrong(&error))?;
-        let mut format: Self = toml::from_str(&whole).map_err(|error| wrong(&error))?;
+        let mut format: Self = toml::from_str(&whole).map_err(|error| {
+            // A key nobody knows has its place in the text as it was written.
+            keys::unknown(text, &schema::carried()).into_iter().next().map_or_else(|| wrong(&error), of_format)
+        })?;
         name.clone_into(&mut format.name);
         if let Some(decoder) = format.file.decoder {
             if !format.layout.is_empty() {

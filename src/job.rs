@@ -4,6 +4,7 @@
 
 mod beside;
 pub mod comments;
+mod contradictions;
 pub mod due;
 mod fees;
 mod file;
@@ -11,6 +12,8 @@ mod journal;
 mod lake;
 pub mod resolutions;
 mod resolve;
+pub mod settings;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -122,7 +125,12 @@ impl TextKind {
     }
 }
 
-/// The JSON Schema of a job file.
+/// The JSON Schema of a job file as the program carries it.
+fn carried_schema() -> serde_json::Value {
+    serde_json::from_str(include_str!("../schemas/job.schema.json")).expect("it is JSON: a test writes it")
+}
+
+/// The JSON Schema of a job file, made anew.
 #[must_use]
 pub fn json_schema() -> serde_json::Value {
     schema::of::<file::JobFile>()
@@ -212,17 +220,27 @@ pub struct Source<'a> {
 impl Job {
     /// Reads and resolves the job in the file at `path`.
     pub fn load(path: &Path) -> Result<Self> {
-        let shown = &path.display();
-        let text = read(path)?;
-        let resolver = Resolver { folder: folder_of(path), text, kept: None };
-        resolver.job().map_err(|error| if error.file.is_none() { error.file(shown) } else { error })
+        Self::resolved(path, false).map_err(first)
+    }
+
+    /// The same, with everything that is wrong with it, as far as one mistake does not hide another: also with the formats
+    /// and calendars of its folders that it does not name.
+    pub fn examine(path: &Path) -> std::result::Result<Self, Vec<Error>> {
+        Self::resolved(path, true)
+    }
+
+    fn resolved(path: &Path, all: bool) -> std::result::Result<Self, Vec<Error>> {
+        let text = read(path).map_err(|error| vec![error])?;
+        let resolver = Resolver { folder: folder_of(path), text, kept: None, all };
+        let named = |error: Error| if error.file.is_none() { error.file(path.display()) } else { error };
+        resolver.job().map_err(|errors| errors.into_iter().map(named).collect())
     }
 
     /// The job that was kept as these texts. Where its files were, and its lake, means nothing any more.
     pub fn kept(texts: Vec<Text>) -> Result<Self> {
         let job = texts.iter().find(|text| text.kind == TextKind::Job).map(|text| text.text.clone());
         let text = job.ok_or_else(|| Error::data("the text of the job is not among those that were kept"))?;
-        Resolver { folder: PathBuf::new(), text, kept: Some(texts) }.job()
+        Resolver { folder: PathBuf::new(), text, kept: Some(texts), all: false }.job().map_err(first)
     }
 
     /// The lake of the job in the file at `path`, whatever else of the job is there no more; or the lake at `path` itself.
@@ -266,6 +284,19 @@ impl Job {
             place: &*records.place,
         });
         providers.chain(banks).chain(merchant).collect()
+    }
+
+    /// What it says, key by key, and what it leaves to a default.
+    #[must_use]
+    pub fn settings(&self) -> Vec<settings::Setting> {
+        let text = self.texts.iter().find(|text| text.kind == TextKind::Job).map_or("", |text| &text.text);
+        settings::settings(text, &carried_schema())
+    }
+
+    /// Parts of the job that are well said each, and cannot all be meant of a night.
+    #[must_use]
+    pub fn contradictions(&self, date: NaiveDate) -> Vec<Error> {
+        contradictions::of_sources(self, date)
     }
 
     /// What a source is asked for, of a night.
@@ -343,6 +374,10 @@ fn read(path: &Path) -> Result<String> {
             .file(path.display())
             .next("name a job file, such as jobs/nightly.toml")
     })
+}
+
+fn first(errors: Vec<Error>) -> Error {
+    errors.into_iter().next().expect("a job that is refused is refused for a reason")
 }
 
 fn folder_of(path: &Path) -> PathBuf {

@@ -8,6 +8,7 @@
 //! <lake>/meta/deliveries/YYYY-MM-DD/<source>.<id>.json      what each source was asked, and answered
 //! <lake>/aside/<source>/<business date>/<sha256>/<name>     what was refused as it came
 //! <lake>/meta/acts/YYYY-MM-DD/<number>.json                 what people did to it: signed, reopened
+//! <lake>/meta/backfills/last.json                           the nights the last backfill left; none where it left none
 //! <lake>/meta/audit.jsonl                                   hash-chained: who did what, and when
 //! <lake>/staging/YYYY-MM-DD/…                               of the run that holds the night, swept by the next
 //! ```
@@ -18,7 +19,9 @@
 
 mod acts;
 mod audit;
+mod backfills;
 mod chain;
+mod collect;
 mod communication;
 mod difference;
 mod durable;
@@ -43,7 +46,9 @@ use chrono::NaiveDate;
 
 pub use acts::{Act, Approval, Deed, Role};
 pub use audit::AuditLine;
+pub use backfills::LeftOver;
 pub use chain::Chain;
+pub use collect::{Collected, Waste, Why};
 pub use communication::{Ask, Communication, Correspondent};
 pub use difference::{Change, Difference, Row};
 pub use inbox::{Archived, Inbox, Incoming, Known, Received};

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use tieout::cli::Cli;
-use tieout::command::{refuse, run};
+use tieout::command::{print_version, refuse, run};
 use tieout::error::Exit;
 
 fn main() -> ExitCode {
@@ -13,6 +14,9 @@ fn main() -> ExitCode {
         Err(message) if message.use_stderr() => {
             let typed: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
             refuse(&typed, &message.render().ansi().to_string())
+        }
+        Err(asked_for) if asked_for.kind() == ErrorKind::DisplayVersion && std::env::args_os().any(|word| word == "--json") => {
+            print_version()
         }
         Err(asked_for) => {
             let _ = asked_for.print();

@@ -86,7 +86,9 @@ pub fn has_committed() -> bool {
 pub fn hold(folder: &Path) {
     let place = folder.to_owned();
     // A file may come while the others go.
-    hold_by(folder, move || drop((0..5).find(|_| fs::remove_dir_all(&place).is_ok() || !place.exists())));
+    hold_by(folder, move || {
+        let _ = (0..5).find(|_| fs::remove_dir_all(&place).is_ok() || !place.exists());
+    });
 }
 
 /// Notes what this run has and others wait for, by a name of its own, and how to give it back.

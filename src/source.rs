@@ -52,6 +52,21 @@ pub trait Place: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether what it answers is of the moment it is asked, so that it is asked when its night is closed and not before.
+    fn is_of_the_moment(&self) -> bool {
+        false
+    }
+
+    /// The folders its files are in whatever the date, where they are on this machine.
+    fn folders(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// Patterns of its files of a date, where they are on this machine.
+    fn patterns(&self, _: &Asked) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Reads every secret and key it goes by, and asks nobody.
     fn check(&self) -> Result<()> {
         Ok(())

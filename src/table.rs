@@ -23,6 +23,10 @@ pub mod views;
 
 use column::Table;
 
+/// Version of the tables: raised when a column goes, or means something else. One that is new has the version it came with
+/// as its `since`.
+pub const SCHEMA_VERSION: u32 = 1;
+
 /// Every published table, in the order of the flow.
 pub static TABLES: [&Table; 25] = [
     &entries::ENTRIES,

@@ -92,7 +92,7 @@ fn a_calendar_that_contradicts_itself_is_refused() {
         ("[holidays]\n2026-05-03 = \"a\"\n[working]\n2026-05-03 = \"b\"", "is a holiday or worked anyway"),
         ("[working]\n2026-05-01 = \"b\"", "is a holiday or worked anyway"),
         ("[holidays]\n2026-02-30 = \"a\"", "2026-02-30"),
-        ("[holiday]\n2026-05-01 = \"a\"", "unknown field"),
+        ("[holiday]\n2026-05-01 = \"a\"", "unknown key"),
     ] {
         let refused = calendar(rest).unwrap_err().to_string();
         assert!(refused.contains(said) && refused.contains("calendar X"), "{refused}");

@@ -451,6 +451,12 @@ fn help_of_every_command() {
         "formats draft",
         "formats recognise",
         "sample",
+        "retry",
+        "config",
+        "config show",
+        "gc",
+        "completions",
+        "man",
     ];
     for command in commands {
         shows(&format!("help_{}", command.replace(' ', "_")), &place.run(&format!("{command} --help")));

@@ -488,7 +488,7 @@ fn a_job_whose_contract_is_wrong_is_refused_by_the_key() {
         (r#"{ percent = "1", round = "month" }"#, "unknown variant `month`"),
         (r#"{ percent = "1", round = "batch", minimum = "1" }"#, "fee.round: a fee that is rounded by batch has no minimum"),
         (r#"{ name = " ", percent = "1" }"#, "fee.name: a name is not empty"),
-        (r#"{ percent = "1", country = "DE" }"#, "unknown field `country`"),
+        (r#"{ percent = "1", country = "DE" }"#, "unknown key `country`"),
         // Which is meant of a visa debit card? And of two that say the same?
         (
             r#"{ name = "brand", percent = "1", card_brand = "visa" }, { name = "funding", percent = "2", card_funding = "debit" }"#,
@@ -517,7 +517,7 @@ fn a_job_whose_contract_is_wrong_is_refused_by_the_key() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     let error = Till::new(r#"{ percent = "1" }"#, "[region]\nhome = [\"Germany\"]\n").job().unwrap_err().to_string();
-    assert!(error.contains("column region.home: a region is a list of countries"), "{error}");
+    assert!(error.contains("region.home: a region is a list of countries"), "{error}");
     // Rules of one name one after the other in time, and rules that exclude each other.
     for fee in [
         r#"{ name = "r", percent = "1", until = "2026-11-17" }, { name = "r", percent = "2", from = "2026-11-17" }"#,

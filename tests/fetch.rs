@@ -99,6 +99,22 @@ fn six_accounts_close_a_night_as_their_files_do() {
     assert_eq!(differing(&tables(&place), &tables(&folders)), [""; 0]);
 }
 
+/// What is fetched ahead of its night is what the night would have fetched, and is taken once.
+#[test]
+fn a_backfill_fetches_ahead_and_takes_nothing_twice() {
+    let (one, ahead) = (Providers::start(), Providers::start());
+    let (closed, backfilled) = (one.customer(), ahead.customer());
+    let command = format!("backfill job.toml --from 2026-11-16 --to 2026-11-18 --keep-going --json --now {MORNING} --jobs");
+    closed.run(&format!("{command} 1"));
+    let ran = backfilled.run(&format!("{command} 3"));
+    let told: Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+    let night = told["nights"].as_array().unwrap().iter().find(|night| night["business_date"] == "2026-11-17").unwrap();
+    assert_eq!(night["became"], "closed", "{}", ran.whole());
+    assert_eq!(one.given(), ahead.given(), "as one night at a time would have taken");
+    assert!(!tables(&closed).is_empty());
+    assert_eq!(differing(&tables(&closed), &tables(&backfilled)), [""; 0]);
+}
+
 #[test]
 fn a_night_that_was_killed_goes_on_where_it_was() {
     let providers = Providers::start();

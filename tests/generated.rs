@@ -287,7 +287,9 @@ fn the_job_of_the_page_loads() {
     let folder = tempfile::tempdir().unwrap();
     let job = folder.path().join("job.toml");
     fs::write(&job, &blocks(&text("jobs/README.md"), "toml")[0]).unwrap();
-    fs::create_dir(folder.path().join("calendars")).unwrap();
+    for own in ["formats", "calendars"] {
+        fs::create_dir(folder.path().join(own)).unwrap();
+    }
     let job = Job::load(&job).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((job.providers.len(), job.tolerances.len()), (1, 1));
     assert!(job.lake.shown("").trim_end_matches('/').ends_with("lake"));

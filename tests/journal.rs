@@ -177,7 +177,7 @@ fn a_job_whose_accounts_are_wrong_is_refused_by_the_key() {
     for (journal, said) in [
         ("[journal]\n", "missing field `accounts`"),
         ("[journal]\naccounts = { clearing = \"1\", paiments = \"2\" }\n", "did you mean `payments`?"),
-        ("[journal]\naccounts = {}\nposted = true\n", "unknown field `posted`"),
+        ("[journal]\naccounts = {}\nposted = true\n", "unknown key `posted`"),
         ("[journal]\naccounts = { fees = \"\" }\n", "journal.accounts.fees: not an account of a ledger"),
         ("[journal]\naccounts = { fees = \"=1+1\" }\n", "journal.accounts.fees: not an account of a ledger"),
         ("[journal]\naccounts = {}\n[journal.provider.p]\ntax = \"-1\"\n", "journal.provider.p.tax: not an account of a ledger"),

@@ -1,11 +1,13 @@
 //! Every test, in one binary: the engines are linked once.
 
+mod about;
 mod analyze;
 mod bad_input;
 mod bank;
 mod bucket;
 mod calendar;
 mod change;
+mod check;
 mod commands;
 mod consistency;
 mod delivery;
@@ -40,5 +42,6 @@ mod stated_before;
 mod telling;
 mod tidy;
 mod tolerance;
+mod upkeep;
 mod workbook;
 mod written;

@@ -136,6 +136,9 @@ fn its_job_and_format_are_accepted() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, file).unwrap();
     }
+    for inbox in ["inbox/adyen", "inbox/shop"] {
+        fs::create_dir_all(folder.path().join(inbox)).unwrap();
+    }
     let output = tieout(folder.path(), "check jobs/mine.toml");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8(output.stdout).unwrap();

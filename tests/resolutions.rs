@@ -438,7 +438,7 @@ fn a_file_that_is_wrong_says_where_and_what_to_do() {
         (wrong("\"2026-11-17\"", "2026-11-17"), 6, "next: see the section Resolutions of jobs/README.md"),
         (wrong("chargeback", "charge_back"), 7, "not a type of break\n  expected: missing_in_provider, "),
         (wrong("-12.00", "-12,00"), 9, "found: -12,00\n  next: write it as the table breaks has it"),
-        (wrong("\"-12.00\"", "\"-12.00\"\nprovider_amount = \"x\""), 10, "column provider_amount: "),
+        (wrong("\"-12.00\"", "\"-12.00\"\nprovider_amount = \"x\""), 10, ", provider_amount: "),
         (wrong("\"known\"", "4111111111111111"), 4, "found: ************1111\n  next: "),
         (wrong("[[resolution]]", "[[resolution]"), 1, "next: see the section Resolutions"),
         (
@@ -450,7 +450,7 @@ fn a_file_that_is_wrong_says_where_and_what_to_do() {
         place.write(FILE, &text);
         let ran = place.run(&format!("run {JOB} --date 2026-11-17"));
         assert_eq!(ran.code, 78, "{text}{}", ran.whole());
-        assert!(ran.stderr.contains(&format!("jobs/resolutions.toml, line {line}")), "{line}: {}", ran.whole());
+        assert!(ran.stderr.contains(&format!("jobs/resolutions.toml:{line}:")), "{line}: {}", ran.whole());
         assert!(ran.stderr.contains(told), "{told}: {}", ran.whole());
         assert!(
             ran.stderr.contains("\n  next: ") && !ran.stderr.replace(' ', "").contains("4111111111111111"),
@@ -530,20 +530,20 @@ fn limits_of_severity_ascend() {
     for (severity, told) in [
         (
             "high = \"100\"",
-            "column severity.medium: the limits of severity do not ascend\n  expected: 0 < medium < high < critical\n  found: 100, 100, 10000\n  next: ",
+            "severity.medium: the limits of severity do not ascend\n  expected: 0 < medium < high < critical\n  found: 100, 100, 10000\n  next: ",
         ),
         ("medium = \"0\"", "the limits of severity do not ascend"),
         ("medium = \"-1\"", "the limits of severity do not ascend"),
-        ("medium = \"many\"", "column severity.medium: "),
+        ("medium = \"many\"", "severity.medium: "),
         (
             "older_than = \"a week\"",
-            "column severity.older_than: not a number of days\n  expected: such as `7 days`\n  found: a week\n  next: ",
+            "severity.older_than: not a number of days\n  expected: such as `7 days`\n  found: a week\n  next: ",
         ),
         (
             "currency = { JPY = { medium = \"3\", high = \"2\", critical = \"4\" } }",
-            "column severity.currency.JPY.medium: the limits of severity do not ascend",
+            "severity.currency.JPY.medium: the limits of severity do not ascend",
         ),
-        ("lowest = \"1\"", "unknown field `lowest`"),
+        ("lowest = \"1\"", "unknown key `lowest`"),
     ] {
         place.write(JOB, format!("{job}\n[severity]\n{severity}\n"));
         let ran = place.run(&format!("check {JOB}"));

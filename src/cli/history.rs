@@ -10,12 +10,18 @@ use super::{Means, Moment, Telling};
 /// Close the nights of a range in order, those that are stale anew.
 ///
 /// A night is stale when a night before it was published anew after it was closed. Nights in which nothing has changed
-/// publish nothing, so that a backfill run twice is one run once. It stops at the first night that cannot be closed. A
-/// date that was never closed and of which no source has anything is named and passed over.
+/// publish nothing, so that a backfill run twice is one run once, and one that was stopped goes on where it was. It stops at the
+/// first night that cannot be closed; with --keep-going the nights after it are closed on what there is, and become stale when it
+/// is closed: `tieout retry` closes it, and them anew. A date that was never closed and of which no source has anything is named
+/// and passed over.
+///
+/// Nights are closed one after another, however many --jobs there are: each carries in what the one before left open. What is
+/// done for several at once is to fetch their files.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   tieout backfill jobs/nightly.toml --from 2026-11-01 --to 2026-11-30
+  tieout backfill jobs/nightly.toml --from 2026-11-01 --to 2026-11-30 --keep-going --jobs 4 || tieout retry jobs/nightly.toml
   tieout backfill jobs/nightly.toml --from 2026-11-18 --to 2026-11-20 --reopen --reason 'the bank restated the 17th'")]
 pub struct Backfill {
     /// The job file.
@@ -26,9 +32,41 @@ pub struct Backfill {
     /// The last.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub to: NaiveDate,
+    /// How it is done.
+    #[command(flatten)]
+    pub manner: Manner,
+}
+
+/// Close again the nights that the last backfill of a lake left: those that were refused, those it did not reach, and those that
+/// are stale by them.
+///
+/// The lake remembers which they are, also when the backfill was stopped or died. Where it left none, nothing is done.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tieout retry jobs/nightly.toml
+  tieout retry jobs/nightly.toml --partial     without the providers whose files are still missing")]
+pub struct Retry {
+    /// The job file.
+    pub job: PathBuf,
+    /// How it is done.
+    #[command(flatten)]
+    pub manner: Manner,
+}
+
+/// How the nights of a range are closed.
+#[derive(Args, Debug)]
+pub struct Manner {
     /// Publish without the providers whose files are missing or refused, and mark such nights incomplete.
     #[arg(long)]
     pub partial: bool,
+    /// Go on after a night that cannot be closed. The exit code says that there was one.
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Fetch the files of so many nights at once, from providers' interfaces, servers and stores. Nights are closed in order all
+    /// the same.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: u16,
     /// End with one line of JSON on stdout instead of the list.
     #[arg(long)]
     pub json: bool,

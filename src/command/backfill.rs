@@ -1,71 +1,136 @@
-//! `tieout backfill`: close the nights of a range in order, those that are stale anew.
+//! `tieout backfill`: close the nights of a range in order, those that are stale anew. `tieout retry`: those it left.
 
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use super::actor::actor;
+use super::ahead::Ahead;
 use super::print;
 use super::run::pool;
 use super::talk::{Arrivals, clock, worst_first};
 use super::telling::Telling;
-use crate::cli::Backfill;
+use crate::cli::{Backfill, Manner, Retry};
 use crate::error::{Error, Exit};
 use crate::job::Job;
-use crate::lake::Lake;
+use crate::lake::{Lake, LeftOver};
 use crate::night::{Options, close};
 use crate::report::backfill::{Backfilled, Became, json, text};
 use crate::source::{Manners, Switchboard};
 
 pub(super) fn backfill(arguments: &Backfill, telling: &Arc<Telling>) -> Result<Exit, Vec<Error>> {
-    let alone = |error: Error| vec![error];
     let job = Job::load(&arguments.job).map_err(alone)?;
     telling.of_job(&job);
-    if arguments.from > arguments.to {
+    let (from, to) = (arguments.from, arguments.to);
+    if from > to {
         return Err(vec![
             Error::new(Exit::Usage, "the range ends before it begins")
                 .expected("the first date as --from, the last as --to")
-                .found(format!("{} to {}", arguments.from, arguments.to)),
+                .found(format!("{from} to {to}")),
         ]);
     }
+    let nights: Vec<NaiveDate> = from.iter_days().take_while(|&date| date <= to).collect();
     let lake = Lake::at(&job.lake).map_err(alone)?;
-    let (memory, by) = (arguments.means.memory().map_err(alone)?, actor(arguments.author.by.as_deref()));
-    let pool = pool(&arguments.means).map_err(alone)?;
-    let (clock, arrivals) = (clock(&arguments.moment), Arrivals::new(telling.shows_progress()));
-    let arrived = |source: &str, bytes| arrivals.note(source, bytes);
-    let mut nights = Vec::new();
-    let mut refused = Vec::new();
-    for date in arguments.from.iter_days().take_while(|&date| date <= arguments.to) {
-        let reopen = arguments.reopening.reason();
-        let options = Options { date, partial: arguments.partial, memory, by: &by, reopen };
-        let (became, errors) = one(&job, &lake, options, &|| {
-            // A switchboard of its own: what a night asks is no part of another.
-            let board = Switchboard::new(Manners::default(), &clock, &arrived);
-            pool.install(|| close(&job, options, &board, &|_| {}))
-        })
-        .map_err(alone)?;
-        let night = Backfilled { date, became };
-        telling.note("night_ended", &night.said());
-        nights.push(night);
-        telling.told(json(&job, &nights, &errors));
-        if !errors.is_empty() {
-            refused = errors;
-            break;
-        }
-    }
-    arrivals.end();
-    let refused = worst_first(refused);
-    telling.told(json(&job, &nights, &refused));
-    if !arguments.json && !arguments.quiet {
-        print(&text(&job, &nights, arguments.to)).map_err(alone)?;
-    }
-    if !refused.is_empty() {
-        return Err(refused);
-    }
-    if nights.iter().all(|night| night.became == Became::NeverThere) {
-        return Err(vec![nothing_at_all(arguments.from, arguments.to)]);
+    let closed = each(&job, &lake, &nights, &arguments.manner, telling, (arguments.manner.partial, to), &|_| Ok(true))?;
+    if closed.iter().all(|night| night.became == Became::NeverThere) {
+        return Err(vec![nothing_at_all(from, to)]);
     }
     Ok(Exit::Published)
+}
+
+pub(super) fn retry(arguments: &Retry, telling: &Arc<Telling>) -> Result<Exit, Vec<Error>> {
+    let job = Job::load(&arguments.job).map_err(alone)?;
+    telling.of_job(&job);
+    let lake = Lake::at(&job.lake).map_err(alone)?;
+    let manner = &arguments.manner;
+    let Some(left) = lake.left_over().map_err(alone)? else {
+        telling.told(json(&job, &[], &[], &[]));
+        if !manner.quiet && !manner.json {
+            print(&text(&job, &[], &[])).map_err(alone)?;
+        }
+        return Ok(Exit::Published);
+    };
+    let first = left.nights.first().copied().unwrap_or(left.to);
+    let nights: Vec<NaiveDate> = first.iter_days().take_while(|&date| date <= left.to).collect();
+    // Besides what was left, what becomes stale by it.
+    let is_asked = |night: NaiveDate| Ok(left.nights.contains(&night) || lake.stale()?.contains(&night));
+    each(&job, &lake, &nights, manner, telling, (manner.partial || left.partial, left.to), &is_asked)?;
+    Ok(Exit::Published)
+}
+
+fn alone(error: Error) -> Vec<Error> {
+    vec![error]
+}
+
+/// Closes those of the nights that are asked for, in order, and shows what became of each.
+fn each(
+    job: &Job,
+    lake: &Lake,
+    nights: &[NaiveDate],
+    manner: &Manner,
+    telling: &Arc<Telling>,
+    (partial, to): (bool, NaiveDate),
+    is_asked: &dyn Fn(NaiveDate) -> Result<bool, Error>,
+) -> Result<Vec<Backfilled>, Vec<Error>> {
+    let (memory, by) = (manner.means.memory().map_err(alone)?, actor(manner.author.by.as_deref()));
+    let pool = pool(&manner.means).map_err(alone)?;
+    let (clock, arrivals) = (clock(&manner.moment), Arrivals::new(telling.shows_progress()));
+    let arrived = |source: &str, bytes| arrivals.note(source, bytes);
+    let lake = lake.clone().acting(&by);
+    // Until it is done, all of it is left: it may die.
+    lake.remember(&LeftOver::new(to, partial, nights.to_vec())).map_err(alone)?;
+    let (mut closed, mut refused, mut failed) = (Vec::new(), Vec::new(), None);
+    let mut left = nights.to_vec();
+    let one_night = |date: NaiveDate| {
+        if !is_asked(date)? {
+            return Ok(None);
+        }
+        let options = Options { date, partial, memory, by: &by, reopen: manner.reopening.reason() };
+        one(job, &lake, options, &|| {
+            // A switchboard of its own: what a night asks is no part of another.
+            let board = Switchboard::new(Manners::default(), &clock, &arrived);
+            pool.install(|| close(job, options, &board, &|_| {}))
+        })
+        .map(Some)
+    };
+    let ahead = Ahead { job, lake: &lake, nights, at_once: manner.jobs.into(), clock: &clock, arrived: &arrived };
+    ahead.each(|date| match one_night(date) {
+        Err(error) => {
+            failed = Some(error);
+            false
+        }
+        Ok(None) => {
+            left.retain(|&night| night != date);
+            true
+        }
+        Ok(Some((became, errors))) => {
+            let night = Backfilled { date, became };
+            telling.note("night_ended", &night.said());
+            closed.push(night);
+            if errors.is_empty() {
+                left.retain(|&night| night != date);
+            }
+            let goes_on = errors.is_empty() || manner.keep_going;
+            refused.extend(errors);
+            telling.told(json(job, &closed, &left, &refused));
+            goes_on
+        }
+    });
+    arrivals.end();
+    // Nothing was ever to be had of a range without any night: nothing is left of it either.
+    if closed.iter().all(|night| night.became == Became::NeverThere) && failed.is_none() {
+        left.clear();
+    }
+    lake.remember(&LeftOver::new(to, partial, left.clone())).map_err(alone)?;
+    if let Some(error) = failed {
+        return Err(vec![error]);
+    }
+    let refused = worst_first(refused);
+    telling.told(json(job, &closed, &left, &refused));
+    if !manner.json && !manner.quiet {
+        print(&text(job, &closed, &left)).map_err(alone)?;
+    }
+    if refused.is_empty() { Ok(closed) } else { Err(refused) }
 }
 
 /// Closes one night of the range.

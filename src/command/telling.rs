@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{fall_silent, lock, print_last, say};
-use crate::cli::{Command, LogFormat, Telling as Typed, Watchers};
+use crate::cli::{Backfill, Command, LogFormat, Retry, Telling as Typed, Watchers};
 use crate::error::{Error, Exit};
 use crate::format::time::day_range;
 use crate::job::Job;
@@ -91,8 +91,11 @@ impl<'a> Asked<'a> {
                 watchers: Some(&run.watchers),
                 ..new("run", &run.job, Some(run.date), run.json, run.quiet)
             },
-            Command::Backfill(backfill) => {
-                Self { typed: Some(&backfill.telling), ..new("backfill", &backfill.job, None, backfill.json, backfill.quiet) }
+            Command::Backfill(Backfill { job, manner, .. }) => {
+                Self { typed: Some(&manner.telling), ..new("backfill", job, None, manner.json, manner.quiet) }
+            }
+            Command::Retry(Retry { job, manner }) => {
+                Self { typed: Some(&manner.telling), ..new("retry", job, None, manner.json, manner.quiet) }
             }
             Command::Fetch(fetch) => new("fetch", &fetch.job, Some(fetch.date), fetch.json, fetch.quiet),
             Command::Ready(ready) => new("ready", &ready.job, Some(ready.date), ready.json, false),

@@ -38,7 +38,12 @@ pub fn of<T: JsonSchema>() -> Value {
     generator.into_root_schema_for::<T>().to_value()
 }
 
-/// The schema of a format file.
+/// The schema of a format file as the program carries it.
+pub(super) fn carried() -> Value {
+    serde_json::from_str(include_str!("../../schemas/format.schema.json")).expect("it is JSON: a test writes it")
+}
+
+/// The schema of a format file, made anew.
 ///
 /// Beside what the structs say: a format may extend another, which then has what is required, and the canonical columns
 /// it fills are those of its table, each with its meaning.

@@ -1,8 +1,9 @@
 //! The formats inside the binary, and those a job adds from a folder of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::Format;
+use super::keys::unknown;
+use super::{Format, schema};
 use crate::error::{Error, Result};
 
 /// Name and text of every shipped format. A test holds this list against `schemas/`.
@@ -44,6 +45,8 @@ pub static SHIPPED: &[(&str, &str)] = &[
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     own: Vec<(String, String)>,
+    /// Where they are.
+    folder: PathBuf,
     /// Shipped formats as they were when a night was closed; those of this program where none are given.
     kept: Option<Vec<(String, String)>>,
 }
@@ -79,7 +82,7 @@ impl Library {
             own.push((name.join("/"), text));
         }
         own.sort();
-        Ok(Self { own, kept: None })
+        Ok(Self { own, folder: folder.to_path_buf(), kept: None })
     }
 
     /// These formats and no other: those a night was closed by.
@@ -87,7 +90,22 @@ impl Library {
     pub fn of(texts: Vec<FormatText>) -> Self {
         let (shipped, own): (Vec<_>, Vec<_>) = texts.into_iter().partition(|text| text.shipped);
         let named = |texts: Vec<FormatText>| texts.into_iter().map(|text| (text.name, text.text)).collect();
-        Self { own: named(own), kept: Some(named(shipped)) }
+        Self { own: named(own), folder: PathBuf::new(), kept: Some(named(shipped)) }
+    }
+
+    /// Names of the formats of the folder.
+    pub fn own(&self) -> impl Iterator<Item = &str> {
+        self.own.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Everything that is wrong with a format: every key of it that is unknown; else what loading it says.
+    #[must_use]
+    pub fn wrong_with(&self, name: &str) -> Vec<Error> {
+        let unknown = self.text(name).map(|text| unknown(text, &schema::carried())).unwrap_or_default();
+        if unknown.is_empty() {
+            return self.load(name).err().into_iter().collect();
+        }
+        unknown.into_iter().map(|error| self.named(name, error.file(format!("format {name}")))).collect()
     }
 
     /// Names of all formats.
@@ -152,7 +170,13 @@ impl Library {
                 None => error,
             });
         };
-        Format::parse(name, text, &|parent| self.parent(parent, name).map(str::to_owned))
+        Format::parse(name, text, &|parent| self.parent(parent, name).map(str::to_owned)).map_err(|error| self.named(name, error))
+    }
+
+    /// An error of a format of the folder names its file.
+    fn named(&self, name: &str, error: Error) -> Error {
+        let is_own = self.own_text(name).is_some() && !self.folder.as_os_str().is_empty();
+        if is_own { error.file(self.folder.join(format!("{name}.toml")).display()) } else { error }
     }
 
     /// Every format, loaded and checked.

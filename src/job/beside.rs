@@ -8,6 +8,7 @@ use std::path::Path;
 use toml::Spanned;
 
 use crate::error::{Error, Exit, Result};
+use crate::format::keys::position;
 use crate::mask;
 
 /// What is in the file at `path`, which holds `what`; nothing where there is no file.
@@ -64,7 +65,13 @@ pub(super) struct Reader<'t> {
 
 impl Reader<'_> {
     pub(super) fn line<T>(&self, written: &Spanned<T>) -> u64 {
-        self.text[..written.span().start.min(self.text.len())].matches('\n').count() as u64 + 1
+        position(self.text, written.span().start).0
+    }
+
+    /// An error about what is written there.
+    pub(super) fn at<T>(&self, error: Error, written: &Spanned<T>) -> Error {
+        let (line, letter) = position(self.text, written.span().start);
+        error.line(line).letter(letter)
     }
 
     /// A value read from its text; what is wrong with one that is none, what was expected, and what to do, by `wrong`.
@@ -77,7 +84,7 @@ impl Reader<'_> {
     ) -> Result<T> {
         read(written.get_ref()).ok_or_else(|| {
             let (what, expected, next) = wrong();
-            let error = Error::configuration(what).line(self.line(written)).column(column).expected(expected);
+            let error = self.at(Error::configuration(what), written).column(column).expected(expected);
             error.found(mask::card_numbers(written.get_ref())).next(next)
         })
     }
@@ -85,7 +92,7 @@ impl Reader<'_> {
     /// A text that says something, and nothing that must not be published.
     pub(super) fn said(&self, written: &Spanned<String>, column: &str) -> Result<String> {
         let text = written.get_ref().trim();
-        let wrong = |what: &str| Error::configuration(what).line(self.line(written)).column(column);
+        let wrong = |what: &str| self.at(Error::configuration(what), written).column(column);
         if text.is_empty() {
             return Err(wrong("it says nothing").next(format!("say the {column}: whoever reviews it has nothing else to go by")));
         }

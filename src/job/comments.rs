@@ -10,8 +10,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::beside::{self, Reader};
-use super::resolve::toml_error;
 use crate::error::{Error, Result};
+use crate::format::keys::toml_error;
 use crate::mask;
 use crate::table::identity::Identity;
 
@@ -172,7 +172,7 @@ impl Reader<'_> {
     fn comment(&self, file: &CommentFile) -> Result<Comment> {
         let text = self.said(&file.text, "text")?;
         if let Some((what, expected)) = wrong_with(&text) {
-            let error = Error::configuration(what).line(self.line(&file.text)).column("text").expected(expected);
+            let error = self.at(Error::configuration(what), &file.text).column("text").expected(expected);
             return Err(error.next("shorten it, or say the rest elsewhere"));
         }
         Ok(Comment {

@@ -40,7 +40,7 @@ pub struct Due {
 }
 
 /// On which days a provider publishes files.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, serde::Serialize, JsonSchema, PartialEq, Eq)]
 pub enum Publishes {
     /// On all.
     #[default]

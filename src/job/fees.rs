@@ -291,7 +291,7 @@ fn wrong(key: &str, what: &str) -> Error {
 }
 
 fn amount(text: &str, key: &str) -> Result<Amount> {
-    super::resolve::amount(text, &format!("fee.{key}"))
+    super::values::amount(text, &format!("fee.{key}"))
 }
 
 fn percent(text: &str, key: &str) -> Result<Amount> {

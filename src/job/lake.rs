@@ -11,9 +11,10 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 
-use super::resolve::{seen_from, toml_error};
+use super::resolve::seen_from;
 use crate::bucket::{Bucket, BucketFile};
 use crate::error::{Error, Result};
+use crate::format::keys::toml_error;
 use crate::lake::Location;
 
 /// A folder; or a bucket, by its address alone or with all there is to say of it.

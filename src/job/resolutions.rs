@@ -9,8 +9,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::beside::{self, Reader};
-use super::resolve::toml_error;
 use crate::error::{Error, Exit, Result};
+use crate::format::keys::toml_error;
 use crate::mask;
 use crate::money::{Amount, SCALE};
 use crate::stage::reconcile::{Action, BreakType, Resolution, Said};
@@ -84,7 +84,7 @@ impl Resolutions {
             let (line, resolution) = (read.line(written), read.resolution(written.get_ref())?);
             match all.iter().find(|(_, before)| before.meets(&resolution)) {
                 Some((_, before)) if *before == resolution => {}
-                Some((first, before)) => return Err(contradicts(*first, before, &resolution).line(line)),
+                Some((first, before)) => return Err(read.at(contradicts(*first, before, &resolution), written)),
                 None => all.push((line, resolution)),
             }
         }
@@ -220,8 +220,7 @@ impl Reader<'_> {
 
     fn amount(&self, written: &Spanned<String>, column: &str) -> Result<Amount> {
         Amount::parse(written.get_ref().as_bytes(), SCALE).map_err(|why| {
-            Error::configuration(format!("this is {why}"))
-                .line(self.line(written))
+            self.at(Error::configuration(format!("this is {why}")), written)
                 .column(column)
                 .found(mask::card_numbers(written.get_ref()))
                 .next("write it as the table breaks has it, such as \"-12.00\", in quotes")

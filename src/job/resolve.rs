@@ -5,21 +5,20 @@ use std::path::{Component, Path, PathBuf};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
+use serde::Deserialize;
 
-use super::due::{ExpectedBy, Lag, Publishes};
-use super::file::{AnalysisFile, BankFile, JobFile, LimitsFile, ProviderFile, RecordsFile, SeverityFile};
+use super::file::{BankFile, JobFile, ProviderFile, RecordsFile};
 use super::resolutions::Resolutions;
-use super::{Bank, Job, Provider, Records, Text, TextKind, fees};
+use super::values::{days, duration, expected_by, pairs, settles_in, severity, threshold, tolerance, zone};
+use super::{Bank, Job, Provider, Records, Text, TextKind, contradictions, fees};
 use crate::calendar::{Calendar, Calendars};
 use crate::error::{Error, Result};
-use crate::format::Target;
+use crate::format::keys::{Step, place, toml_error, unknown, without_unknown};
 use crate::format::shipped::{FormatText, Library};
-use crate::money::Amount;
+use crate::format::{Format, Target};
 use crate::source::Databases;
-use crate::stage::analyze::{DIMENSIONS, dimension};
-use crate::stage::change::Threshold;
 use crate::stage::fees::FeeRule;
-use crate::stage::reconcile::{Limits, Severity, Tolerance};
+use crate::stage::reconcile::Tolerance;
 
 /// The text of a job, and the folder its paths are relative to.
 pub(super) struct Resolver {
@@ -27,6 +26,8 @@ pub(super) struct Resolver {
     pub(super) text: String,
     /// The formats and calendars it was closed by; those it names today if none are given.
     pub(super) kept: Option<Vec<Text>>,
+    /// Whether formats and calendars of its folders are looked at that it does not name.
+    pub(super) all: bool,
 }
 
 /// What a job may name.
@@ -39,63 +40,92 @@ struct Known {
 }
 
 impl Resolver {
-    pub(super) fn job(self) -> Result<Job> {
-        let file: JobFile = toml::from_str(&self.text).map_err(|error| toml_error(&error, &self.text))?;
-        let (formats, calendars) = self.library(&file)?;
-        let timezone = file.timezone.parse().map_err(|_| {
-            Error::configuration("not a time zone")
-                .column("timezone")
-                .found(&file.timezone)
-                .next("use a name such as Asia/Shanghai")
-        })?;
-        let databases = Databases::new(file.database, &self.folder)?;
-        fees::check_regions(&file.region)?;
+    /// The job, or everything that is wrong with it, as far as one mistake does not hide another.
+    pub(super) fn job(self) -> std::result::Result<Job, Vec<Error>> {
+        let mut wrong = Wrong { text: &self.text, errors: Vec::new() };
+        let file = self.file(&mut wrong.errors)?;
+        let Some((formats, calendars)) = wrong.take(&[], self.library(&file)) else { return Err(wrong.errors) };
+        if self.all {
+            wrong.errors.extend(formats.own().flat_map(|name| formats.wrong_with(name)));
+            wrong.errors.extend(calendars.own().filter_map(|name| calendars.load(name).err()));
+        }
+        let timezone = wrong.take(&[], zone(&file.timezone, "timezone")).unwrap_or_default();
+        let databases = wrong.take(&[], Databases::new(file.database, &self.folder)).unwrap_or_default();
+        wrong.take(&[], fees::check_regions(&file.region));
         let known = Known { formats, calendars, databases, timezone, regions: file.region };
         let named: BTreeSet<String> = file.provider.iter().filter_map(|provider| provider.calendar.clone()).collect();
-        let providers = file.provider.into_iter().map(|provider| self.provider(provider, &known)).collect::<Result<Vec<_>>>()?;
-        if providers.is_empty() {
-            return Err(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
+        if file.provider.is_empty() {
+            let none = Error::configuration("a job has at least one provider").next("add a [[provider]] table");
+            wrong.take::<()>(&[], Err(none));
         }
-        fees::check(&providers.iter().flat_map(|provider| provider.fees.iter().cloned()).collect::<Vec<FeeRule>>())?;
-        let banks = file.bank.into_iter().map(|bank| self.bank(bank, &known)).collect::<Result<Vec<_>>>()?;
-        once(providers.iter().map(|provider| [&provider.name, &provider.account, &provider.format.name]), "provider")?;
-        once(banks.iter().map(|bank| [&bank.name, &bank.account, &bank.format.name]), "bank")?;
-        paid_into_a_bank(&providers, &banks)?;
-        let records = |records: RecordsFile, target, default: &str| self.records(records, target, default, &known);
-        let orders = records(file.merchant.orders, Target::Orders, "merchant/orders")?;
-        let attempts = file.merchant.attempts.map(|file| records(file, Target::Attempts, "merchant/attempts")).transpose()?;
-        let refunds = file.merchant.refunds.map(|file| records(file, Target::Refunds, "merchant/refunds")).transpose()?;
-        let tolerances = file.tolerance.into_iter().map(|tolerance| {
-            Ok(Tolerance {
-                absolute: amount(&tolerance.absolute, "tolerance.absolute")?,
-                percent: amount(&tolerance.percent, "tolerance.percent")?,
-                cap: tolerance.cap.map(|cap| amount(&cap, "tolerance.cap")).transpose()?,
-                currency: tolerance.currency,
-            })
-        });
-        let tolerances = tolerances.collect::<Result<_>>()?;
-        let severity = severity(file.severity)?;
-        let resolutions = file.resolutions.as_deref().map(|path| self.resolutions(path)).transpose()?;
-        let journal = file.journal.map(|journal| journal.chart(&providers)).transpose()?;
-        let formats = providers.iter().map(|provider| &provider.format).chain([&orders.format]);
-        let formats = formats
-            .chain(banks.iter().map(|bank| &bank.format))
-            .chain(attempts.iter().chain(&refunds).map(|records| &records.format));
-        let mut texts: Vec<Text> = formats
-            .flat_map(|format| known.formats.texts(&format.name))
-            .map(|FormatText { name, shipped, text }| Text { kind: TextKind::Format, name, shipped, text })
-            .collect();
-        texts.extend(named.iter().flat_map(|names| known.calendars.texts(names)).map(|(name, text)| Text {
-            kind: TextKind::Calendar,
-            name: name.to_owned(),
-            shipped: !known.calendars.is_own(name),
-            text: text.to_owned(),
-        }));
-        texts.push(Text { kind: TextKind::Job, name: file.name.clone(), shipped: false, text: self.text.clone() });
-        let mut seen = BTreeSet::new();
-        texts.retain(|text| seen.insert((text.kind.word(), text.name.clone(), text.shipped)));
+        let mut providers = Vec::new();
+        for (at, provider) in file.provider.into_iter().enumerate() {
+            let path = [Step::Key("provider".to_owned()), Step::At(at)];
+            providers.extend(self.provider(provider, &known, &path, &mut wrong));
+        }
+        let mut banks = Vec::new();
+        for (at, bank) in file.bank.into_iter().enumerate() {
+            let path = [Step::Key("bank".to_owned()), Step::At(at)];
+            banks.extend(self.bank(bank, &known, &path, &mut wrong));
+        }
+        wrong.take(
+            &[],
+            fees::check(&providers.iter().flat_map(|provider| provider.fees.iter().cloned()).collect::<Vec<FeeRule>>()),
+        );
+        let of_providers = providers.iter().map(|provider| [&provider.name, &provider.account, &provider.format.name]);
+        wrong.take(&[], once(of_providers, "provider"));
+        wrong.take(&[], once(banks.iter().map(|bank| [&bank.name, &bank.account, &bank.format.name]), "bank"));
+        let mut records = |file: Option<RecordsFile>, target: Target| {
+            let name = target.table().name;
+            let path = [Step::Key("merchant".to_owned()), Step::Key(name.to_owned())];
+            wrong.take(&path, file.map(|file| self.records(file, target, &known)).transpose())?
+        };
+        let orders = records(Some(file.merchant.orders), Target::Orders);
+        let attempts = records(file.merchant.attempts, Target::Attempts);
+        let refunds = records(file.merchant.refunds, Target::Refunds);
+        let mut tolerances: Vec<Tolerance> = Vec::new();
+        for (at, file) in file.tolerance.into_iter().enumerate() {
+            let path = [Step::Key("tolerance".to_owned()), Step::At(at)];
+            tolerances.extend(wrong.take(&path, tolerance(file)));
+        }
+        let analysis = &file.analysis;
+        let matching = [Step::Key("matching".to_owned())];
+        let of_analysis = [Step::Key("analysis".to_owned())];
+        let given_back_within = wrong.take(&matching, days(&file.matching.given_back_within, "given_back_within"));
+        let same_amount_within = wrong.take(&matching, duration(&file.matching.same_amount_within, "same_amount_within"));
+        let abandoned_after = wrong.take(&of_analysis, duration(&analysis.abandoned_after, "abandoned_after"));
+        let retry_within = wrong.take(&of_analysis, duration(&analysis.retry_within, "retry_within"));
+        let pairs = wrong.take(&of_analysis, pairs(&analysis.pairs));
+        let changes = wrong.take(&[], threshold(analysis));
+        let severity = wrong.take(&[], severity(file.severity));
+        let resolutions = wrong.take(&[], file.resolutions.as_deref().map(|path| self.resolutions(path)).transpose());
+        let is_whole = wrong.errors.is_empty();
+        // What one part says of another is only asked where all parts are there.
+        let journal = if is_whole {
+            wrong.take(&[], paid_into_a_bank(&providers, &banks));
+            wrong.take(&[], file.journal.map(|journal| journal.chart(&providers)).transpose()).flatten()
+        } else {
+            None
+        };
+        if self.kept.is_none() {
+            for (path, error) in contradictions::of_tolerances(&tolerances) {
+                wrong.take::<()>(&path, Err(error));
+            }
+        }
+        let lake = wrong.take(&[Step::Key("lake".to_owned())], file.lake.location(&self.folder));
+        let made = (wrong.errors.is_empty(), orders, changes, severity, lake);
+        let (true, Some(orders), Some(changes), Some(severity), Some(lake)) = made else {
+            return Err(wrong.errors);
+        };
+        let texts = texts(&known, &named, &providers, &banks, [Some(&orders), attempts.as_ref(), refunds.as_ref()]);
+        let texts = texts.into_iter().chain([Text {
+            kind: TextKind::Job,
+            name: file.name.clone(),
+            shipped: false,
+            text: self.text.clone(),
+        }]);
         Ok(Job {
-            lake: file.lake.location(&self.folder)?,
+            lake,
             name: file.name,
             timezone,
             databases: known.databases,
@@ -105,18 +135,40 @@ impl Resolver {
             attempts,
             refunds,
             tolerances,
-            same_amount_within: duration(&file.matching.same_amount_within, "same_amount_within")?,
-            given_back_within: TimeDelta::days(days(&file.matching.given_back_within, "given_back_within")?.into()),
-            abandoned_after: duration(&file.analysis.abandoned_after, "abandoned_after")?,
-            retry_within: duration(&file.analysis.retry_within, "retry_within")?,
-            minimum_count: file.analysis.minimum_count.into(),
-            pairs: pairs(&file.analysis.pairs)?,
-            changes: threshold(&file.analysis)?,
+            same_amount_within: same_amount_within.unwrap_or_default(),
+            given_back_within: TimeDelta::days(given_back_within.unwrap_or_default().into()),
+            abandoned_after: abandoned_after.unwrap_or_default(),
+            retry_within: retry_within.unwrap_or_default(),
+            minimum_count: analysis.minimum_count.into(),
+            pairs: pairs.unwrap_or_default(),
+            changes,
             severity,
-            resolutions,
+            resolutions: resolutions.flatten(),
             journal,
-            texts,
+            texts: texts.collect(),
         })
+    }
+
+    /// The file as it is written. A key nobody knows is left out, so that what else is wrong is found too.
+    fn file(&self, errors: &mut Vec<Error>) -> std::result::Result<JobFile, Vec<Error>> {
+        let refused = match toml::from_str(&self.text) {
+            Ok(file) => return Ok(file),
+            Err(error) => error,
+        };
+        let schema = super::carried_schema();
+        errors.extend(unknown(&self.text, &schema));
+        if errors.is_empty() {
+            return Err(vec![toml_error(&refused, &self.text)]);
+        }
+        let known = without_unknown(&self.text, &schema).map(JobFile::deserialize);
+        match known {
+            Some(Ok(file)) => Ok(file),
+            Some(Err(error)) => {
+                errors.push(Error::configuration(error.message().to_owned()));
+                Err(std::mem::take(errors))
+            }
+            None => Err(std::mem::take(errors)),
+        }
     }
 
     /// The formats and calendars the job may name.
@@ -126,6 +178,14 @@ impl Resolver {
             let formats = of(TextKind::Format).map(|Text { name, shipped, text, .. }| FormatText { name, shipped, text });
             let calendars = of(TextKind::Calendar).map(|text| (text.name, text.text));
             return Ok((Library::of(formats.collect()), Calendars::of(calendars)));
+        }
+        for (key, folder) in [("formats", &file.formats), ("calendars", &file.calendars)] {
+            if let Some(folder) = folder.as_ref().map(|folder| self.folder.join(folder)).filter(|folder| !folder.is_dir()) {
+                return Err(Error::configuration(format!("there is no such folder of {key}"))
+                    .column(key)
+                    .found(folder.display())
+                    .next("make the folder, or take the line out"));
+            }
         }
         let formats = file.formats.as_ref().map(|folder| Library::with_folder(&self.folder.join(folder)));
         let calendars = file.calendars.as_ref().map(|folder| Calendars::with_folder(&self.folder.join(folder)));
@@ -139,73 +199,124 @@ impl Resolver {
         Resolutions::parse(path.into(), kept.map_or("", |text| &text.text))
     }
 
-    fn provider(&self, file: ProviderFile, known: &Known) -> Result<Provider> {
-        let format = known.formats.load(&file.format)?;
-        if format.target != Target::Entries {
-            return Err(Error::configuration(format!(
-                "{} describes the merchant's own records, not a provider's file",
-                format.name
-            )));
+    /// The provider that `path` leads to.
+    fn provider(&self, file: ProviderFile, known: &Known, path: &[Step], wrong: &mut Wrong) -> Option<Provider> {
+        let format = wrong.take(path, known.format(&file.format, Target::Entries));
+        let settles_in = wrong.take(path, settles_in(&file.settles_in));
+        let expected_by = wrong.take(path, expected_by(&file, known.timezone));
+        let mut fees = Vec::new();
+        for (at, fee) in file.fee.into_iter().enumerate() {
+            let path = [path, &[Step::Key("fee".to_owned()), Step::At(at)]].concat();
+            fees.extend(wrong.take(&path, fee.rule(&file.name, &file.account, &known.regions)));
         }
-        let settles_in = Lag::parse(&file.settles_in).ok_or_else(|| {
-            Error::configuration("not a number of days")
-                .column("settles_in")
-                .expected("such as `1 business day` or `2 days`")
-                .found(&file.settles_in)
-        })?;
-        let expected_by = expected_by(&file, known.timezone)?;
-        let fees = file.fee.into_iter().map(|fee| fee.rule(&file.name, &file.account, &known.regions));
-        Ok(Provider {
-            fees: fees.collect::<Result<_>>()?,
-            calendar: file.calendar.map_or_else(|| Ok(Calendar::weekdays()), |names| known.calendars.load(&names))?,
-            place: file.source.open(&self.folder, &known.databases)?,
+        let calendar = file.calendar.map_or_else(|| Ok(Calendar::weekdays()), |names| known.calendars.load(&names));
+        let calendar = wrong.take(path, calendar.map_err(|error| of_key(error, "calendar")));
+        let place = wrong.take(path, file.source.open(&self.folder, &known.databases).map_err(|error| of_key(error, "source")));
+        Some(Provider {
+            fees,
+            calendar: calendar?,
+            place: place?,
             name: file.name,
             account: file.account,
-            format,
-            settles_in,
-            expected_by,
+            format: format?,
+            settles_in: settles_in?,
+            expected_by: expected_by?,
             paid_into: file.paid_into,
             required: file.required,
         })
     }
 
-    fn bank(&self, file: BankFile, known: &Known) -> Result<Bank> {
-        let format = known.formats.load(&file.format)?;
-        if format.target != Target::BankLines {
-            return Err(Error::configuration(format!("{} does not describe a bank's statement", format.name))
-                .next("name one that does, such as bank/camt053"));
-        }
-        let place = file.source.open(&self.folder, &known.databases)?;
-        Ok(Bank { name: file.name, account: file.account, format, place, unexplained: file.unexplained, required: file.required })
+    /// The bank that `path` leads to.
+    fn bank(&self, file: BankFile, known: &Known, path: &[Step], wrong: &mut Wrong) -> Option<Bank> {
+        let format = wrong.take(path, known.format(&file.format, Target::BankLines));
+        let place = wrong.take(path, file.source.open(&self.folder, &known.databases).map_err(|error| of_key(error, "source")));
+        let BankFile { name, account, unexplained, required, .. } = file;
+        Some(Bank { name, account, format: format?, place: place?, unexplained, required })
     }
 
-    fn records(&self, file: RecordsFile, target: Target, default: &str, known: &Known) -> Result<Records> {
-        let format = known.formats.load(file.format.as_deref().unwrap_or(default))?;
-        if format.target != target {
-            return Err(Error::configuration(format!("{} does not describe {}", format.name, target.table().name)));
-        }
-        Ok(Records { target, place: file.source.open(&self.folder, &known.databases)?, format })
+    fn records(&self, file: RecordsFile, target: Target, known: &Known) -> Result<Records> {
+        let usual = || format!("merchant/{}", target.table().name);
+        let format = known.format(&file.format.unwrap_or_else(usual), target)?;
+        let place = file.source.open(&self.folder, &known.databases).map_err(|error| of_key(error, "source"))?;
+        Ok(Records { target, place, format })
     }
 }
 
-/// A mistake in TOML, with its line, and the key that was meant where one is close.
-pub(super) fn toml_error(error: &toml::de::Error, text: &str) -> Error {
-    let message = error.message().to_owned();
-    let mut wrong = Error::configuration(message.clone());
-    if let Some(span) = error.span() {
-        wrong = wrong.line(text[..span.start.min(text.len())].matches('\n').count() as u64 + 1);
-        let found = text.get(span).unwrap_or_default().lines().next().unwrap_or_default();
-        if !found.is_empty() {
-            wrong = wrong.found(found);
+impl Known {
+    /// The format called `name`, which describes `target`.
+    fn format(&self, name: &str, target: Target) -> Result<Format> {
+        let format = self.formats.load(name).map_err(|error| of_key(error, "format"))?;
+        if format.target == target {
+            return Ok(format);
         }
+        let error = Error::configuration(match target {
+            Target::Entries => format!("{name} describes the merchant's own records, not a provider's file"),
+            Target::BankLines => format!("{name} does not describe a bank's statement"),
+            Target::Orders | Target::Attempts | Target::Refunds => format!("{name} does not describe {}", target.table().name),
+        });
+        let error = error.column("format");
+        Err(if target == Target::BankLines { error.next("name one that does, such as bank/camt053") } else { error })
     }
-    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if let ([unknown, known @ ..], true) = (&names[..], message.starts_with("unknown field"))
-        && let Some(nearest) = known.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)))
-    {
-        wrong = wrong.next(format!("did you mean `{nearest}`?"));
+}
+
+/// Names the key an error is about, where it names none and no other file.
+fn of_key(error: Error, key: &str) -> Error {
+    if error.file.is_none() && error.column.is_none() { error.column(key) } else { error }
+}
+
+/// What is wrong with a job, so far.
+struct Wrong<'t> {
+    text: &'t str,
+    errors: Vec<Error>,
+}
+
+impl Wrong<'_> {
+    /// What a part of the job is; nothing, and why, where it is wrong. The part begins at the end of `path`, and an error that
+    /// names a key within it is placed there.
+    fn take<T>(&mut self, path: &[Step], part: Result<T>) -> Option<T> {
+        let mut error = match part {
+            Ok(part) => return Some(part),
+            Err(error) => error,
+        };
+        if error.file.is_none() && error.line.is_none() {
+            let within = error.column.iter().flat_map(|column| column.split('.')).map(|key| Step::Key(key.to_owned()));
+            let path: Vec<Step> = path.iter().cloned().chain(within).collect();
+            if let Some((line, letter)) = place(self.text, &path) {
+                error = error.line(line).letter(letter);
+            }
+        }
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
+        None
     }
-    wrong
+}
+
+/// The texts that a job with these parts depends on, each once.
+fn texts(
+    known: &Known,
+    calendars: &BTreeSet<String>,
+    providers: &[Provider],
+    banks: &[Bank],
+    records: [Option<&Records>; 3],
+) -> Vec<Text> {
+    let [orders, others @ ..] = records;
+    let formats = providers.iter().map(|provider| &provider.format).chain(orders.map(|records| &records.format));
+    let formats =
+        formats.chain(banks.iter().map(|bank| &bank.format)).chain(others.into_iter().flatten().map(|records| &records.format));
+    let mut texts: Vec<Text> = formats
+        .flat_map(|format| known.formats.texts(&format.name))
+        .map(|FormatText { name, shipped, text }| Text { kind: TextKind::Format, name, shipped, text })
+        .collect();
+    texts.extend(calendars.iter().flat_map(|names| known.calendars.texts(names)).map(|(name, text)| Text {
+        kind: TextKind::Calendar,
+        name: name.to_owned(),
+        shipped: !known.calendars.is_own(name),
+        text: text.to_owned(),
+    }));
+    let mut seen = BTreeSet::new();
+    texts.retain(|text| seen.insert((text.kind.word(), text.name.clone(), text.shipped)));
+    texts
 }
 
 /// Whose files are named by name, account and format, each once.
@@ -246,119 +357,4 @@ pub(super) fn seen_from(folder: &Path, path: &str) -> PathBuf {
         }
     }
     if seen.as_os_str().is_empty() { PathBuf::from(".") } else { seen }
-}
-
-/// A decimal in quotes.
-pub(super) fn amount(text: &str, column: &str) -> Result<Amount> {
-    Amount::parse(text.as_bytes(), crate::money::SCALE).map_err(|why| {
-        Error::configuration(format!("this is {why}"))
-            .column(column)
-            .found(text)
-            .next("write a decimal such as \"0.60\", in quotes")
-    })
-}
-
-fn expected_by(file: &ProviderFile, zone: Tz) -> Result<Option<ExpectedBy>> {
-    let Some(text) = &file.expected_by else {
-        let alone = if file.grace.is_some() { "grace" } else { "publishes" };
-        return match (&file.grace, file.publishes) {
-            (None, Publishes::EveryDay) => Ok(None),
-            _ => Err(Error::configuration(format!("{alone} says nothing without expected_by"))
-                .column(alone)
-                .next("say when the file is there, such as `expected_by = \"10:00\"`")),
-        };
-    };
-    let grace = file.grace.as_deref().map_or(Ok(TimeDelta::zero()), |grace| duration(grace, "grace"))?;
-    ExpectedBy::parse(text, file.publishes, zone, grace).map(Some)
-}
-
-/// From when on a change of a rate counts.
-fn threshold(file: &AnalysisFile) -> Result<Threshold> {
-    let of_one = |text: &str, column: &str| {
-        let eighth = Amount::parse(text.as_bytes(), crate::money::SCALE).ok().map(|decimal| decimal.0);
-        eighth.filter(|&of_one| 0 < of_one && of_one < Amount::whole(1).0).ok_or_else(|| {
-            Error::configuration("not a share of one")
-                .column(column)
-                .expected("a decimal between 0 and 1, in quotes, such as \"0.01\"")
-                .found(text)
-        })
-    };
-    let [minimum_change, _] =
-        [of_one(&file.minimum_change, "analysis.minimum_change")?, of_one(&file.false_discovery, "analysis.false_discovery")?];
-    let false_discovery = file.false_discovery.parse().expect("a decimal is a number");
-    // From 8 digits after the point to the 12 of a rate.
-    Ok(Threshold { minimum_change: minimum_change * 10_000, false_discovery })
-}
-
-fn severity(file: SeverityFile) -> Result<Severity> {
-    let SeverityFile { medium, high, critical, older_than, currency } = file;
-    let limits = |LimitsFile { medium, high, critical }: &LimitsFile, of: &str| {
-        let column = |name: &str| format!("severity.{of}{name}");
-        let limits = Limits {
-            medium: amount(medium, &column("medium"))?,
-            high: amount(high, &column("high"))?,
-            critical: amount(critical, &column("critical"))?,
-        };
-        if limits.ascend() {
-            return Ok(limits);
-        }
-        Err(Error::configuration("the limits of severity do not ascend")
-            .column(column("medium"))
-            .expected("0 < medium < high < critical")
-            .found(format!("{medium}, {high}, {critical}"))
-            .next("raise the one that is too low"))
-    };
-    let days = days(&older_than, "severity.older_than")?;
-    let by_currency = currency.iter().map(|(of, file)| Ok((of.clone(), limits(file, &format!("currency.{of}."))?)));
-    Ok(Severity {
-        by_currency: by_currency.collect::<Result<_>>()?,
-        limits: limits(&LimitsFile { medium, high, critical }, "")?,
-        older_than_days: days.into(),
-    })
-}
-
-fn days(text: &str, column: &str) -> Result<u16> {
-    let days = text.strip_suffix(" days").or(text.strip_suffix(" day")).and_then(|days| days.parse().ok());
-    days.ok_or_else(|| {
-        Error::configuration("not a number of days")
-            .column(column)
-            .expected("such as `7 days`")
-            .found(text)
-            .next("write a whole number and `days`")
-    })
-}
-
-/// Pairs of dimensions: each of two that are known, and given once, whichever of its dimensions is first.
-fn pairs(given: &[[String; 2]]) -> Result<Vec<[&'static str; 2]>> {
-    let mut seen = BTreeSet::new();
-    let known = |name: &String| {
-        let wrong = || Error::configuration("not a dimension").column("pairs").expected(DIMENSIONS.join(", ")).found(name);
-        dimension(name).ok_or_else(wrong)
-    };
-    let pair = |[one, other]: &[String; 2]| {
-        let pair = [known(one)?, known(other)?];
-        let mut either = pair;
-        either.sort_unstable();
-        if one == other || !seen.insert(either) {
-            return Err(Error::configuration("a pair of dimensions is given twice, or is one dimension twice")
-                .column("pairs")
-                .expected("two dimensions, and no other pair of them")
-                .found(pair.join(", ")));
-        }
-        Ok(pair)
-    };
-    given.iter().map(pair).collect()
-}
-
-fn duration(text: &str, column: &str) -> Result<TimeDelta> {
-    let wrong =
-        || Error::configuration("not a duration").column(column).expected("such as `30 minutes` or `2 hours`").found(text);
-    let (number, unit) = text.split_once(' ').ok_or_else(wrong)?;
-    let number: u32 = number.parse().map_err(|_| wrong())?;
-    match unit {
-        "minute" | "minutes" => Ok(TimeDelta::minutes(number.into())),
-        "hour" | "hours" => Ok(TimeDelta::hours(number.into())),
-        "day" | "days" => Ok(TimeDelta::days(number.into())),
-        _ => Err(wrong()),
-    }
 }

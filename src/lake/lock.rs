@@ -98,6 +98,11 @@ impl NightLock {
 }
 
 impl Scratch {
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.held.folder
+    }
+
     /// A lake below it, which nobody else sees.
     pub fn lake(&self, name: &str) -> Result<Lake> {
         Lake::open(&self.held.folder.join(name))

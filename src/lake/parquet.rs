@@ -376,6 +376,13 @@ fn read_column(file: &Readable, metadata: &ArrowReaderMetadata, position: usize)
 }
 
 pub(super) fn damaged(shown: &str, what: impl std::fmt::Display) -> Error {
+    let what = what.to_string();
+    // A file that is whole, and has other columns.
+    if what.contains("ncompatible arrow schema") || what.contains("Incompatible supplied Arrow schema") {
+        return Error::data("this file holds tables of another version of tieout, with other columns")
+            .file(shown)
+            .next("close the nights again, from the first on: tieout backfill <job> --from <first night> --to <last>");
+    }
     Error::data(format!("this file of the lake cannot be read: {what}"))
         .file(shown)
         .next("run the night it belongs to again: that restores it from the archived inputs")

@@ -48,6 +48,9 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
     /// Makes a file, in place of one that is there, durably.
     fn replace(&self, path: &str, bytes: &[u8], staging: &Path) -> Result<()>;
 
+    /// Removes a file, if it is there, and in a folder those it leaves empty.
+    fn remove(&self, path: &str) -> Result<()>;
+
     /// Puts staged files in their places, durably: all of them, before this returns.
     fn put(&self, moves: &[Move]) -> Result<()>;
 

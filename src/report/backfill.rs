@@ -89,11 +89,15 @@ impl Backfilled {
     }
 }
 
-/// For a person: a line a night, in order.
+/// For a person: a line a night, in order. `left` are those that are still to be closed.
 #[must_use]
-pub fn text(job: &Job, nights: &[Backfilled], to: NaiveDate) -> String {
+pub fn text(job: &Job, nights: &[Backfilled], left: &[NaiveDate]) -> String {
     let mut text = String::new();
     line(&mut text, format!("{}: {}", job.name, counted(nights.len() as u64, "night", "nights")));
+    if nights.is_empty() {
+        line(&mut text, "  the last backfill has left nothing to close");
+        return text;
+    }
     line(&mut text, "");
     let mut grid = Grid::new(&["night", "generation", ""], usize::MAX);
     for night in nights {
@@ -102,22 +106,34 @@ pub fn text(job: &Job, nights: &[Backfilled], to: NaiveDate) -> String {
         grid.row([night.date.to_string(), generation, format!("{}{incomplete}", night.word())]);
     }
     text.push_str(&grid.text());
-    if let Some(last) = nights.last().filter(|last| last.became == Became::Refused && last.date < to) {
-        line(&mut text, "");
-        line(&mut text, format!("  stopped at {}: the nights after it, to {to}, were not looked at", last.date));
+    let Some(first) = first_refused(nights) else { return text };
+    line(&mut text, "");
+    let last = nights.last().map_or(first, |night| night.date);
+    if let Some(to) = left.last().filter(|&&to| to > last) {
+        line(&mut text, format!("  stopped at {last}: the nights after it, to {to}, were not looked at"));
     }
+    if nights.iter().any(|night| night.date > first && night.became != Became::Refused) {
+        line(&mut text, format!("  nights after {first} were closed without it, and become stale when it is closed"));
+    }
+    line(&mut text, "  next     tieout retry <job>");
     text
+}
+
+fn first_refused(nights: &[Backfilled]) -> Option<NaiveDate> {
+    nights.iter().find(|night| night.became == Became::Refused).map(|night| night.date)
 }
 
 /// For a program.
 #[must_use]
-pub fn json(job: &Job, nights: &[Backfilled], refused: &[Error]) -> Map<String, Value> {
-    let stopped_at = nights.iter().find(|night| night.became == Became::Refused).map(|night| night.date);
+pub fn json(job: &Job, nights: &[Backfilled], left: &[NaiveDate], refused: &[Error]) -> Map<String, Value> {
+    let last = nights.last();
     fields(json!({
         "job": job.name,
         "changed": nights.iter().any(|night| matches!(night.became, Became::Closed { .. })),
         "nights": nights.iter().map(Backfilled::json).collect::<Vec<_>>(),
-        "stopped_at": stopped_at,
+        // Where it went on, it stopped nowhere.
+        "stopped_at": last.filter(|last| last.became == Became::Refused && left.last() >= Some(&last.date)).map(|last| last.date),
+        "left": left,
         "errors": refused.iter().map(ToString::to_string).collect::<Vec<_>>(),
     }))
 }

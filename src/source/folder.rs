@@ -34,6 +34,20 @@ impl Place for Folder {
         true
     }
 
+    fn folders(&self) -> Vec<PathBuf> {
+        let is_fixed = |part: &std::path::Component| !part.as_os_str().to_string_lossy().contains(['{', '*', '?', '[']);
+        let folder = |pattern: &Pattern| {
+            let path = Path::new(pattern.text());
+            let folder = path.parent().unwrap_or(Path::new(""));
+            self.base.join(folder.components().take_while(is_fixed).collect::<PathBuf>())
+        };
+        self.patterns.iter().map(folder).collect()
+    }
+
+    fn patterns(&self, asked: &Asked) -> Vec<PathBuf> {
+        self.patterns.iter().map(|pattern| self.base.join(pattern.on(asked.date))).collect()
+    }
+
     fn on_this_machine(&self, asked: &Asked) -> Result<Vec<PathBuf>> {
         let base = glob::Pattern::escape(&self.base.to_string_lossy());
         let mut files = Vec::new();

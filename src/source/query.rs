@@ -289,6 +289,10 @@ impl Place for Query {
     }
 
     /// Whether the database lets us in and understands the query.
+    fn is_of_the_moment(&self) -> bool {
+        true
+    }
+
     fn ready(&self, asked: &Asked, conversation: &Conversation) -> Result<Ready> {
         let server = &self.database.server;
         conversation.with_host(&server.host, || {

@@ -46,7 +46,7 @@ pub struct Rules<'a> {
 }
 
 /// Which lines of a bank are asked about when no payout explains them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(title = "Unexplained")]
 pub enum Unexplained {

@@ -209,11 +209,14 @@ fn a_bill_that_is_not_the_announced_one_is_kept_aside() {
 }
 
 #[test]
-fn check_asks_about_a_date_and_reads_secrets_without_one() {
+fn check_asks_unless_told_not_to_and_reads_secrets_in_any_case() {
     let (providers, place) = visit("");
     let check = |more: &str| place.run(&format!("check job.toml --now {MORNING} {more}"));
-    assert_eq!(check("").code, 0, "{}", check("").whole());
+    assert_eq!(check("--offline").code, 0, "{}", check("--offline").whole());
     assert_eq!(providers.requests(), 0, "nobody is asked");
+    let reached = check("");
+    assert_eq!((reached.code, reached.stdout.matches("    can be reached\n").count() > 0), (0, true), "{}", reached.whole());
+    assert!(providers.requests() > 0 && !place.path("lake").exists(), "asked, and nothing is taken");
     let asked = check("--date 2026-11-17");
     assert_eq!(asked.code, 0, "{}", asked.whole());
     assert!(asked.stdout.contains("    there\n"), "{}", asked.stdout);
@@ -227,7 +230,7 @@ fn check_asks_about_a_date_and_reads_secrets_without_one() {
     assert!(asked.stderr.contains("STATEMENT_CREATING"), "{}", asked.stderr);
 
     std::fs::remove_file(place.path("bucket_key")).unwrap();
-    assert_eq!(check("").code, 78, "{}", check("").whole());
+    assert_eq!(check("--offline").code, 78, "{}", check("--offline").whole());
     place.write("bucket_key", "everybody reads it");
     let shown = check("");
     assert_eq!(shown.code, 77, "{}", shown.whole());

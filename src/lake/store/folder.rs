@@ -109,6 +109,19 @@ impl Store for Folder {
         durable::settle(&self.root, [place.as_path()])
     }
 
+    fn remove(&self, path: &str) -> Result<()> {
+        let place = self.near(path);
+        match fs::remove_file(&place) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(durable::failed("remove", &place, &error)),
+        }
+        // A folder goes where nothing is in it.
+        let below = place.ancestors().skip(1).take_while(|folder| *folder != self.root);
+        let _ = below.take_while(|folder| fs::remove_dir(folder).is_ok()).count();
+        Ok(())
+    }
+
     fn put(&self, moves: &[Move]) -> Result<()> {
         let places: Vec<PathBuf> = moves.iter().map(|Move { path, .. }| self.near(path)).collect();
         for (Move { staged, .. }, place) in moves.iter().zip(&places) {

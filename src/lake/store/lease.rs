@@ -64,7 +64,7 @@ impl Lease {
         };
         // A store that makes the same object twice would let two runs publish.
         if objects.put_if(&path, &bytes, PutMode::Create)?.is_some() {
-            objects.delete(&path)?;
+            objects.remove(&path)?;
             return Err(unconditional(objects.shown(&path)));
         }
         let (state, lost) = (Arc::new(Mutex::new(version)), Arc::new(AtomicBool::new(false)));
@@ -83,7 +83,7 @@ impl Lease {
             }
         });
         let (held, given_back) = (objects.clone(), path.clone());
-        signal::hold_by(Path::new(&objects.shown(&path)), move || drop(held.delete(&given_back)));
+        signal::hold_by(Path::new(&objects.shown(&path)), move || drop(held.remove(&given_back)));
         Ok(Self { objects: objects.clone(), path, holder, state, lost, stop: Some(stop), renews: Some(renews) })
     }
 
@@ -169,7 +169,7 @@ impl Drop for Lease {
             && let Ok(Some(found)) = self.objects.get(&self.path)
             && found.bytes == self.holder.encode()
         {
-            let _ = self.objects.delete(&self.path);
+            let _ = self.objects.remove(&self.path);
         }
     }
 }

@@ -137,13 +137,6 @@ impl Objects {
         }
     }
 
-    pub(super) fn delete(&self, path: &str) -> Result<()> {
-        match self.wait(self.0.store.delete(&self.key(path))) {
-            Err(error) if !matches!(error, object_store::Error::NotFound { .. }) => Err(self.failed("remove", path, &error)),
-            _ => Ok(()),
-        }
-    }
-
     /// Uploads one file of this machine, and looks at what the store has of it.
     async fn upload(&self, staged: &Path, path: &str) -> Result<()> {
         let unread = |error: std::io::Error| durable::failed("read", staged, &error);
@@ -264,6 +257,13 @@ impl Store for Objects {
     fn replace(&self, path: &str, bytes: &[u8], _: &Path) -> Result<()> {
         let put = self.wait(self.0.store.put(&self.key(path), bytes.to_vec().into()));
         put.map(drop).map_err(|error| self.failed("write", path, &error))
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        match self.wait(self.0.store.delete(&self.key(path))) {
+            Err(error) if !matches!(error, object_store::Error::NotFound { .. }) => Err(self.failed("remove", path, &error)),
+            _ => Ok(()),
+        }
     }
 
     fn put(&self, moves: &[Move]) -> Result<()> {

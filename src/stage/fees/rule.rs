@@ -90,7 +90,7 @@ pub struct Tax {
 }
 
 /// What is rounded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Round {
     /// The fee of each line, which is then held against what the line was charged.

@@ -1,0 +1,22 @@
+//! `tieout gc`: what no night needs is removed.
+
+use chrono::Days;
+
+use super::print;
+use super::talk::clock;
+use crate::cli::Gc;
+use crate::error::{Exit, Result};
+use crate::job::Job;
+use crate::lake::Lake;
+use crate::report::gc::{json, text};
+
+pub(super) fn gc(arguments: &Gc) -> Result<Exit> {
+    let lake = Lake::at(&Job::lake_of(&arguments.job)?)?;
+    let today = clock(&arguments.moment)().date_naive();
+    // A night so many days ago is old enough.
+    let before = arguments.aside_older_than.map(|days| today - Days::new(days.into()) + Days::new(1));
+    let collected = lake.collect(!arguments.dry_run, before)?;
+    let shown = if arguments.json { json } else { text };
+    print(&shown(&collected, arguments.dry_run))?;
+    Ok(Exit::Published)
+}
