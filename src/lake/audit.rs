@@ -87,8 +87,12 @@ impl Lake {
             .create(true)
             .open(&path)
             .map_err(|error| durable::failed_to_create("create the audit trail", &path, &error))?;
-        // Runs of other nights append too.
-        file.lock().map_err(unwritable)?;
+        // Runs of other nights append too. A signal may interrupt the wait for them.
+        while let Err(error) = file.lock() {
+            if error.kind() != std::io::ErrorKind::Interrupted {
+                return Err(unwritable(error));
+            }
+        }
         let last = self.last_line(&mut file)?;
         let mut line = AuditLine {
             seq: last.as_ref().map_or(1, |last| last.seq + 1),

@@ -44,9 +44,11 @@ pub(super) fn sha256(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0_u8; 1 << 18];
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
-            count => hash.update(&buffer[..count]),
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
@@ -96,6 +98,6 @@ pub(super) fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             failure.next("let the user who runs tieout read and write the folder of the lake, and run the night again")
         }
-        _ => failure,
+        _ => failure.next("see what the system says of the disk of the lake and of its limits, then run the night again"),
     }
 }

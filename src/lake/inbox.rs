@@ -234,11 +234,12 @@ impl Incoming<'_> {
         let before = source.metadata().map_err(unreadable)?;
         let mut buffer = vec![0_u8; 1 << 18];
         loop {
-            let count = source.read(&mut buffer).map_err(unreadable)?;
-            if count == 0 {
-                break;
+            match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => self.push(&buffer[..count])?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(unreadable(error)),
             }
-            self.push(&buffer[..count])?;
         }
         // Asked by name: a file that was replaced is as bad as one that grew.
         let after = fs::metadata(from).map_err(unreadable)?;
