@@ -98,6 +98,6 @@ pub(super) fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             failure.next("let the user who runs tieout read and write the folder of the lake, and run the night again")
         }
-        _ => failure.next("see what the system says of the disk of the lake and of its limits, then run the night again"),
+        _ => failure,
     }
 }

@@ -200,7 +200,8 @@ impl Incoming<'_> {
     pub fn keep(self, locator: &str, version: Option<String>) -> Result<Received> {
         let sha256 = hex(&self.hash.clone().finalize());
         let path = self.inbox.path(&sha256, &self.name);
-        let kept = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == self.bytes);
+        // Read again: what a run left that died with the power may have its size and other bytes.
+        let kept = durable::sha256(&path).is_ok_and(|kept| kept == sha256);
         if !kept {
             seal(&self.file).map_err(|error| durable::failed("write", &self.staged, &error))?;
             durable::rename(&self.staged, &path)?;

@@ -53,7 +53,7 @@ impl Scene {
             let ended = ended(tieout(&folder.path().join("base"), &format!("run nightly.toml --date {date} --quiet --by first")));
             assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         }
-        restate(&folder.path().join("data"));
+        restate(&folder.path().join("data"), 18);
         Self::of(folder, "2026-11-18")
     }
 
@@ -78,13 +78,17 @@ impl Scene {
         format!("meta/nights/{}/{generation}.json", self.date).into()
     }
 
-    fn place(&self, name: &str) -> PathBuf {
+    pub(super) fn place(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Where the files of its sources are.
-    pub(super) fn data(&self) -> PathBuf {
-        self.place("data")
+    /// The folders that the run makes.
+    pub(super) fn new_folders(&self) -> BTreeSet<String> {
+        let folders = |files: &Files| -> BTreeSet<String> {
+            let above = files.keys().flat_map(|path| path.ancestors().skip(1));
+            above.map(|folder| folder.to_str().unwrap().to_owned()).filter(|folder| !folder.is_empty()).collect()
+        };
+        folders(&self.after).difference(&folders(&self.before)).cloned().collect()
     }
 
     /// The lake of the attempt `name`.
@@ -216,7 +220,7 @@ fn is_passing(path: &Path) -> bool {
     path.starts_with("staging") || path.ends_with("audit.jsonl")
 }
 
-fn hash(bytes: &[u8]) -> String {
+pub(super) fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -236,11 +240,11 @@ fn trail(lake: &Path) -> Vec<String> {
     lines.into_iter().map(line).collect()
 }
 
-/// A shop of two nights: all of the sample's sources, or one provider and the orders.
+/// A shop of three nights: all of the sample's sources, or one provider and the orders.
 pub(super) fn shop(is_whole: bool) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    write(&Plan { out: data.clone(), orders: 200, nights: 2, seed: 7, date: november(17) }).unwrap();
+    write(&Plan { out: data.clone(), orders: 200, nights: 3, seed: 7, date: november(17) }).unwrap();
     let job = fs::read_to_string(package().join("jobs/nightly.toml")).unwrap();
     let job = job.replace("../sample-data", data.to_str().unwrap()).replace("\"../lake\"", "\"lake\"");
     let is_kept = |section: &&str| is_whole || !section.contains("source = ") || section.contains("stripe") || section.contains("/orders_");
@@ -250,9 +254,9 @@ pub(super) fn shop(is_whole: bool) -> TempDir {
     folder
 }
 
-/// Has the provider state its file of the second night anew: without its first line.
-fn restate(data: &Path) {
-    let path = data.join("provider/stripe/payout_reconciliation_20261118.csv");
+/// Has the provider state its file of a night anew: without its first line.
+pub(super) fn restate(data: &Path, day: u32) {
+    let path = data.join(format!("provider/stripe/payout_reconciliation_202611{day}.csv"));
     let text = fs::read_to_string(&path).unwrap();
     let lines = text.lines().enumerate().filter(|(number, _)| *number != 1);
     fs::write(&path, lines.map(|(_, line)| format!("{line}\n")).collect::<String>()).unwrap();

@@ -4,7 +4,8 @@
  *   FAULTS_LOG     a file to which each call is appended: number, operation, path below the folder, second path
  *   FAULTS_COUNT   "changes": only calls that change what is on the disk have numbers; otherwise all have
  *   FAULTS_AT      the number of the call to which something happens, of all threads together
- *   FAULTS_DO      what happens: kill (before the call), died (after it), or error=K, the K-th that the operation can have
+ *   FAULTS_DO      what happens: kill (before the call), died (after it), error=K, the K-th that the operation can have, or
+ *                  wait, until there is a file FAULTS_GO
  *   FAULTS_ON      with FAULTS_DO=error: it happens to every later call too, as on a disk that is full or gone
  *   FAULTS_EVERY   "short": every read and write does half; "interrupt": every second call that can be is interrupted first
  *   FAULTS_SYNC    "skip": nothing waits for the disk, which only costs time where no power goes out
@@ -158,6 +159,10 @@ static int decide(long number, const char *operation, const char *path, const ch
         note(number, operation, path, second, strerrorname_np(failure));
         errno = failure;
         return FAILS;
+    }
+    if (is_hit && !strcmp(how, "wait")) {
+        note(number, operation, path, second, "waits");
+        for (const char *go = getenv("FAULTS_GO"); syscall(SYS_access, go, F_OK);) usleep(1000);
     }
     if (is_hit && !strcmp(how, "died")) {
         note(number, operation, path, second, "died after");

@@ -23,7 +23,7 @@ static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
 pub(super) struct Fault {
     /// The number of the call; none where nothing is done to one call.
     pub(super) at: Option<usize>,
-    /// `kill`, `died` or `error=K`.
+    /// `kill`, `died`, `error=K`, or `wait` for a file beside the log whose name ends in `.go`.
     pub(super) what: String,
     /// Whether all later calls fail too.
     pub(super) goes_on: bool,
@@ -55,7 +55,7 @@ impl Fault {
         command.env("LD_PRELOAD", &*LIBRARY).env("FAULTS_BELOW", folder).env("FAULTS_LOG", log).env("FAULTS_SYNC", "skip");
         command.env("FAULTS_COUNT", if self.counts_all { "all" } else { "changes" });
         if let Some(at) = self.at {
-            command.env("FAULTS_AT", at.to_string()).env("FAULTS_DO", &self.what);
+            command.env("FAULTS_AT", at.to_string()).env("FAULTS_DO", &self.what).env("FAULTS_GO", log.with_extension("go"));
         }
         if self.goes_on {
             command.env("FAULTS_ON", "1");
