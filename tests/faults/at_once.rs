@@ -18,6 +18,7 @@ use crate::nights::{files, november};
 fn read_on(lake: &Path, is_over: &AtomicBool) -> (BTreeSet<(PathBuf, String)>, usize) {
     let (mut seen, mut reads) = (BTreeSet::new(), 0);
     while !is_over.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(5));
         for (path, bytes) in files(&lake.join("data")) {
             reads += 1;
             seen.insert((Path::new("data").join(path), hash(&bytes)));
@@ -49,7 +50,8 @@ fn of_many_runs_of_a_night_one_publishes_it() {
             let is_over = AtomicBool::new(false);
             let (outputs, (seen, reads)) = std::thread::scope(|scope| {
                 let reader = scope.spawn(|| read_on(&scene.lake("many"), &is_over));
-                let run = || scene.command("many", &Fault::none()).arg("--json").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+                let run =
+                    || scene.command("many", &Fault::none()).arg("--json").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
                 let runs: Vec<Child> = (0..count).map(|_| run().unwrap()).collect();
                 let outputs: Vec<_> = runs.into_iter().map(|run| run.wait_with_output().unwrap()).collect();
                 is_over.store(true, Ordering::Relaxed);
@@ -60,7 +62,9 @@ fn of_many_runs_of_a_night_one_publishes_it() {
                 let stderr = String::from_utf8_lossy(&output.stderr);
                 match output.status.code() {
                     Some(0) => publishers += usize::from(said(&output.stdout)["changed"] == true),
-                    Some(75) => assert!(stderr.contains("is being closed by another run\n") && stderr.contains("next: "), "{stderr}"),
+                    Some(75) => {
+                        assert!(stderr.contains("is being closed by another run\n") && stderr.contains("next: "), "{stderr}")
+                    }
                     code => panic!("{code:?}: {stderr}"),
                 }
                 *ends.entry(output.status.code().unwrap()).or_default() += 1;
@@ -141,7 +145,11 @@ fn overlapping_backfills_publish_only_what_can_be_closed_again() {
         for (path, bytes) in &alone {
             // How often a file came, and so what the tables of nights and files say of it, is another matter.
             let is_of_deliveries = path.starts_with("files") || path.starts_with("nights");
-            assert!(is_of_deliveries || together.get(path) == Some(bytes), "{} is not what one backfill publishes", path.display());
+            assert!(
+                is_of_deliveries || together.get(path) == Some(bytes),
+                "{} is not what one backfill publishes",
+                path.display()
+            );
         }
     }
     println!("of 14 backfills, by how they ended: {ends:?}; {all_reads} files were read meanwhile");

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::for_each_number;
 use super::scene::{Scene, scenes};
 use super::shim::Fault;
-use super::for_each_number;
 use crate::laws::Chance;
 
 /// Kills the run where `fault` says; false where it ends before.

@@ -44,14 +44,15 @@ fn cases(calls: &[Call]) -> Vec<(usize, usize)> {
 }
 
 /// Whether a run that failed says what, where and what next, and ends as it may.
-fn is_clear(hit: Option<&Call>, ended: &Ended) -> Result<(), String> {
+pub(super) fn is_clear(hit: Option<&Call>, ended: &Ended) -> Result<(), String> {
     let said = |what: &str| Err(what.to_owned());
     if !matches!(ended.code, Some(73..=75 | 77)) {
         return said("no code of a disk");
     }
     // The name of the file or of a folder it is in: that of the archive tells a person less than the name as received.
     let names = |line: &str, path: &str| path.split('/').any(|name| name.len() > 1 && line.contains(name));
-    let is_named = |line: &str| hit.is_none_or(|hit| line.contains("/lake") || names(line, &hit.path) || names(line, &hit.second));
+    let is_named =
+        |line: &str| hit.is_none_or(|hit| line.contains("/lake") || names(line, &hit.path) || names(line, &hit.second));
     match ended.stderr.lines().find(|line| line.starts_with("error: ")) {
         None => said("no error"),
         Some(line) if !is_named(line) => said("no path"),

@@ -125,7 +125,6 @@ fn an_order_that_a_disk_may_not_keep_is_seen() {
         "data",
         "meta/nights/2026-11-17",
         "meta/audit.jsonl",
-        "meta/texts",
         "raw/stripe",
     ] {
         assert!(!without("sync", begins).is_empty(), "a run that does not sync {begins} passes");

@@ -59,8 +59,7 @@ impl Scene {
 
     fn of(folder: TempDir, date: &str) -> Self {
         let before = files(&folder.path().join("base/lake"));
-        let mut scene =
-            Self { folder, date: date.to_owned(), before, after: Files::new(), added: Vec::new(), calls: Vec::new() };
+        let mut scene = Self { folder, date: date.to_owned(), before, after: Files::new(), added: Vec::new(), calls: Vec::new() };
         scene.prepare("undisturbed");
         let ended = scene.run("undisturbed", &Fault::none());
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -78,7 +77,7 @@ impl Scene {
         format!("meta/nights/{}/{generation}.json", self.date).into()
     }
 
-    pub(super) fn place(&self, name: &str) -> PathBuf {
+    fn place(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -98,14 +97,27 @@ impl Scene {
 
     /// Makes the lake of the attempt `name` what it is before the run.
     pub(super) fn prepare(&self, name: &str) {
+        self.prepare_folder(name);
+        self.fill(name);
+    }
+
+    /// The folder of an attempt, with nothing in the lake.
+    pub(super) fn prepare_folder(&self, name: &str) {
         let place = self.place(name);
         match fs::remove_dir_all(&place) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{}: {error}", place.display()),
             _ => fs::create_dir_all(&place).unwrap(),
         }
         fs::copy(self.place("base/nightly.toml"), place.join("nightly.toml")).unwrap();
+        if !self.before.is_empty() {
+            fs::create_dir(self.lake(name)).unwrap();
+        }
+    }
+
+    /// Puts into its lake what was there before.
+    pub(super) fn fill(&self, name: &str) {
         for (path, bytes) in &self.before {
-            let path = place.join("lake").join(path);
+            let path = self.lake(name).join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, bytes).unwrap();
         }
@@ -194,7 +206,8 @@ impl Scene {
                 return Err(format!("{} is not as an undisturbed run leaves it", path.display()));
             }
         }
-        let staged: Vec<_> = fs::read_dir(lake.join("staging")).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+        let staged: Vec<_> =
+            fs::read_dir(lake.join("staging")).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
         if !staged.is_empty() {
             return Err(format!("the run left {staged:?}"));
         }
@@ -247,7 +260,8 @@ pub(super) fn shop(is_whole: bool) -> TempDir {
     write(&Plan { out: data.clone(), orders: 200, nights: 3, seed: 7, date: november(17) }).unwrap();
     let job = fs::read_to_string(package().join("jobs/nightly.toml")).unwrap();
     let job = job.replace("../sample-data", data.to_str().unwrap()).replace("\"../lake\"", "\"lake\"");
-    let is_kept = |section: &&str| is_whole || !section.contains("source = ") || section.contains("stripe") || section.contains("/orders_");
+    let is_kept =
+        |section: &&str| is_whole || !section.contains("source = ") || section.contains("stripe") || section.contains("/orders_");
     let job = job.split("\n\n").filter(is_kept).collect::<Vec<_>>().join("\n\n");
     fs::create_dir(folder.path().join("base")).unwrap();
     fs::write(folder.path().join("base/nightly.toml"), job).unwrap();
