@@ -191,6 +191,10 @@ impl Writer {
 
 /// The columns `names` of a published file, in their types in memory.
 pub(super) fn read(path: &Path, table: &'static Table, names: &[&str]) -> Result<RecordBatch> {
+    steadily(path, || read_now(path, table, names))
+}
+
+fn read_now(path: &Path, table: &'static Table, names: &[&str]) -> Result<RecordBatch> {
     let file = open(path)?;
     let schema = table.schema();
     let options = ArrowReaderOptions::new().with_schema(SchemaRef::clone(&schema));
@@ -221,6 +225,14 @@ pub(super) fn row_groups(
     table: &'static Table,
     names: &[&str],
 ) -> Result<Vec<impl Iterator<Item = Result<RecordBatch>> + Send + use<>>> {
+    steadily(path, || row_groups_now(path, table, names))
+}
+
+fn row_groups_now(
+    path: &Path,
+    table: &'static Table,
+    names: &[&str],
+) -> Result<Vec<impl Iterator<Item = Result<RecordBatch>> + Send + use<>>> {
     let options = ArrowReaderOptions::new().with_schema(table.schema());
     let metadata = ArrowReaderMetadata::load(&open(path)?, options).map_err(|error| damaged(path, error))?;
     let columns = ProjectionMask::roots(metadata.parquet_schema(), names.iter().map(|name| table.position(name)));
@@ -246,6 +258,16 @@ pub(super) fn rows_where(
     pick: impl Fn(&RecordBatch) -> Vec<usize>,
     names: &[&str],
 ) -> Result<Vec<RecordBatch>> {
+    steadily(path, || rows_where_now(path, table, looked_at, &pick, names))
+}
+
+fn rows_where_now(
+    path: &Path,
+    table: &'static Table,
+    looked_at: &[&str],
+    pick: &impl Fn(&RecordBatch) -> Vec<usize>,
+    names: &[&str],
+) -> Result<Vec<RecordBatch>> {
     let options = ArrowReaderOptions::new().with_schema(table.schema());
     let metadata = ArrowReaderMetadata::load(&open(path)?, options).map_err(|error| damaged(path, error))?;
     let reader = |names: &[&str]| {
@@ -266,6 +288,19 @@ pub(super) fn rows_where(
     let chosen = RowSelection::from_consecutive_ranges(chosen.into_iter(), first);
     let batches = reader(names)?.with_row_selection(chosen).build().map_err(|error| damaged(path, error))?;
     batches.map(|batch| batch.map_err(|error| damaged(path, error))).collect()
+}
+
+/// What `look` makes of a file that it opens more than once. Another run may put another file in its place meanwhile: then
+/// that one is looked at.
+fn steadily<T>(path: &Path, look: impl Fn() -> Result<T>) -> Result<T> {
+    loop {
+        drop(open(path)?);
+        let footer = footer_sha256(path)?;
+        let seen = look();
+        if footer_sha256(path)? == footer {
+            return seen;
+        }
+    }
 }
 
 fn open(path: &Path) -> Result<File> {
