@@ -10,6 +10,9 @@ use tieout::command::run;
 use tieout::error::Exit;
 
 fn main() -> ExitCode {
+    // A write past the largest file the system allows then fails, and says so, instead of ending the process.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(message) => {
