@@ -55,7 +55,7 @@ def main():
     def run(*arguments):
         return subprocess.run([tieout, *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
-    run("sample", "sample-data", "--orders", "2000", "--nights", "2")
+    run("sample", "sample-data", "--orders", "300", "--nights", "2")
     jobs = Path(__file__).parents[2] / "jobs/nightly.toml"
     job = jobs.read_text(encoding="utf-8").replace("../", "")
     (folder / "nightly.toml").write_text(job, encoding="utf-8")

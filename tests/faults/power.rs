@@ -2,9 +2,12 @@
 //! it is seen that nothing is relied on before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
+use super::dies::changes;
 use super::scene::{Scene, scenes};
 use super::shim::{Call, Fault};
+use super::{for_each_number, tries_all};
 
 /// What is not on the disk yet.
 #[derive(Default)]
@@ -13,7 +16,7 @@ struct Waiting {
     bytes: BTreeSet<String>,
     /// Names that were made or moved, by the folder they are in, and not synced with it.
     names: BTreeMap<String, BTreeSet<String>>,
-    /// Folders that were made: a folder is asked for more often than it is missing, and before the one above it.
+    /// Folders and files that were made: a folder is asked for more often than it is missing, and before the one above it.
     made: BTreeSet<String>,
 }
 
@@ -40,7 +43,7 @@ impl Waiting {
     }
 
     /// Follows a call; says what is wrong with it.
-    fn follow(&mut self, call: &Call, folders: &BTreeSet<String>) -> Option<String> {
+    fn follow(&mut self, call: &Call, new: &BTreeSet<String>) -> Option<String> {
         let Call { operation, path, second, .. } = call;
         match operation.as_str() {
             "write" | "truncate" => drop(self.bytes.insert(path.clone())),
@@ -48,9 +51,9 @@ impl Waiting {
                 self.bytes.remove(path);
                 self.names.remove(path);
             }
-            "mkdir" if folders.contains(path) => {
+            "mkdir" | "create" if new.contains(path) => {
                 let above = folder_of(path);
-                if (!folders.contains(&above) || self.made.contains(&above)) && self.made.insert(path.clone()) {
+                if (!new.contains(&above) || self.made.contains(&above)) && self.made.insert(path.clone()) {
                     self.name(path);
                 }
             }
@@ -74,7 +77,7 @@ impl Waiting {
 
 /// What is wrong with the order of a run's calls.
 fn wrong_order(scene: &Scene, calls: &[Call]) -> Vec<String> {
-    let folders: BTreeSet<String> = scene.new_folders();
+    let made = scene.made();
     let (mut waiting, mut wrong, mut commits) = (Waiting::default(), Vec::new(), 0);
     for call in calls {
         let is_commit = call.operation == "link" && call.second.starts_with("meta/nights/");
@@ -84,7 +87,7 @@ fn wrong_order(scene: &Scene, calls: &[Call]) -> Vec<String> {
             let visible = waiting.visible().into_iter().filter(|what| !what.contains("meta/nights"));
             wrong.extend(visible.map(|what| format!("the night is published before {what} is on the disk")));
         }
-        wrong.extend(waiting.follow(call, &folders));
+        wrong.extend(waiting.follow(call, &made));
     }
     assert_eq!(commits, 1, "a manifest was linked");
     wrong.extend(waiting.visible().into_iter().map(|what| format!("the run ends before {what} is on the disk")));
@@ -128,5 +131,53 @@ fn an_order_that_a_disk_may_not_keep_is_seen() {
         "raw/stripe",
     ] {
         assert!(!without("sync", begins).is_empty(), "a run that does not sync {begins} passes");
+    }
+}
+
+/// Takes from the lake of an attempt what its disk may lack once the power went out: the bytes that were not synced, and the
+/// names as well where `loses_names`.
+fn lose(scene: &Scene, name: &str, loses_names: bool) {
+    let (mut waiting, made, lake) = (Waiting::default(), scene.made(), scene.lake(name));
+    for call in scene.log(name).iter().filter(|call| call.fault.is_empty()) {
+        waiting.follow(call, &made);
+    }
+    for path in waiting.bytes.iter().filter(|path| !is_staged(path)) {
+        let Ok(bytes) = fs::read(lake.join(path)) else { continue };
+        // Of a file that grows, what was there before stays.
+        let mut left =
+            scene.before.get(std::path::Path::new(path)).filter(|_| !path.starts_with("data/")).cloned().unwrap_or_default();
+        left.resize(bytes.len(), 0);
+        fs::remove_file(lake.join(path)).unwrap();
+        fs::write(lake.join(path), left).unwrap();
+    }
+    // The deepest first.
+    for path in waiting.names.values().flatten().rev().filter(|_| loses_names) {
+        let place = lake.join(path);
+        match scene.before.get(std::path::Path::new(path)) {
+            Some(bytes) => fs::write(&place, bytes).unwrap(),
+            None if place.is_dir() => fs::remove_dir_all(&place).unwrap(),
+            None => drop(fs::remove_file(&place)),
+        }
+    }
+}
+
+#[test]
+fn a_run_whose_power_goes_out_leaves_whole_files_and_the_next_ends_it() {
+    for (_, scene) in scenes() {
+        let points = scene.calls.iter().filter(|call| changes(&call.operation)).count();
+        let step = if tries_all() { 1 } else { 5 };
+        for_each_number((1..=points).step_by(step), |worker, at| {
+            for loses_names in [false, true] {
+                let name = format!("worker{worker}");
+                scene.prepare(&name);
+                scene.run(&name, &Fault::at_change(at, "kill"));
+                let Some(hit) = scene.hit(&name) else { continue };
+                lose(&scene, &name, loses_names);
+                let said = |said: String| format!("{hit}, then the power went out, names lost: {loses_names}\n{said}");
+                scene.is_published_whole(&name).map_err(said)?;
+                scene.settles(&name).map_err(said)?;
+            }
+            Ok(())
+        });
     }
 }

@@ -81,13 +81,13 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    /// The folders that the run makes.
-    pub(super) fn new_folders(&self) -> BTreeSet<String> {
-        let folders = |files: &Files| -> BTreeSet<String> {
-            let above = files.keys().flat_map(|path| path.ancestors().skip(1));
-            above.map(|folder| folder.to_str().unwrap().to_owned()).filter(|folder| !folder.is_empty()).collect()
+    /// The folders and files that the run makes.
+    pub(super) fn made(&self) -> BTreeSet<String> {
+        let paths = |files: &Files| -> BTreeSet<String> {
+            let paths = files.keys().flat_map(|path| path.ancestors());
+            paths.map(|path| path.to_str().unwrap().to_owned()).filter(|path| !path.is_empty()).collect()
         };
-        folders(&self.after).difference(&folders(&self.before)).cloned().collect()
+        paths(&self.after).difference(&paths(&self.before)).cloned().collect()
     }
 
     /// The lake of the attempt `name`.
@@ -149,6 +149,17 @@ impl Scene {
 
     /// Whether what a reader finds is whole: each file of before or of after, and all of after once the manifest is there.
     pub(super) fn is_whole(&self, name: &str) -> Result<(), String> {
+        let archive = files(&self.lake(name).join("raw"));
+        let changed = archive.iter().find(|(path, bytes)| Some(hash(bytes).as_str()) != path.iter().nth(2).unwrap().to_str());
+        match changed {
+            // Bytes that came are kept under their own hash.
+            Some((path, _)) => Err(format!("raw/{} is not what came", path.display())),
+            None => self.is_published_whole(name),
+        }
+    }
+
+    /// The same of what is published: the archive of a night may come to the disk until then.
+    pub(super) fn is_published_whole(&self, name: &str) -> Result<(), String> {
         let lake = self.lake(name);
         let found = files(&lake);
         let is_published = found.contains_key(&self.manifest());
@@ -164,8 +175,7 @@ impl Scene {
                     let was = self.before.get(path) == Some(bytes) && (!is_published || self.after.get(path) == Some(bytes));
                     was || self.after.get(path) == Some(bytes)
                 }
-                // Bytes that came are kept under their own hash, as are texts.
-                ["raw", _, _, sha256, _] => hash(bytes) == sha256,
+                ["raw", ..] => !is_published || !self.after.contains_key(path) || self.after.get(path) == Some(bytes),
                 ["meta", "texts", text] => Some(hash(bytes).as_str()) == text.strip_suffix(".toml"),
                 ["meta", "deliveries", ..] => serde_json::from_slice::<serde_json::Value>(bytes).is_ok(),
                 ["meta", "audit.jsonl"] | ["staging", ..] => true,
