@@ -135,7 +135,13 @@ impl Error {
             std::io::ErrorKind::PermissionDenied => Exit::NotPermitted,
             _ => Exit::CannotWrite,
         };
-        Self::new(exit, format!("cannot {doing}: {error}")).file(file)
+        let failure = Self::new(exit, format!("cannot {doing}: {error}")).file(file);
+        match error.kind() {
+            // What should be there, whoever asked for it knows.
+            std::io::ErrorKind::NotFound => failure,
+            std::io::ErrorKind::PermissionDenied => failure.next("let the user who runs tieout at it, then run again"),
+            _ => failure.next("see what the system says of this disk and of its limits, then run again"),
+        }
     }
 
     /// Says which file.

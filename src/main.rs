@@ -9,6 +9,9 @@ use tieout::command::{print_version, refuse, run};
 use tieout::error::Exit;
 
 fn main() -> ExitCode {
+    // A write past the largest file the system allows then fails, and says so, instead of ending the process.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     let exit = match Cli::try_parse() {
         Ok(cli) => run(cli),
         Err(message) if message.use_stderr() => {

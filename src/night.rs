@@ -124,7 +124,8 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
     let lock = lake.lock(options.date).map_err(alone)?;
     progress("looking for files");
     let mut deliveries = Deliveries::fetch(job, options, &lake, &lock, board)?;
-    let previous = lake.night_before(options.date).map_err(alone)?.as_ref().map(PreviousNight::from);
+    let night_before = lake.night_before(options.date).map_err(alone)?;
+    let previous = night_before.as_ref().map(PreviousNight::from);
     let inputs_sha256 = inputs_hash(job, options.date, VERSION, &deliveries, previous.as_ref());
     let newest = lake.manifest(options.date).map_err(alone)?;
     let is_whole = match &newest {
@@ -176,7 +177,10 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
             progress,
         };
         let staging = lake.stage(&lock, generation, VERSION);
-        let night = closing.work(deliveries, apart, &staging).map_err(alone)?;
+        let worked = closing.work(deliveries, apart, &staging);
+        // Also where it failed: what was read may have been half of another generation.
+        stands_on(&lake, night_before.as_ref(), &closing).map_err(alone)?;
+        let night = worked.map_err(alone)?;
         settled.join().expect("settling files does not panic").map_err(alone)?;
         progress("publishing");
         let outputs = staging.finish().map_err(alone)?;
@@ -185,6 +189,24 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
         let stale = lake.stale().map_err(alone)?;
         Ok(Closed { changed: true, manifest: published.manifest, left_out, told, stale })
     })
+}
+
+/// That the nights this one is built on are still as they were when it began to read them. Runs of other nights go on
+/// meanwhile, and one that publishes such a night anew may have replaced a table between two that were read (75).
+fn stands_on(lake: &Lake, before: Option<&Manifest>, closing: &Closing) -> Result<()> {
+    let still = |before: &Manifest| {
+        let newest = lake.manifest(before.night.business_date)?;
+        Ok(newest.as_ref() == Some(before) && lake.holds_intact(before, &CARRIED)?)
+    };
+    let changed = match before {
+        Some(before) if !still(before)? => Some(before.night.business_date),
+        _ => closing.earlier.changed(lake)?,
+    };
+    let Some(changed) = changed else { return Ok(()) };
+    let error = Error::new(Exit::TryAgain, format!("the night {changed} changed while {} was closed on it", closing.night));
+    Err(error
+        .file(lake.shown(""))
+        .next(format!("run the night again; where no other run is at work, run {changed} before it")))
 }
 
 /// The closed nights that publishing this one reopens: itself, and those after it, which were signed on what this one

@@ -13,6 +13,8 @@ mod consistency;
 mod delivery;
 mod draft;
 mod exit;
+#[cfg(target_os = "linux")]
+mod faults;
 mod fees;
 mod fetch;
 mod formats;

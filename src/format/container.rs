@@ -1,7 +1,8 @@
 //! What a file is wrapped in: nothing, gzip, or a ZIP archive of which one member is the file.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -47,11 +48,44 @@ pub fn open<T>(path: &Path, format: &Format, read: impl FnOnce(Opened) -> Result
             .found(described(found))
             .next("keep the file as the provider served it: do not unpack or re-save it"));
     }
-    let file = File::open(path).map_err(|error| failed(&error))?;
-    match found {
+    let refused = Cell::default();
+    let file = OfDisk { file: File::open(path).map_err(|error| failed(&error))?, refused: &refused };
+    let opened = match found {
         Container::None => read(Opened { text: &mut BufReader::new(file), companion: None }),
         Container::Gzip => read(Opened { text: &mut MultiGzDecoder::new(BufReader::new(file)), companion: None }),
         Container::Zip => open_member(file, &shown, format, read),
+    };
+    // Whatever was made of it: the file is not corrupt, the disk does not give it.
+    refused.take().map_or(opened, |error| Err(failed(&error)))
+}
+
+/// A file, and the last error of the disk it is on.
+struct OfDisk<'d> {
+    file: File,
+    refused: &'d Cell<Option<io::Error>>,
+}
+
+impl OfDisk<'_> {
+    fn note<T>(&self, done: io::Result<T>) -> io::Result<T> {
+        done.inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                self.refused.set(error.raw_os_error().map(io::Error::from_raw_os_error));
+            }
+        })
+    }
+}
+
+impl Read for OfDisk<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer);
+        self.note(read)
+    }
+}
+
+impl Seek for OfDisk<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        // Before the beginning of a file is no place: an archive that is not whole names such.
+        self.file.seek(to)
     }
 }
 
@@ -63,7 +97,7 @@ fn described(container: Container) -> &'static str {
     }
 }
 
-fn open_member<T>(file: File, shown: &str, format: &Format, read: impl FnOnce(Opened) -> Result<T>) -> Result<T> {
+fn open_member<T>(file: OfDisk, shown: &str, format: &Format, read: impl FnOnce(Opened) -> Result<T>) -> Result<T> {
     let corrupt = |error: &dyn std::fmt::Display| {
         Error::data("the ZIP archive is truncated or corrupt").file(shown).found(error).next("fetch the file again")
     };

@@ -44,9 +44,11 @@ pub(super) fn sha256(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0_u8; 1 << 18];
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
-            count => hash.update(&buffer[..count]),
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

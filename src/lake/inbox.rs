@@ -1,7 +1,7 @@
 //! Keeping every byte that arrives, as it was received.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -211,7 +211,8 @@ impl Incoming<'_> {
         let sha256 = hex(&self.hash.clone().finalize());
         let place = self.inbox.place(&sha256, &self.name);
         let path = self.inbox.lake.store.near(&place);
-        let kept = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == self.bytes);
+        // Read again: what a run left that died with the power may have its size and other bytes.
+        let kept = durable::sha256(&path).is_ok_and(|kept| kept == sha256);
         if !kept {
             seal(&self.file).map_err(|error| durable::failed("write", &self.staged, &error))?;
             durable::rename(&self.staged, &path)?;
@@ -245,11 +246,12 @@ impl Incoming<'_> {
         let before = source.metadata().map_err(unreadable)?;
         let mut buffer = vec![0_u8; 1 << 18];
         loop {
-            let count = source.read(&mut buffer).map_err(unreadable)?;
-            if count == 0 {
-                break;
+            match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => self.push(&buffer[..count])?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(unreadable(error)),
             }
-            self.push(&buffer[..count])?;
         }
         // Asked by name: a file that was replaced is as bad as one that grew.
         let after = fs::metadata(from).map_err(unreadable)?;

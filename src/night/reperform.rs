@@ -52,9 +52,21 @@ pub(super) struct Earlier {
     pub(super) baseline: Vec<(Lake, NaiveDate)>,
     /// Table `rates_history` of the generation before.
     pub(super) rates_history: RecordBatch,
+    /// What of them is read from the lake itself.
+    read: Vec<(Manifest, &'static [&'static Table])>,
 }
 
 impl Earlier {
+    /// The first night that is not any more as it was when the reading began: another run publishes it anew.
+    pub(super) fn changed(&self, lake: &Lake) -> Result<Option<NaiveDate>> {
+        for (manifest, tables) in &self.read {
+            if !lake.holds_intact(manifest, tables)? {
+                return Ok(Some(manifest.night.business_date));
+            }
+        }
+        Ok(None)
+    }
+
     /// What they said of rows of `night` that have ended since; `open` is what has not.
     pub(super) fn said(
         &self,
@@ -100,6 +112,9 @@ impl Earlier {
 const LOOKED_INTO: [&Table; 4] = [&ENTRIES, &ORDERS, &ATTEMPTS, &REFUNDS];
 /// What they compare their rates with, and later generations of the same go on with.
 const RATES: [&Table; 2] = [&SUCCESS_RATES, &RATES_HISTORY];
+
+/// What they compare their rates with, alone.
+const COMPARED: [&Table; 1] = [&SUCCESS_RATES];
 
 /// What is kept of a night closed again: all that, and what the next night takes of it.
 const KEPT: [&Table; CARRIED.len() + LOOKED_INTO.len() + RATES.len()] = {
@@ -197,19 +212,27 @@ impl<'l> Reperformance<'l> {
         let since = night - given_back_within;
         let compared = baseline_nights(night);
         let (chain, earliest) = self.chain(previous, since.min(compared[compared.len() - 1]))?;
-        let (mut nights, mut baseline) = (Vec::new(), Vec::new());
+        let (mut nights, mut baseline, mut read) = (Vec::new(), Vec::new(), Vec::new());
+        let mut lake_with = |manifest: &Manifest, tables: &'static [&'static Table]| {
+            let lake = self.lake_with(manifest, tables)?;
+            if lake.root() == self.lake.root() {
+                read.push((manifest.clone(), tables));
+            }
+            Ok::<_, Error>(lake)
+        };
         // The oldest first, so that one closed again finds those before it.
         for manifest in chain.iter().rev() {
             let date = manifest.night.business_date;
             if date >= since {
-                nights.push((self.lake_with(manifest, &LOOKED_INTO)?, date));
+                nights.push((lake_with(manifest, &LOOKED_INTO)?, date));
             }
             if compared.contains(&date) {
-                baseline.push((self.lake_with(manifest, &[&SUCCESS_RATES])?, date));
+                baseline.push((lake_with(manifest, &COMPARED)?, date));
             }
         }
         let rates_history = self.rates_history(night, generation)?;
-        Ok(Earlier { nights, reaches_back: earliest.is_some_and(|earliest| earliest <= since), baseline, rates_history })
+        let reaches_back = earliest.is_some_and(|earliest| earliest <= since);
+        Ok(Earlier { nights, reaches_back, baseline, rates_history, read })
     }
 
     /// The nights before one that is built on `previous`, back to `since`, the latest first; and the earliest night that

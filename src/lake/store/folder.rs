@@ -146,8 +146,12 @@ impl Store for Folder {
         let is_new = !place.exists();
         let opened = OpenOptions::new().read(true).append(true).create(true).open(&place);
         let mut file = opened.map_err(|error| durable::failed_to_create("create", &place, &error))?;
-        // Runs of other nights append too.
-        file.lock().map_err(unwritable)?;
+        // Runs of other nights append too. A signal may interrupt the wait for them.
+        while let Err(error) = file.lock() {
+            if error.kind() != ErrorKind::Interrupted {
+                return Err(unwritable(error));
+            }
+        }
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(|error| durable::failed("read", &place, &error))?;
         let complete = complete_lines(&text);
