@@ -124,7 +124,8 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
     let lock = lake.lock(options.date).map_err(alone)?;
     progress("looking for files");
     let mut deliveries = Deliveries::fetch(job, options, &lake, &lock, board)?;
-    let previous = lake.night_before(options.date).map_err(alone)?.as_ref().map(PreviousNight::from);
+    let before = lake.night_before(options.date).map_err(alone)?;
+    let previous = before.as_ref().map(PreviousNight::from);
     let inputs_sha256 = inputs_hash(job, options.date, VERSION, &deliveries, previous.as_ref());
     let newest = lake.manifest(options.date).map_err(alone)?;
     let is_whole = match &newest {
@@ -175,7 +176,10 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
             progress,
         };
         let staging = lake.stage(&lock, VERSION);
-        let night = closing.work(deliveries, apart, &staging).map_err(alone)?;
+        let night = closing.work(deliveries, apart, &staging);
+        // First: nights read half of one generation and half of another may have broken a law.
+        reperformance.stands(before.as_ref()).map_err(alone)?;
+        let night = night.map_err(alone)?;
         settled.join().expect("settling files does not panic").map_err(alone)?;
         progress("publishing");
         let outputs = staging.finish().map_err(alone)?;

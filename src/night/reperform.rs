@@ -38,6 +38,8 @@ pub struct Reperformance<'l> {
     progress: &'l dyn Fn(&str),
     /// What has come out the same, by the hash of its manifest, and the lake that has what it leaves to the next night.
     done: BTreeMap<String, Lake>,
+    /// What was read as the lake has it.
+    relied: Vec<(Manifest, Vec<&'static Table>)>,
 }
 
 /// Nights before one, as it was closed on them.
@@ -151,7 +153,7 @@ impl<'l> Reperformance<'l> {
     /// Of nights of `lake`. `progress` is told what is being done.
     #[must_use]
     pub fn new(lake: &'l Lake, memory: Memory, progress: &'l dyn Fn(&str)) -> Self {
-        Self { lake, scratch: None, memory, progress, done: BTreeMap::new() }
+        Self { lake, scratch: None, memory, progress, done: BTreeMap::new(), relied: Vec::new() }
     }
 
     /// Closes a generation again, and keeps of its tables what later nights take.
@@ -212,6 +214,14 @@ impl<'l> Reperformance<'l> {
         Ok(Earlier { nights, reaches_back: earliest.is_some_and(|earliest| earliest <= since), baseline, rates_history })
     }
 
+    /// Whether what was read of earlier nights, and of the one before, is what they had published: another run may have
+    /// closed one anew in the meantime, whose tables are then partly the older ones. Then 75.
+    pub(super) fn stands(&self, previous: Option<&Manifest>) -> Result<()> {
+        let previous = previous.map(|manifest| (manifest, &CARRIED[..]));
+        let earlier = self.relied.iter().map(|(manifest, tables)| (manifest, &tables[..]));
+        previous.into_iter().chain(earlier).try_for_each(|(manifest, tables)| still_has(self.lake, manifest, tables))
+    }
+
     /// The nights before one that is built on `previous`, back to `since`, the latest first; and the earliest night that
     /// is known to have been closed.
     fn chain(&self, previous: Option<&PreviousNight>, since: NaiveDate) -> Result<(Vec<Manifest>, Option<NaiveDate>)> {
@@ -230,8 +240,9 @@ impl<'l> Reperformance<'l> {
     }
 
     /// A lake that has what a generation published as `tables`: this one, or one in which it is closed again.
-    fn lake_with(&mut self, manifest: &Manifest, tables: &[&Table]) -> Result<Lake> {
+    fn lake_with(&mut self, manifest: &Manifest, tables: &[&'static Table]) -> Result<Lake> {
         if !self.done.contains_key(&manifest.sha256) && self.lake.holds_intact(manifest, tables)? {
+            self.relied.push((manifest.clone(), tables.to_vec()));
             return Ok(self.lake.clone());
         }
         self.lake_closed_again(manifest)
@@ -357,6 +368,22 @@ impl<'l> Reperformance<'l> {
         place.keep_staged(&lock, &kept)?;
         let manifest = Manifest::new(manifest.generation, worked, manifest.differences.clone(), outputs);
         Ok(Again { manifest, lake: place })
+    }
+}
+
+/// Whether the lake has the tables of a generation still; otherwise 75, where a run and not damage is the reason.
+fn still_has(lake: &Lake, manifest: &Manifest, tables: &[&Table]) -> Result<()> {
+    if lake.holds_intact(manifest, tables)? {
+        return Ok(());
+    }
+    // Whoever publishes it holds it, or has done so by now.
+    let lock = lake.lock(manifest.night.business_date)?;
+    match lake.manifest(lock.night())? {
+        Some(newest) if newest.generation != manifest.generation => {
+            let error = Error::new(Exit::TryAgain, format!("the night {} was closed anew while it was read", lock.night()));
+            Err(error.next("run again"))
+        }
+        _ => Ok(()),
     }
 }
 
