@@ -68,9 +68,16 @@ fn a_secret_others_may_read_is_refused() {
     let file = folder.path().join("secret");
     fs::write(&file, "hush\n").unwrap();
     let of_root = fs::metadata(&file).unwrap().uid() == 0;
-    for (mode, used) in
-        [(0o600, true), (0o400, true), (0o440, of_root), (0o640, of_root), (0o660, false), (0o604, false), (0o444, false), (0o450, false)]
-    {
+    for (mode, used) in [
+        (0o600, true),
+        (0o400, true),
+        (0o440, of_root),
+        (0o640, of_root),
+        (0o660, false),
+        (0o604, false),
+        (0o444, false),
+        (0o450, false),
+    ] {
         fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
         match Secret::File(file.clone()).read() {
             Ok(secret) => assert!(used && secret.reveal() == "hush", "{mode:o}"),
