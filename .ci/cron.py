@@ -69,7 +69,7 @@ def loop(command, where, night, start, answers):
         answers.append((done.returncode, done.stdout, done.stderr))
         if done.returncode != 75:
             return
-        time.sleep(0.05)
+        time.sleep(0.3)
 
 
 def at_once(commands, where, night=""):
