@@ -40,6 +40,7 @@ use telling::{Telling, refusal, refuse_usage};
 
 /// Does what was typed, and says what came of it: results on stdout, talk on stderr, and last the line of JSON if it was
 /// asked for.
+#[must_use]
 pub fn run(cli: Cli) -> Exit {
     let broken = Broken::watch();
     let telling = Telling::begin(&cli.command);
@@ -51,7 +52,9 @@ pub fn run(cli: Cli) -> Exit {
         (None, Ok(exit)) => return exit,
         (None, Err(errors)) => (wants_json, errors),
     };
-    errors.iter().for_each(|error| say(&format!("error: {error}\n")));
+    for error in &errors {
+        say(&format!("error: {error}\n"));
+    }
     if let Some(command) = telling {
         let _ = print_last(&refusal(command, None, &errors).line());
     }
@@ -67,6 +70,7 @@ pub fn print_version() -> Exit {
 }
 
 /// Refuses a command line that cannot be understood: `typed` are its words, `message` says why.
+#[must_use]
 pub fn refuse(typed: &[String], message: &str) -> Exit {
     refuse_usage(typed, message);
     Exit::Usage

@@ -34,6 +34,7 @@ pub struct Watchers {
     /// Add events of OpenLineage to this file, or post them to this address: what was read and what published.
     #[arg(long, value_name = "FILE OR URL")]
     pub lineage: Option<String>,
+    #[expect(clippy::doc_markdown, reason = "shown as help, where a back-tick would be read")]
     /// Ping this address, as healthchecks.io is: at the start, and with the exit code at the end. Where it is a secret:
     /// env:NAME of a variable, or file:PATH of a file nobody else can read.
     #[arg(long, value_name = "URL")]

@@ -279,7 +279,9 @@ impl Telling {
             Ok(exit) => (exit, Vec::new()),
             Err(errors) => (errors.first().map_or(Exit::LawBroken, |error| error.exit), errors),
         };
-        errors.iter().for_each(|error| self.say_error(error));
+        for error in &errors {
+            self.say_error(error);
+        }
         self.tell_end(exit, &errors)
     }
 
@@ -292,9 +294,10 @@ impl Telling {
             return;
         }
         let exit = code(signal);
-        let error = Error::new(exit, "told to stop, and stopped").next(match signal::has_committed() {
-            true => "the night is published: running it again changes nothing",
-            false => "run it again: nothing of it was published",
+        let error = Error::new(exit, "told to stop, and stopped").next(if signal::has_committed() {
+            "the night is published: running it again changes nothing"
+        } else {
+            "run it again: nothing of it was published"
         });
         self.say_error(&error);
         // What the command has told by now holds, and has errors of its own.

@@ -83,6 +83,7 @@ impl Type {
     }
 
     /// As the data dictionary calls it.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",

@@ -51,9 +51,9 @@ pub(super) fn post(to: &Url, kind: &str, message: &str, patience: &dyn Fn(u32) -
                     break;
                 }
             }
-            Err(error) if error.is_timeout() => said = "there was no answer in time".to_owned(),
+            Err(error) if error.is_timeout() => "there was no answer in time".clone_into(&mut said),
             // The address may be a secret.
-            Err(error) if error.is_connect() => said = "nobody answers there".to_owned(),
+            Err(error) if error.is_connect() => "nobody answers there".clone_into(&mut said),
             Err(error) => said = error.without_url().to_string(),
         }
     }
