@@ -25,6 +25,7 @@ fn commands() -> BTreeSet<String> {
 }
 
 /// Whether a program is there; a test that lacks it says so.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests should know")]
 fn there_is(program: &str) -> bool {
     let is_there = Command::new(program).arg("--version").output().is_ok();
     if !is_there {

@@ -177,7 +177,9 @@ fn age(place: &Place, night: &str, table: &str, column: &str, previous: Option<&
     assert_eq!(kept.len() + 1, schema.fields().len());
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, Arc::new(schema.project(&kept).unwrap()), None).unwrap();
-    batches.iter().for_each(|batch| writer.write(&batch.project(&kept).unwrap()).unwrap());
+    for batch in batches {
+        writer.write(&batch.project(&kept).unwrap()).unwrap();
+    }
     writer.close().unwrap();
     place.write(&path, &bytes);
     let path = format!("lake/meta/nights/{night}/1.json");

@@ -56,6 +56,7 @@ pub struct Retry {
 
 /// How the nights of a range are closed.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub struct Manner {
     /// Publish without the providers whose files are missing or refused, and mark such nights incomplete.
     #[arg(long)]

@@ -65,7 +65,7 @@ const MANNERS: Manners = Manners {
     tries: 1,
     wait: Duration::from_secs(1),
     longest: Duration::from_secs(1),
-    deadline: Duration::from_secs(60),
+    deadline: Duration::from_mins(1),
     silence: Duration::from_secs(15),
     per_host: 8,
 };

@@ -223,7 +223,9 @@ impl<'s> Shape<'s> {
     fn take(&mut self, schema: &'s Json, root: &'s Json) {
         if let Some(named) = schema.get("$ref").and_then(Json::as_str) {
             let named = named.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
-            named.into_iter().for_each(|schema| self.take(schema, root));
+            if let Some(schema) = named {
+                self.take(schema, root);
+            }
         }
         for word in ["allOf", "anyOf", "oneOf"] {
             self.is_choice |= word != "allOf" && schema.get(word).is_some();

@@ -45,10 +45,7 @@ impl Resolver {
         let mut wrong = Wrong { text: &self.text, errors: Vec::new() };
         let file = self.file(&mut wrong.errors)?;
         let Some((formats, calendars)) = wrong.take(&[], self.library(&file)) else { return Err(wrong.errors) };
-        if self.all {
-            wrong.errors.extend(formats.own().flat_map(|name| formats.wrong_with(name)));
-            wrong.errors.extend(calendars.own().filter_map(|name| calendars.load(name).err()));
-        }
+        wrong.errors.extend(self.wrong_with_own(&formats, &calendars));
         let timezone = wrong.take(&[], zone(&file.timezone, "timezone")).unwrap_or_default();
         let databases = wrong.take(&[], Databases::new(file.database, &self.folder)).unwrap_or_default();
         wrong.take(&[], fees::check_regions(&file.region));
@@ -149,6 +146,15 @@ impl Resolver {
         })
     }
 
+    /// What is wrong with the formats and calendars of its folders, where all are looked at.
+    fn wrong_with_own(&self, formats: &Library, calendars: &Calendars) -> Vec<Error> {
+        if !self.all {
+            return Vec::new();
+        }
+        let wrong = formats.own().flat_map(|name| formats.wrong_with(name));
+        wrong.chain(calendars.own().filter_map(|name| calendars.load(name).err())).collect()
+    }
+
     /// The file as it is written. A key nobody knows is left out, so that what else is wrong is found too.
     fn file(&self, errors: &mut Vec<Error>) -> std::result::Result<JobFile, Vec<Error>> {
         let refused = match toml::from_str(&self.text) {
@@ -238,7 +244,7 @@ impl Resolver {
         let usual = || format!("merchant/{}", target.table().name);
         let format = known.format(&file.format.unwrap_or_else(usual), target)?;
         let place = file.source.open(&self.folder, &known.databases).map_err(|error| of_key(error, "source"))?;
-        Ok(Records { target, place, format })
+        Ok(Records { target, format, place })
     }
 }
 

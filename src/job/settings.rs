@@ -76,11 +76,12 @@ impl Walk<'_> {
         let shape = Shape::of(schema, self.root);
         match value {
             DeValue::Table(table) if !shape.keys.is_empty() || shape.others.is_some() => self.table(Some(table), &shape),
-            DeValue::Array(list) if shape.items.is_some_and(|items| !Shape::of(items, self.root).keys.is_empty()) => {
+            DeValue::Array(list)
+                if let Some(items) = shape.items.filter(|items| !Shape::of(items, self.root).keys.is_empty()) =>
+            {
                 for (at, value) in list.iter().enumerate() {
                     self.path.push(Step::At(at));
-                    let within = (value.span().start, value.span());
-                    shape.items.into_iter().for_each(|schema| self.value(value.get_ref(), within.clone(), schema));
+                    self.value(value.get_ref(), (value.span().start, value.span()), items);
                     self.path.pop();
                 }
             }
