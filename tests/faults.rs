@@ -8,6 +8,7 @@
 //! that many random instants.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "says how much was tried")]
 
 mod at_once;
 mod dies;

@@ -244,7 +244,7 @@ fn is_passing(path: &Path) -> bool {
 }
 
 pub(super) fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A record of deliveries without when it was asked.
@@ -283,7 +283,7 @@ pub(super) fn restate(data: &Path, day: u32) {
     let path = data.join(format!("provider/stripe/payout_reconciliation_202611{day}.csv"));
     let text = fs::read_to_string(&path).unwrap();
     let lines = text.lines().enumerate().filter(|(number, _)| *number != 1);
-    fs::write(&path, lines.map(|(_, line)| format!("{line}\n")).collect::<String>()).unwrap();
+    fs::write(&path, lines.map(|(_, line)| line.to_owned() + "\n").collect::<String>()).unwrap();
 }
 
 /// The program, about to run in `folder`.
