@@ -62,6 +62,7 @@ pub fn run(cli: Cli) -> Exit {
 }
 
 /// Says of what this program was built, for a program.
+#[must_use]
 pub fn print_version() -> Exit {
     match print(&version::json()) {
         Ok(()) => Exit::Published,

@@ -232,12 +232,12 @@ impl Lake {
             }
         }
         let mut told = self.links();
-        let link = |of: (NaiveDate, u64)| match told.remove(&of) {
-            Some(link) => Ok(link),
-            None => {
+        let link = |of: (NaiveDate, u64)| {
+            let read = || {
                 let path = manifest_path(of.0, of.1);
                 Link::decode(&store::read(&*self.store, &path)?, &path)
-            }
+            };
+            told.remove(&of).map_or_else(read, Ok)
         };
         let links = newest.into_iter().map(link).collect::<Result<Vec<_>>>()?;
         Ok(stale(&links))

@@ -204,9 +204,7 @@ fn stands_on(lake: &Lake, before: Option<&Manifest>, closing: &Closing) -> Resul
     };
     let Some(changed) = changed else { return Ok(()) };
     let error = Error::new(Exit::TryAgain, format!("the night {changed} changed while {} was closed on it", closing.night));
-    Err(error
-        .file(lake.shown(""))
-        .next(format!("run the night again; where no other run is at work, run {changed} before it")))
+    Err(error.file(lake.shown("")).next(format!("run the night again; where no other run is at work, run {changed} before it")))
 }
 
 /// The closed nights that publishing this one reopens: itself, and those after it, which were signed on what this one

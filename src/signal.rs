@@ -105,7 +105,9 @@ pub fn let_go(name: &Path) {
 pub fn let_all_go() {
     // Not while the state is held: what is given back may take its time.
     let held = std::mem::take(&mut state().held);
-    held.values().for_each(|give_back| give_back());
+    for give_back in held.values() {
+        give_back();
+    }
 }
 
 /// Calls `stop` at the first signal, on a thread of its own. Calls `at_once` at a second SIGINT, and when the process is

@@ -48,7 +48,7 @@ fn samples(text: &str) -> Vec<Sample> {
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
-            metric = rest.split_once(' ').unwrap().0.to_owned();
+            rest.split_once(' ').unwrap().0.clone_into(&mut metric);
             assert!(seen.insert(metric.clone()), "{metric} twice");
             assert_eq!(lines.next().unwrap(), format!("# TYPE {metric} gauge"));
             assert!(lines.peek().unwrap().starts_with(&metric), "{metric} has samples");

@@ -52,8 +52,7 @@ impl Resolver {
         let known = Known { formats, calendars, databases, timezone, regions: file.region };
         let named: BTreeSet<String> = file.provider.iter().filter_map(|provider| provider.calendar.clone()).collect();
         if file.provider.is_empty() {
-            let none = Error::configuration("a job has at least one provider").next("add a [[provider]] table");
-            wrong.take::<()>(&[], Err(none));
+            wrong.errors.push(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
         }
         let mut providers = Vec::new();
         for (at, provider) in file.provider.into_iter().enumerate() {
