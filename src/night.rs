@@ -176,7 +176,7 @@ pub fn close(job: &Job, options: Options, board: &Switchboard, progress: &dyn Fn
             texts: keep_texts(&lake, &lock, job).map_err(alone)?,
             progress,
         };
-        let staging = lake.stage(&lock, generation, VERSION);
+        let staging = lake.stage(&lock, VERSION);
         let worked = closing.work(deliveries, apart, &staging);
         // Also where it failed: what was read may have been half of another generation.
         stands_on(&lake, night_before.as_ref(), &closing).map_err(alone)?;

@@ -292,7 +292,7 @@ fn bytes_of(identity: Identity) -> [u8; 16] {
 fn publish_divided(sheet: Sheet, division: Division, threads: usize) -> (Vec<ArrayRef>, String) {
     let (_folder, lake) = new_lake();
     let lock = lake.lock(day(20)).unwrap();
-    let staging = lake.stage(&lock, 1, "0.1.0").divided(division);
+    let staging = lake.stage(&lock, "0.1.0").divided(division);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| rayon::in_place_scope(|scope| staging.add(scope, sheet)));
     let published = lake.publish_staged(&lock, night(day(20), "a"), staging.finish().unwrap()).unwrap();

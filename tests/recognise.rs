@@ -76,7 +76,7 @@ fn where_the_account_stands_is_checked_when_the_format_loads() {
         ("{ column = \"shops\" }", "did you mean `shop`?"),
         ("{ line = \"# of\" }", "has no place for it"),
         ("{ line = \"{} of {}\" }", "has no place for it"),
-        ("{ row = \"x\" }", "unknown variant"),
+        ("{ row = \"x\" }", "unknown key `row`"),
     ] {
         let refused = format(account).unwrap_err().to_string();
         assert!(refused.contains(said), "{account}: {refused}");

@@ -10,7 +10,7 @@ use crate::nights::{files, package};
 /// The modules, highest first, each with those it uses. A module uses only what stands below it.
 const USES: &[(&str, &[&str])] = &[
     ("main", &["cli", "command", "error"]),
-    ("command", &["cli", "error", "format", "job", "lake", "night", "report", "sample", "signal", "source", "table"]),
+    ("command", &["cli", "error", "format", "job", "lake", "night", "report", "sample", "secret", "signal", "source", "table"]),
     ("cli", &[]),
     ("report", &["error", "format", "job", "lake", "mask", "money", "night", "stage", "table"]),
     ("night", &["error", "format", "job", "lake", "mask", "money", "source", "stage", "table"]),

@@ -145,7 +145,7 @@ fn what_no_night_needs_is_told_and_then_removed() {
     );
     assert_eq!(told["bytes"], "stray".len() + "never named".len() + "half".len());
     let aside = gc("--dry-run --aside-older-than 30");
-    assert_eq!(paths(&aside), owned(&[&[("aside/stripe/2026-08-01", "aside")][..], &dead].concat()));
+    assert_eq!(paths(&aside), owned(&[&[("aside/stripe/2026-08-01/abc/report.csv", "aside")][..], &dead].concat()));
     assert!(before == files(&place.path("lake")), "a dry run touches nothing");
 
     let shown = done(&place, &format!("gc {JOB} --now 2026-11-18T02:30:00Z"));
@@ -154,10 +154,10 @@ fn what_no_night_needs_is_told_and_then_removed() {
     drop(lock);
     assert_eq!(
         paths(&gc("--aside-older-than 30")),
-        owned(&[("aside/stripe/2026-08-01", "aside"), ("data/breaks/date=2026-11-22/breaks.parquet", "unnamed")])
+        owned(&[("aside/stripe/2026-08-01/abc/report.csv", "aside"), ("data/breaks/date=2026-11-22/breaks.parquet", "unnamed")])
     );
     assert_eq!(paths(&gc("--aside-older-than 2")), owned(&[]), "that night was a day ago");
-    assert_eq!(paths(&gc("--aside-older-than 1")), owned(&[("aside/stripe/2026-11-17", "aside")]));
+    assert_eq!(paths(&gc("--aside-older-than 1")), owned(&[("aside/stripe/2026-11-17/abc/report.csv", "aside")]));
     assert!(needed == files(&place.path("lake")), "all that a night needs is there");
     assert_eq!(paths(&gc("")), owned(&[]));
     done(&place, &format!("verify {JOB} --date 2026-11-17 --quiet"));

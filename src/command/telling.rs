@@ -3,6 +3,7 @@
 //! A run ends once: on the thread that did the work, or on the one that was told by a signal to stop. Whoever comes second
 //! waits for the process to leave.
 
+mod asked;
 mod post;
 mod put;
 mod watching;
@@ -22,7 +23,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{fall_silent, lock, print_last, say};
-use crate::cli::{Backfill, Command, LogFormat, Retry, Telling as Typed, Watchers};
+use crate::cli::{Command, LogFormat};
 use crate::error::{Error, Exit};
 use crate::format::time::day_range;
 use crate::job::Job;
@@ -35,6 +36,7 @@ use crate::report::metrics::{self, Measured, Night};
 use crate::signal::{self, Signal};
 use crate::table::delivery::Answer;
 use crate::table::reconciliation::ROLLFORWARD;
+use asked::Asked;
 use watching::Watching;
 
 /// How long a run that is told to stop waits for a night that is on its way into place.
@@ -69,40 +71,6 @@ struct Known {
     said: Map<String, Value>,
     stages: Vec<(String, Instant)>,
     night: Option<Night>,
-}
-
-/// What of a command line is about telling.
-struct Asked<'a> {
-    name: &'static str,
-    job: &'a Path,
-    date: Option<chrono::NaiveDate>,
-    json: bool,
-    quiet: bool,
-    typed: Option<&'a Typed>,
-    watchers: Option<&'a Watchers>,
-}
-
-impl<'a> Asked<'a> {
-    fn of(command: &'a Command) -> Option<Self> {
-        let new = |name, job: &'a Path, date, json, quiet| Self { name, job, date, json, quiet, typed: None, watchers: None };
-        Some(match command {
-            Command::Run(run) => Self {
-                typed: Some(&run.telling),
-                watchers: Some(&run.watchers),
-                ..new("run", &run.job, Some(run.date), run.json, run.quiet)
-            },
-            Command::Backfill(Backfill { job, manner, .. }) => {
-                Self { typed: Some(&manner.telling), ..new("backfill", job, None, manner.json, manner.quiet) }
-            }
-            Command::Retry(Retry { job, manner }) => {
-                Self { typed: Some(&manner.telling), ..new("retry", job, None, manner.json, manner.quiet) }
-            }
-            Command::Fetch(fetch) => new("fetch", &fetch.job, Some(fetch.date), fetch.json, fetch.quiet),
-            Command::Ready(ready) => new("ready", &ready.job, Some(ready.date), ready.json, false),
-            Command::Verify(verify) => new("verify", &verify.job, verify.date, verify.json, verify.quiet),
-            _ => return None,
-        })
-    }
 }
 
 impl Telling {

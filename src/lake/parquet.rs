@@ -62,11 +62,11 @@ impl Division {
     pub(super) const PUBLISHED: Self = Self { group: 512 * 1024, page: 64 * 1024, dictionary: 128 * 1024 };
 }
 
-/// What every file of a night says of it: a reader of several can tell whether they are of one generation.
+/// What every file of a night says of it. Not its generation: a night closed anew on what it was to be closed on at first
+/// has the same bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Stamp {
     pub(super) night: NaiveDate,
-    pub(super) generation: u64,
     /// Of tieout.
     pub(super) version: String,
 }
@@ -315,7 +315,6 @@ fn properties(table: &Table, stamp: &Stamp) -> WriterPropertiesPtr {
         ("tieout.grain", table.grain.to_owned()),
         ("tieout.key", table.key.join(", ")),
         ("tieout.business_date", stamp.night.to_string()),
-        ("tieout.generation", stamp.generation.to_string()),
         ("tieout.version", stamp.version.clone()),
     ];
     let mut properties = WriterProperties::builder()

@@ -31,20 +31,18 @@ pub struct Published {
 impl Lake {
     /// Publishes a night whose tables are all known: stages them, and publishes what was staged.
     pub fn publish(&self, lock: &NightLock, night: Night, tables: Vec<Sheet>) -> Result<Published> {
-        let newest = self.manifest(night.business_date)?;
-        let generation = newest.map_or(1, |newest| newest.generation_for(&night.inputs_sha256));
-        let staging = self.stage(lock, generation, &night.version);
+        let staging = self.stage(lock, &night.version);
         rayon::in_place_scope(|scope| tables.into_iter().for_each(|sheet| staging.add(scope, sheet)));
         let outputs = staging.finish()?;
         self.publish_staged(lock, night, outputs)
     }
 
-    /// Begins to stage the tables of a generation of a night.
+    /// Begins to stage the tables of a night.
     #[must_use]
-    pub fn stage(&self, lock: &NightLock, generation: u64, version: &str) -> Staging {
+    pub fn stage(&self, lock: &NightLock, version: &str) -> Staging {
         let staged = Mutex::new(Vec::new());
         Staging {
-            stamp: Stamp { night: lock.night(), generation, version: version.to_owned() },
+            stamp: Stamp { night: lock.night(), version: version.to_owned() },
             folder: lock.folder().to_path_buf(),
             division: Division::PUBLISHED,
             staged,

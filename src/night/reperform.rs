@@ -372,7 +372,7 @@ impl<'l> Reperformance<'l> {
             texts: night.texts.clone(),
             progress: &|_| {},
         };
-        let staging = place.stage(&lock, manifest.generation, &night.version);
+        let staging = place.stage(&lock, &night.version);
         let worked = closing.work(deliveries, apart, &staging)?;
         let outputs = staging.finish()?;
         let kept: Vec<Output> =

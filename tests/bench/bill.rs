@@ -55,7 +55,7 @@ pub(crate) fn run(file: &Path, format: &str, out: &Path) -> Result<Ran> {
     let begin = Instant::now();
     let sheet = sheet(file, &format, night)?;
     let rows = sheet.rows;
-    let staging = lake.stage(&lock, 1, VERSION);
+    let staging = lake.stage(&lock, VERSION);
     rayon::in_place_scope(|writers| staging.add(writers, sheet));
     let outputs = staging.finish()?;
     let seconds = begin.elapsed().as_secs_f64();

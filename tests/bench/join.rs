@@ -73,7 +73,7 @@ pub(crate) fn run(folder: &Path, out: &Path, left_in_memory: bool) -> (f64, usiz
     let lake = Lake::open(spilled.path()).expect("it is a folder");
     let night = NaiveDate::from_ymd_opt(2026, 11, 20).expect("a day of the calendar");
     let lock = lake.lock(night).expect("the lake is new");
-    let staging = lake.stage(&lock, 1, VERSION).divided(DIVISION);
+    let staging = lake.stage(&lock, VERSION).divided(DIVISION);
     let mut writer = staging.begin(&JOINED).expect("there is room beside the output");
     let mut rows = Joined { shards: left.into_iter().zip(right), waiting: Beside::default() };
     let mut next = rows.next();

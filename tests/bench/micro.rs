@@ -151,7 +151,7 @@ fn write(criterion: &mut Criterion, night: &Night) {
     group.bench_function("entries", |bencher| {
         let unwritten = || drop(fs::remove_file(lake.root().join("staging/2026-11-17/entries.parquet")));
         let write = |()| {
-            let staging = lake.stage(&lock, 1, VERSION);
+            let staging = lake.stage(&lock, VERSION);
             rayon::in_place_scope(|writers| staging.add(writers, entries.clone()));
             staging.finish().expect("the table is written")
         };

@@ -62,7 +62,7 @@ fn read(batches: Vec<RecordBatch>) -> Run {
 fn staged<T>(table: &Table, division: Division, stage: impl FnOnce(&Staging) -> T) -> (Vec<u8>, String) {
     let (_folder, lake) = new_lake();
     let lock = lake.lock(day(20)).unwrap();
-    let staging = lake.stage(&lock, 1, "0.1.0").divided(division);
+    let staging = lake.stage(&lock, "0.1.0").divided(division);
     stage(&staging);
     let outputs = staging.finish().unwrap();
     let said = format!("{outputs:?}");
@@ -172,7 +172,7 @@ fn a_run_out_of_order_is_not_merged() {
 fn a_run_that_cannot_be_read_is_no_table() {
     let (_folder, lake) = new_lake();
     let lock = lake.lock(day(20)).unwrap();
-    let staging = lake.stage(&lock, 1, "0.1.0").divided(Division { group: 8, page: 4, dictionary: 4 });
+    let staging = lake.stage(&lock, "0.1.0").divided(Division { group: 8, page: 4, dictionary: 4 });
     let batch = sorted(&EVERY, &rows_of_every_kind(&EVERY, 20, &mut Chance(1)));
     let run: Run = Box::new([Ok(batch), Err(Error::data("half a batch"))].into_iter());
     assert_eq!(staging.merge(&EVERY, vec![run]).unwrap_err().exit, Exit::BadData);

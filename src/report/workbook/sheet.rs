@@ -484,8 +484,7 @@ fn decimal(units: i128, scale: u32) -> String {
     if rest == 0 {
         return format!("{sign}{whole}");
     }
-    let digits = format!("{sign}{whole}.{rest:0width$}", width = usize::try_from(scale).expect("few digits"));
-    digits.trim_end_matches('0').to_owned()
+    format!("{sign}{whole}.{rest:0width$}", width = scale as usize).trim_end_matches('0').to_owned()
 }
 
 /// The number that the digits say. One of [`DIGITS`] is what they say, and shown as they are.
