@@ -125,7 +125,8 @@ fn hide_numbers(letters: &mut [char], hidden: impl Fn(&Number, usize) -> Option<
     for at in 0..=letters.len() {
         let letter = letters.get(at).copied();
         if let Some(digit) = letter.and_then(|letter| letter.to_digit(10)) {
-            number.push(at, digit, at.checked_sub(1).as_ref() != number.places.last());
+            let begins_a_group = number.places.last().is_none_or(|last| last + 1 != at);
+            number.push(at, digit, begins_a_group);
         } else if !(matches!(letter, Some(' ' | '-')) && number.places.last() == at.checked_sub(1).as_ref()) {
             let mut from = 0;
             while let Some(span) = hidden(&number, from) {
