@@ -62,6 +62,7 @@ def contents(name, data):
                 yield f"{name}: {member}", archive.read(member)
     elif data[:4] == b"PAR1":
         if parquet is None:
+            print(f"NOT READ: {name}, for there is no pyarrow")
             return
         table = parquet.read_table(io.BytesIO(data))
         for column in table.schema:
