@@ -143,13 +143,12 @@ fn hide_numbers(letters: &mut [char], hidden: impl Fn(&Number, usize) -> Option<
 fn begins_as_a_card(digits: &[u32]) -> bool {
     let begin = |count: usize| digits.iter().take(count).fold(0, |number, digit| number * 10 + digit);
     match (begin(1), begin(2), begin(4)) {
-        // UATP, of airlines.
-        (1, ..) => digits.len() == 15,
         // Mir, and Mastercard.
         (2, _, begin) => matches!(begin, 2200..=2204 | 2221..=2720) && digits.len() >= 16,
         // Diners Club, American Express, JCB.
         (3, 30 | 36 | 38 | 39, _) => digits.len() >= 14,
-        (3, 34 | 37, _) => digits.len() == 15,
+        // Of fifteen digits, as those of UATP, of airlines.
+        (1, ..) | (3, 34 | 37, _) => digits.len() == 15,
         (3, 35, begin) => matches!(begin, 3528..=3589) && digits.len() >= 16,
         // Visa; Mastercard and Maestro; Discover, UnionPay, Maestro.
         (4..=6, ..) => true,

@@ -82,7 +82,7 @@ impl std::error::Error for TooMuch {}
 /// A file that cannot be unpacked, or unpacks to too much.
 #[must_use]
 pub fn not_unpacked(error: &io::Error) -> Error {
-    if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) {
+    if error.get_ref().and_then(|inner| inner.downcast_ref::<TooMuch>()).is_some() {
         return Error::data("the file unpacks to more than a file may hold, and nothing of it is booked")
             .expected(format!(
                 "at most {RATIO} bytes out of each packed one, or {} MiB, and {} GiB",
