@@ -64,7 +64,7 @@ fn rows(format: &Format, decoded: &Decoded) -> Vec<String> {
 }
 
 fn ties(decoded: &Decoded) -> BTreeSet<(String, String)> {
-    decoded.tied.iter().map(|tied| (tied.name.clone(), tied.figure.to_string())).collect()
+    decoded.tied.iter().map(|tied| (tied.name.clone(), tied.figure.clone())).collect()
 }
 
 /// What is wrong with how a damaged file was read: nothing, where it is refused, or all its lines are told and what it
