@@ -6,6 +6,7 @@
 //! it reads ([`plan`]); the bytes are then read once ([`read`]).
 
 pub mod account;
+pub mod bounds;
 pub mod column;
 pub mod container;
 pub mod control;

@@ -2,6 +2,8 @@
 //!
 //! Numbers may be written in groups: one space or hyphen between two digits does not end a number.
 
+use std::ops::Range;
+
 /// Fewest digits of a value that are hidden.
 const DIGITS: usize = 11;
 /// Digits that stay.
@@ -13,7 +15,10 @@ const SHOWN: usize = 60;
 #[must_use]
 pub fn masked(value: &str) -> String {
     let mut letters: Vec<char> = value.chars().collect();
-    hide_numbers(&mut letters, |digits| digits.len() >= DIGITS);
+    hide_numbers(&mut letters, |number, from| {
+        let digits = number.digits.len();
+        (from == 0 && digits >= DIGITS).then_some(0..digits)
+    });
     hide_addresses(&mut letters);
     let mut shown: String = letters.iter().take(SHOWN).collect();
     if letters.len() > SHOWN {
@@ -30,29 +35,25 @@ pub fn card_numbers(text: &str) -> String {
         return text.to_owned();
     }
     let mut letters: Vec<char> = text.chars().collect();
-    hide_numbers(&mut letters, is_card_number);
+    hide_numbers(&mut letters, Number::card);
     letters.into_iter().collect()
 }
 
 /// Whether [`card_numbers`] hides anything of a text.
 #[must_use]
 pub fn holds_card_number(text: &str) -> bool {
-    let mut number = [0; MOST_DIGITS + 1];
-    let (mut length, mut after_digit) = (0, false);
+    let (mut number, mut after_digit) = (Number::default(), false);
     // What follows the last letter ends its number.
-    for letter in text.bytes().chain([0]) {
+    for (at, letter) in text.bytes().chain([0]).enumerate() {
         if letter.is_ascii_digit() {
-            // One that is too long stays so.
-            if length < number.len() {
-                number[length] = u32::from(letter - b'0');
-                length += 1;
-            }
+            number.push(at, u32::from(letter - b'0'), !after_digit);
             after_digit = true;
         } else if !(after_digit && matches!(letter, b' ' | b'-')) {
-            if is_card_number(&number[..length]) {
+            if number.card(0).is_some() {
                 return true;
             }
-            (length, after_digit) = (0, false);
+            number.clear();
+            after_digit = false;
         } else {
             after_digit = false;
         }
@@ -60,33 +61,101 @@ pub fn holds_card_number(text: &str) -> bool {
     false
 }
 
-/// Digits of the longest number of a card.
+/// Digits of the shortest and the longest number of a card.
+const FEWEST_DIGITS: usize = 13;
 const MOST_DIGITS: usize = 19;
 
-fn is_card_number(digits: &[u32]) -> bool {
-    (13..=MOST_DIGITS).contains(&digits.len()) && begins_as_a_card(digits) && passes_luhn(digits)
+/// How cards show their numbers, where they do not in one piece.
+const GROUPED: [&[usize]; 6] = [&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[6, 13], &[4, 4, 4, 4, 2]];
+
+/// A number that is being read: its digits, where each stands, and at which of them a group begins.
+#[derive(Default)]
+struct Number {
+    digits: Vec<u32>,
+    places: Vec<usize>,
+    groups: Vec<usize>,
 }
 
-fn hide_numbers(letters: &mut [char], is_hidden: impl Fn(&[u32]) -> bool) {
-    let mut number: Vec<usize> = Vec::new();
+impl Number {
+    fn push(&mut self, place: usize, digit: u32, begins_a_group: bool) {
+        if begins_a_group {
+            self.groups.push(self.digits.len());
+        }
+        self.digits.push(digit);
+        self.places.push(place);
+    }
+
+    fn clear(&mut self) {
+        self.digits.clear();
+        self.places.clear();
+        self.groups.clear();
+    }
+
+    /// Which of its digits from one on are a card's: all of them, or groups that are written as a card's, with others before
+    /// or behind them, as the day it expires.
+    fn card(&self, from: usize) -> Option<Range<usize>> {
+        if self.digits.len() - from < FEWEST_DIGITS {
+            return None;
+        }
+        if from == 0 && is_card_number(&self.digits) {
+            return Some(0..self.digits.len());
+        }
+        let start_of = |group: usize| self.groups.get(group).copied().unwrap_or(self.digits.len());
+        let begin = self.groups.partition_point(|&group| group < from);
+        let spans = (begin..self.groups.len()).flat_map(|first| {
+            let one = std::iter::once(first + 1);
+            let several = GROUPED.iter().filter_map(move |sizes| {
+                let fits = |(at, size): (usize, &usize)| start_of(first + at + 1) - start_of(first + at) == *size;
+                let there = first + sizes.len() <= self.groups.len();
+                (there && sizes.iter().enumerate().all(fits)).then_some(first + sizes.len())
+            });
+            one.chain(several).map(move |last| start_of(first)..start_of(last))
+        });
+        { spans }.find(|span| is_card_number(&self.digits[span.clone()]))
+    }
+}
+
+fn is_card_number(digits: &[u32]) -> bool {
+    (FEWEST_DIGITS..=MOST_DIGITS).contains(&digits.len()) && begins_as_a_card(digits) && passes_luhn(digits)
+}
+
+/// Hides what `hidden` names of each number, from a digit on, but its last digits, until it names nothing more.
+fn hide_numbers(letters: &mut [char], hidden: impl Fn(&Number, usize) -> Option<Range<usize>>) {
+    let mut number = Number::default();
     for at in 0..=letters.len() {
         let letter = letters.get(at).copied();
-        if letter.is_some_and(|letter| letter.is_ascii_digit()) {
-            number.push(at);
-        } else if !(matches!(letter, Some(' ' | '-')) && number.last() == at.checked_sub(1).as_ref()) {
-            let digits: Vec<u32> = number.iter().filter_map(|&digit| letters[digit].to_digit(10)).collect();
-            if is_hidden(&digits) {
-                number.iter().take(number.len() - KEPT).for_each(|&hidden| letters[hidden] = '*');
+        if let Some(digit) = letter.and_then(|letter| letter.to_digit(10)) {
+            let begins_a_group = number.places.last().is_none_or(|last| last + 1 != at);
+            number.push(at, digit, begins_a_group);
+        } else if !(matches!(letter, Some(' ' | '-')) && number.places.last() == at.checked_sub(1).as_ref()) {
+            let mut from = 0;
+            while let Some(span) = hidden(&number, from) {
+                number.places[span.start..span.end - KEPT].iter().for_each(|&hidden| letters[hidden] = '*');
+                from = span.end;
             }
             number.clear();
         }
     }
 }
 
-/// Whether an issuer has numbers that begin so. None has those that begin with nought, with 20 or with 21: that is how a
-/// merchant's own numbers begin that hold the day, as `20261117000009`, and of these every tenth has the check digit.
+/// Whether an issuer has numbers that begin so and are so long. A merchant's own numbers that hold the day, as
+/// `20261117000009`, or the milliseconds, as `1763366400000`, do not: of these every tenth has the check digit.
 fn begins_as_a_card(digits: &[u32]) -> bool {
-    !matches!(digits, [0, ..] | [2, 0 | 1, ..])
+    let begin = |count: usize| digits.iter().take(count).fold(0, |number, digit| number * 10 + digit);
+    match (begin(1), begin(2), begin(4)) {
+        // Mir, and Mastercard.
+        (2, _, begin) => matches!(begin, 2200..=2204 | 2221..=2720) && digits.len() >= 16,
+        // Diners Club, American Express, JCB.
+        (3, 30 | 36 | 38 | 39, _) => digits.len() >= 14,
+        // Of fifteen digits, as those of UATP, of airlines.
+        (1, ..) | (3, 34 | 37, _) => digits.len() == 15,
+        (3, 35, begin) => matches!(begin, 3528..=3589) && digits.len() >= 16,
+        // Visa; Mastercard and Maestro; Discover, UnionPay, Maestro.
+        (4..=6, ..) => true,
+        // UnionPay; Uzcard, Humo and Troy.
+        (8, 81, _) | (8 | 9, _, 8600 | 9860 | 9792) => digits.len() >= 16,
+        _ => false,
+    }
 }
 
 /// The check digit of ISO/IEC 7812: every second digit from the right counts twice.

@@ -67,6 +67,11 @@ fn cases() -> Vec<Case> {
     cases
 }
 
+/// Every fixture, and the format it is of.
+pub(crate) fn fixtures() -> Vec<(Format, PathBuf)> {
+    cases().into_iter().map(|case| (case.format, case.fixture)).collect()
+}
+
 fn extension(path: &Path) -> &str {
     path.extension().map_or("", |extension| extension.to_str().unwrap())
 }

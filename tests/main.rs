@@ -22,6 +22,7 @@ mod fuzzed;
 mod generated;
 mod harness;
 mod history;
+mod hostile;
 mod journal;
 mod lake;
 mod laws;

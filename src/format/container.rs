@@ -6,8 +6,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
-use zip::ZipArchive;
 
+use super::bounds::{self, Unpacked};
 use super::{Container, Encoding, Format};
 use crate::error::{Error, Result};
 use crate::mask::masked;
@@ -49,11 +49,16 @@ pub fn open<T>(path: &Path, format: &Format, read: impl FnOnce(Opened) -> Result
             .next("keep the file as the provider served it: do not unpack or re-save it"));
     }
     let refused = Cell::default();
-    let file = OfDisk { file: File::open(path).map_err(|error| failed(&error))?, refused: &refused };
+    let file = File::open(path).map_err(|error| failed(&error))?;
+    let packed = file.metadata().map_err(|error| failed(&error))?.len();
+    let file = OfDisk { file, refused: &refused };
     let opened = match found {
         Container::None => read(Opened { text: &mut BufReader::new(file), companion: None }),
-        Container::Gzip => read(Opened { text: &mut MultiGzDecoder::new(BufReader::new(file)), companion: None }),
-        Container::Zip => open_member(file, &shown, format, read),
+        Container::Gzip => {
+            let text = &mut Unpacked::new(MultiGzDecoder::new(BufReader::new(file)), packed);
+            read(Opened { text, companion: None })
+        }
+        Container::Zip => open_member(file, packed, &shown, format, read),
     };
     // Whatever was made of it: the file is not corrupt, the disk does not give it.
     refused.take().map_or(opened, |error| Err(failed(&error)))
@@ -97,11 +102,11 @@ fn described(container: Container) -> &'static str {
     }
 }
 
-fn open_member<T>(file: OfDisk, shown: &str, format: &Format, read: impl FnOnce(Opened) -> Result<T>) -> Result<T> {
+fn open_member<T>(file: OfDisk, packed: u64, shown: &str, format: &Format, read: impl FnOnce(Opened) -> Result<T>) -> Result<T> {
     let corrupt = |error: &dyn std::fmt::Display| {
         Error::data("the ZIP archive is truncated or corrupt").file(shown).found(error).next("fetch the file again")
     };
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| corrupt(&error))?;
+    let mut archive = bounds::archive(BufReader::new(file)).map_err(|error| error.file(shown))?;
     let begins = format.file.member_begins.as_deref().map(|text| encode(text, format.file.encoding)).unwrap_or_default();
     let companion_begins = format.companion.as_ref().and_then(|companion| companion.begins.as_ref());
     let companion_begins = companion_begins.map(|begins| encode(begins, format.file.encoding));
@@ -151,8 +156,8 @@ fn open_member<T>(file: OfDisk, shown: &str, format: &Format, read: impl FnOnce(
             .found(format!("first lines that are `{}`", first_lines.join("` and `")))
             .next("check that the archive is the merchant's bill, encoded as the provider serves it"));
     };
-    let mut entry = archive.by_index(index).map_err(|error| corrupt(&error))?;
-    read(Opened { text: &mut entry, companion })
+    let entry = archive.by_index(index).map_err(|error| corrupt(&error))?;
+    read(Opened { text: &mut Unpacked::new(entry, packed), companion })
 }
 
 /// Whether a member is called so, `*` standing for anything.

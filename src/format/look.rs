@@ -7,8 +7,8 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
-use zip::ZipArchive;
 
+use super::bounds;
 use super::container::{decode, read_up_to};
 use super::plan::folded;
 use super::split::{Piece, Splitter};
@@ -19,6 +19,8 @@ use crate::money::{Amount, SCALE};
 
 /// Bytes looked at. What comes after them is not seen.
 const LOOK_BYTES: u64 = 4 << 20;
+/// Bytes looked at of all members of an archive. Those behind them are not seen.
+const LOOK_BYTES_OF_ALL: u64 = 64 << 20;
 /// Lines among which the names of the columns are looked for.
 const HEADER_LINES: usize = 60;
 /// Letters of the longest name of a column.
@@ -91,10 +93,13 @@ fn unwrapped(path: &Path) -> Result<Unwrapped> {
     let seen = read_up_to(&mut open()?, &mut magic).map_err(|error| Error::io("read", path.display(), &error))?;
     let corrupt =
         |error: &dyn std::fmt::Display| Error::data("the file is truncated or corrupt").found(error).next("fetch the file again");
-    let take = |input: &mut dyn Read| -> Result<(Vec<u8>, bool)> {
+    let mut left = LOOK_BYTES_OF_ALL;
+    let mut take = |input: &mut dyn Read| -> Result<(Vec<u8>, bool)> {
         let mut text = Vec::new();
-        input.take(LOOK_BYTES).read_to_end(&mut text).map_err(|error| corrupt(&error))?;
-        let is_whole = (text.len() as u64) < LOOK_BYTES;
+        let most = LOOK_BYTES.min(left);
+        input.take(most).read_to_end(&mut text).map_err(|error| corrupt(&error))?;
+        let is_whole = (text.len() as u64) < most;
+        left -= text.len() as u64;
         Ok((text, is_whole))
     };
     match magic {
@@ -104,7 +109,7 @@ fn unwrapped(path: &Path) -> Result<Unwrapped> {
             Ok(Unwrapped { container: Container::Gzip, texts: vec![text] })
         }
         [b'P', b'K', 3 | 5, 4 | 6, ..] => {
-            let mut archive = ZipArchive::new(BufReader::new(open()?)).map_err(|error| corrupt(&error))?;
+            let mut archive = bounds::archive(BufReader::new(open()?))?;
             if archive.file_names().any(|name| name.is_ok_and(|name| name == "[Content_Types].xml")) {
                 return Err(spreadsheet());
             }

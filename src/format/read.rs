@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memchr::memchr_iter;
 
+use super::bounds::{COLUMNS, LINE_BYTES, long_line, not_unpacked};
 use super::container::{self, encode, encoding_error};
 use super::control::{self, Kept, Tied};
 use super::plan::Plan;
@@ -36,8 +37,6 @@ use row::{Refusal, Refusals, RowReader, refuse};
 
 /// Bytes read at a time and given to one task.
 const CHUNK_BYTES: usize = 2 << 20;
-/// The longest row.
-const ROW_BYTES: usize = 64 << 20;
 /// What is left at the end of a file goes to the chunk before it, so that a summary is never cut in two.
 const TAIL_BYTES: usize = 64 << 10;
 
@@ -137,6 +136,9 @@ fn read_text(text: &mut dyn Read, format: &Format, companion: Option<&[u8]>, tak
     let mut kept = Kept { comments: head.comments, ..Kept::default() };
     let (mut parts, mut rejects, mut read, mut rows, mut framing, mut cut) = (Vec::new(), Vec::new(), 0, 0, head.line, None);
     for chunk in chunks {
+        if let Some(line) = chunk.too_long {
+            return Err(long_line(line));
+        }
         if let Some(line) = chunk.unpaired {
             return Err(Error::data("the quotes of a row do not pair, and nothing of the file is booked")
                 .line(line)
@@ -251,6 +253,17 @@ impl Head {
                 continue;
             }
             check_encoding(text, format).map_err(|error| error.line(line))?;
+            if text.len() > LINE_BYTES {
+                return Err(long_line(line));
+            }
+            let columns = memchr_iter(splitter.delimiter, text).count() + 1;
+            if columns > COLUMNS {
+                return Err(Error::data("the file has more columns than a file may have, and nothing of it is booked")
+                    .line(line)
+                    .expected(format!("at most {COLUMNS} columns"))
+                    .found(format!("{columns} columns"))
+                    .next("check that the file is what its name says; write it with the columns that are read"));
+            }
             let header = splitter.header(text);
             block.drain(..at.min(block.len()));
             return Ok(Self { header, line, comments });
@@ -304,10 +317,7 @@ impl Blocks<'_> {
             }
             let before = self.pending.len();
             self.pending.reserve(CHUNK_BYTES);
-            (&mut *self.input)
-                .take(CHUNK_BYTES as u64)
-                .read_to_end(&mut self.pending)
-                .map_err(|error| Error::data(format!("cannot unpack the file: {error}")).next("fetch the file again"))?;
+            (&mut *self.input).take(CHUNK_BYTES as u64).read_to_end(&mut self.pending).map_err(|error| not_unpacked(&error))?;
             self.ended = self.pending.len() - before < CHUNK_BYTES;
             if self.ended {
                 continue;
@@ -320,10 +330,9 @@ impl Blocks<'_> {
                 self.pending.truncate(whole);
                 return Ok(Some(std::mem::replace(&mut self.pending, rest)));
             }
-            if self.pending.len() > ROW_BYTES {
-                return Err(Error::data(format!("a line of more than {} MiB", ROW_BYTES >> 20))
-                    .line(line)
-                    .next("check that the file is what its name says, and that every quote is closed"));
+            // At the end of the file, or where it stands among others, its length is looked at when it is read.
+            if self.pending.len() - TAIL_BYTES > LINE_BYTES {
+                return Err(long_line(line));
             }
         }
     }
@@ -403,6 +412,8 @@ struct ReadChunk {
     short_last_row: Option<(u64, usize)>,
     /// Line of the first row whose quotes do not pair.
     unpaired: Option<u64>,
+    /// Line of the first row or other line that is too long.
+    too_long: Option<u64>,
 }
 
 /// Reads all chunks, in parallel, and gives them in order.
@@ -454,8 +465,13 @@ fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan, take: &Take) -> R
     let most_rows = usize::try_from(chunk.lines).expect("a chunk has fewer lines than bytes");
     let mut reader = RowReader::new(plan, splitter.prefix, most_rows);
     let mut kept = Kept::default();
-    let (mut rows, mut framing, mut last, mut unpaired) = (0, 0, None, None);
+    let (mut rows, mut framing, mut last, mut unpaired, mut too_long) = (0, 0, None, None, None);
     splitter.split(&chunk.bytes, chunk.first_line, |piece| match piece {
+        Piece::Row { line, raw: text, .. } | Piece::Framing { line, text } | Piece::Trailer { line, text }
+            if text.len() > LINE_BYTES =>
+        {
+            too_long = too_long.or(Some(line));
+        }
         Piece::Row { line, raw, cells } => {
             rows += 1;
             last = Some((line, cells.len()));
@@ -480,5 +496,5 @@ fn read_chunk(chunk: &Chunk, splitter: &Splitter, plan: &Plan, take: &Take) -> R
     kept.merge(of_rows);
     let read = parts.iter().map(|part| part.lines.len()).sum();
     let parts = parts.into_iter().filter_map(|part| take(part).transpose()).collect();
-    ReadChunk { index: chunk.index, parts, read, rejects, kept, rows, framing, short_last_row, unpaired }
+    ReadChunk { index: chunk.index, parts, read, rejects, kept, rows, framing, short_last_row, unpaired, too_long }
 }

@@ -15,6 +15,7 @@ use std::ops::Range;
 use memchr::memmem;
 use serde::Deserialize;
 
+use super::bounds::not_unpacked;
 use super::control::{Tied, does_not_tie};
 use super::plan::Plan;
 use super::read::{Decoded, Rows, Take, with_rejects};
@@ -269,7 +270,7 @@ pub fn is_same_account(one: &str, other: &str) -> bool {
 pub(super) fn read(input: &mut dyn Read, decoder: Decoder, format: &Format, take: &Take) -> Result<Decoded> {
     let mut bytes = Vec::new();
     let unpacked = input.take(FILE_BYTES + 1).read_to_end(&mut bytes);
-    unpacked.map_err(|error| Error::data(format!("cannot unpack the file: {error}")).next("fetch the file again"))?;
+    unpacked.map_err(|error| not_unpacked(&error))?;
     if bytes.len() as u64 > FILE_BYTES {
         return Err(Error::data(format!("a bank file of more than {} MiB", FILE_BYTES >> 20))
             .next("check that the file is what its name says; ask the bank for a file a day or an account"));

@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 
 use super::Format;
+use super::bounds::{Lines, LongLine, long_line};
 use super::parquet_headers;
 use super::plan::{Fill, Plan, folded};
 use super::read::{Decoded, Part, Rows, Take};
@@ -66,7 +67,7 @@ fn read_ndjson(path: &Path, format: &Format, take: &Take) -> Result<Decoded> {
     let reader = arrow::json::ReaderBuilder::new(Arc::new(Schema::new(fields)))
         .with_batch_size(BATCH_ROWS)
         .with_coerce_primitive(true)
-        .build(BufReader::new(open(path)?))
+        .build(BufReader::new(Lines::new(open(path)?)))
         .map_err(|error| broken(&error))?;
     read_batches(reader.map(|batch| batch.map_err(|error| broken(&error))), format, take)
 }
@@ -77,7 +78,12 @@ fn broken_line(path: &Path, error: &dyn std::fmt::Display) -> Error {
         .expected("an object on every line, such as {\"order_id\": \"1\", \"amount\": \"9.90\"}")
         .next("write the file again; if it ends in the middle of a line, fetch it again");
     let Ok(file) = open(path) else { return broken };
-    for (at, line) in BufReader::new(file).lines().enumerate() {
+    for (at, line) in BufReader::new(Lines::new(file)).lines().enumerate() {
+        if let Err(error) = &line
+            && let Some(LongLine(line)) = error.get_ref().and_then(|inner| inner.downcast_ref())
+        {
+            return long_line(*line);
+        }
         let parsed = line.map(|line| line.trim().is_empty() || serde_json::from_str::<Map<String, Value>>(&line).is_ok());
         if !parsed.unwrap_or(false) {
             return broken.line(at as u64 + 1).found("a line that is not a JSON object");

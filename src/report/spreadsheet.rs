@@ -8,7 +8,12 @@ use crate::mask;
 pub(super) fn text(text: &str) -> String {
     const BEGINS_A_FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
     let text = mask::card_numbers(text);
-    if text.trim_start_matches([' ', '\n']).starts_with(BEGINS_A_FORMULA) { format!("'{text}") } else { text }
+    // A line end in front goes away where a cell is pasted, and what is behind it is then its begin.
+    if text.starts_with('\n') || text.trim_start_matches([' ', '\n']).starts_with(BEGINS_A_FORMULA) {
+        format!("'{text}")
+    } else {
+        text
+    }
 }
 
 /// A value as it may stand in a cell: a negative number stays a number, anything else is text.

@@ -16,6 +16,7 @@ use url::{Host, Url};
 
 use super::conversation::{Again, Conversation, Failure};
 use crate::error::{Error, Exit, Result};
+use crate::format::bounds::{self, Unpacked};
 use crate::lake::Incoming;
 use crate::mask;
 use crate::secret::SecretText;
@@ -23,7 +24,7 @@ use crate::secret::SecretText;
 /// The most an answer that is read into memory may hold.
 pub const ANSWER_BYTES: usize = 1 << 20;
 /// The most a file may hold.
-pub const FILE_BYTES: u64 = 16 << 30;
+pub const FILE_BYTES: u64 = bounds::UNPACKED_BYTES;
 /// How often one request may be sent elsewhere.
 const REDIRECTS: usize = 3;
 /// The most of what a provider said that is repeated, in letters.
@@ -342,7 +343,11 @@ impl<'i> Transfer<'i> {
         let begin = self.incoming.read_back()?.take(2).read_to_end(&mut magic);
         begin.map_err(|error| Error::io("read", "the file that arrived", &error))?;
         let file = self.incoming.read_back()?;
-        Ok(if magic == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(file).take(FILE_BYTES)) } else { Box::new(file) })
+        Ok(if magic == [0x1f, 0x8b] {
+            Box::new(Unpacked::new(MultiGzDecoder::new(file), self.incoming.bytes()))
+        } else {
+            Box::new(file)
+        })
     }
 
     /// What became of it: kept aside where the trouble is with its bytes, so that they can be looked at.

@@ -21,11 +21,12 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::conversation::Failure;
-use super::http::{self, Client, Endpoint, FILE_BYTES, Transfer, Tried, said};
+use super::http::{self, Client, Endpoint, Transfer, Tried, said};
 use super::sign::{Certificate, PrivateKey};
 use super::told::{Told, beijing, until_beijing};
 use super::{Answer, Asked, Conversation, Place, Ready, archive};
 use crate::error::{Error, Exit, Result};
+use crate::format::bounds::Unpacked;
 use crate::lake::Inbox;
 use crate::secret::Secret;
 
@@ -277,7 +278,7 @@ fn unpack(content: &str, transfer: &mut Transfer) -> Tried<Told<()>> {
     transfer.forget()?;
     let wrong = |why: String| Error::data("the file in UnionPay's answer cannot be unpacked").found(why).next("fetch it again");
     let packed = STANDARD.decode(content.trim()).map_err(|error| wrong(error.to_string()))?;
-    let mut file = ZlibDecoder::new(packed.as_slice()).take(FILE_BYTES);
+    let mut file = Unpacked::new(ZlibDecoder::new(packed.as_slice()), packed.len() as u64);
     let mut buffer = vec![0_u8; 1 << 16];
     loop {
         let count = file.read(&mut buffer).map_err(|error| wrong(error.to_string()))?;

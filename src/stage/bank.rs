@@ -34,7 +34,8 @@ pub fn bank_lines(delivered: &mut [Delivered], night: NaiveDate) -> Rows {
                 match *name {
                     // The same account for who joins it, however the bank writes it.
                     "account" => *column = same_word(file.account, rows),
-                    "text" => *column = without_card_numbers(column),
+                    // What the payer may write.
+                    "text" | "end_to_end_reference" | "customer_reference" => *column = without_card_numbers(column),
                     _ => {}
                 }
             }

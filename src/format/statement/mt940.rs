@@ -44,6 +44,9 @@ pub(super) fn read(text: &str, book: &mut Book) -> Result<()> {
             reader.end(true)?;
         } else if let Some(field) = &mut field {
             field.texts.push(text);
+        } else if text.starts_with(':') {
+            // The first letters of another message: what they belong to is lost.
+            return Err(truncated("a tag and what it says", text).line(at as u64 + 1));
         }
     }
     if let Some(field) = field {

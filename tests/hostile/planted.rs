@@ -1,0 +1,204 @@
+//! Card numbers, addresses, telephone numbers and names in the free text of every file of a night: none of them is in
+//! anything the program writes or says but `raw/` and `aside/`, which keep what was delivered.
+
+use std::fs;
+use std::io::{Cursor, Read};
+use std::path::Path;
+use std::process::Command;
+
+use tieout::table::TABLES;
+
+use crate::formats::wire;
+use crate::nights::{Shop, alipay_detail, files, november, rows};
+
+/// What is planted, as cells hold it, and the letters that would give it away.
+const PLANTED: [(&str, &str); 6] = [
+    ("4111 1111 1111 1111", "4111111111111111"),
+    ("378282246310005", "378282246310005"),
+    ("card 5555-5555-5555-4444 12/28", "5555555555554444"),
+    ("quartermain@example.com", "quartermain@example.com"),
+    ("13812345678", "13812345678"),
+    ("Zebulon Quartermain", "zebulonquartermain"),
+];
+
+/// The columns of text that nothing is matched by.
+const FREE_TEXT: [(&str, &[&str]); 3] = [
+    ("provider/wechat_pay/1900000109_tradebill_ALL_20261117.csv", &["设备号", "用户标识", "商品名称", "商户数据包", "费率备注"]),
+    ("provider/stripe/payout_reconciliation_20261117.csv", &["description"]),
+    (
+        "provider/adyen/2026-11-17/settlement_detail_report_batch_1117.csv",
+        &["Reserved4", "Reserved5", "Reserved6", "Reserved7", "Reserved8", "Reserved9", "Reserved10"],
+    ),
+];
+
+/// A text with other cells in some columns of its rows, one planted value after another.
+fn with(text: &str, columns: &[&str], next: &mut impl Iterator<Item = &'static str>) -> String {
+    let header = text.lines().find(|line| line.split(',').any(|cell| cell == columns[0])).unwrap();
+    let count = header.split(',').count();
+    let places: Vec<usize> = header.split(',').enumerate().filter(|(_, name)| columns.contains(name)).map(|(at, _)| at).collect();
+    assert_eq!(places.len(), columns.len());
+    let mut is_below = false;
+    let lines = text.split_inclusive('\n').map(|line| {
+        let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+        if is_below && cells.len() == count {
+            for &at in &places {
+                let mark = if cells[at].starts_with('`') { "`" } else { "" };
+                let end: String = cells[at].chars().filter(|letter| matches!(letter, '\r' | '\n' | '\t')).collect();
+                cells[at] = format!("{mark}{}{end}", next.next().unwrap());
+            }
+        }
+        is_below |= line.trim_end() == header.trim_end();
+        cells.join(",")
+    });
+    lines.collect()
+}
+
+/// A shop whose first night has them everywhere.
+fn planted() -> Shop {
+    let shop = Shop::of_sample_data();
+    let mut next = PLANTED.iter().map(|(written, _)| *written).cycle();
+    for (file, columns) in FREE_TEXT {
+        let path = shop.data().join(file);
+        let changed = with(&fs::read_to_string(&path).unwrap(), columns, &mut next);
+        fs::write(path, changed).unwrap();
+    }
+    let alipay = shop.data().join("provider/alipay/20881234567890120156_20261117.csv.zip");
+    let archive = fs::read(&alipay).unwrap();
+    let detail =
+        with(&alipay_detail(&archive), &["商品名称", "门店名称", "操作员", "终端号", "对方账户", "券名称", "备注"], &mut next);
+    let mut packed = zip::ZipArchive::new(Cursor::new(&archive)).unwrap();
+    let mut summary = Vec::new();
+    packed.by_index(1).unwrap().read_to_end(&mut summary).unwrap();
+    let names: Vec<String> =
+        (0..2).map(|at| encoding_rs::GBK.decode(packed.by_index_raw(at).unwrap().name_raw()).0.into_owned()).collect();
+    let detail = encoding_rs::GBK.encode(&detail).0.into_owned();
+    fs::write(&alipay, wire::zip_of(&[(&names[0], &detail[..]), (&names[1], &summary[..])])).unwrap();
+    // Merchant records may have columns nobody asked for.
+    for name in ["orders", "attempts", "refunds"] {
+        let path = shop.data().join(format!("merchant/{name}_20261117.csv"));
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().enumerate();
+        let more = lines.map(|(at, line)| format!("{line},{}\n", if at == 0 { "customer_note" } else { next.next().unwrap() }));
+        let more: String = more.collect();
+        fs::write(path, more).unwrap();
+    }
+    shop
+}
+
+/// Letters and digits, in small letters: how a value is grouped does not hide it.
+fn folded(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().filter(|byte| ![b' ', b'-'].contains(byte)).map(u8::to_ascii_lowercase).collect()
+}
+
+fn assert_clean(bytes: &[u8], place: &str) {
+    let bytes = folded(bytes);
+    for (_, value) in PLANTED {
+        assert!(memchr::memmem::find(&bytes, value.as_bytes()).is_none(), "{place} holds {value}");
+    }
+}
+
+fn members(path: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    let mut members = Vec::new();
+    for at in 0..archive.len() {
+        let mut bytes = Vec::new();
+        let mut member = archive.by_index(at).unwrap();
+        member.read_to_end(&mut bytes).unwrap();
+        members.push((String::from_utf8_lossy(member.name_raw()).into_owned(), bytes));
+    }
+    members
+}
+
+#[test]
+fn nothing_planted_in_free_text_comes_out_anywhere() {
+    let shop = planted();
+    let out = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_tieout"))
+                .current_dir(out.path())
+                .args(arguments.iter().map(|argument| {
+                    if *argument == "JOB" { shop.job_file().display().to_string() } else { (*argument).to_owned() }
+                }))
+                .output()
+                .unwrap();
+        let told = [&output.stdout[..], &output.stderr].concat();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&told));
+        assert_clean(&told, &format!("what {arguments:?} says"));
+        assert!(!told.is_empty() || arguments.contains(&"export"), "{arguments:?} says something");
+    };
+    let date = ["--date", "2026-11-17"];
+    let on = |arguments: &[&'static str]| [arguments, &date[..]].concat();
+    run(&on(&["run", "JOB", "--json"]));
+    run(&on(&["check", "JOB"]));
+    run(&["status", "JOB"]);
+    run(&["explain", "JOB", "SO20261117000004"]);
+    run(&on(&["export", "page", "JOB", "--to", "night.html"]));
+    run(&on(&["export", "workbook", "JOB", "--to", "night.xlsx"]));
+    run(&on(&["export", "evidence", "JOB", "--out", "night.zip"]));
+    run(&["export", "claims", "JOB", "--from", "2026-11-17", "--to", "2026-11-17"]);
+    for (path, bytes) in
+        files(&shop.lake_folder()).iter().filter(|(path, _)| !path.starts_with("raw") && !path.starts_with("aside"))
+    {
+        assert_clean(bytes, &path.display().to_string());
+    }
+    for table in TABLES {
+        let told = format!("{:?}", rows(&shop.read(table, november(17))));
+        assert_clean(told.as_bytes(), table.name);
+    }
+    assert_clean(&fs::read(out.path().join("night.html")).unwrap(), "the page");
+    for archive in ["night.xlsx", "night.zip"] {
+        for (name, bytes) in members(&out.path().join(archive)) {
+            assert_clean(&bytes, &format!("{archive}: {name}"));
+        }
+    }
+    let raw = files(&shop.lake_folder().join("raw"));
+    let is_planted = |bytes: &Vec<u8>| memchr::memmem::find(&folded(bytes), b"zebulonquartermain").is_some();
+    assert!(raw.values().filter(|bytes| is_planted(bytes)).count() >= 3, "the archive keeps what came");
+}
+
+/// The numbers that networks and providers publish for tests, as people write them, and numbers that are no card's.
+#[test]
+fn cards_are_told_from_other_numbers() {
+    use tieout::mask::{card_numbers, holds_card_number};
+    for card in [
+        "4111 1111 1111 1111",
+        "4222222222222",
+        "4242-4242-4242-4242",
+        "3782 822463 10005",
+        "371449635398431",
+        "5555 5555 5555 4444",
+        "2223 0000 4841 0010",
+        "6011 1111 1111 1117",
+        "3056 930902 5904",
+        "3566 0020 2036 0505",
+        "6200 0000 0000 0005",
+        "6205500000000000004",
+        "2200 0000 0000 0053",
+        "5019 7170 1010 3742",
+        "135410014004955",
+    ] {
+        let digits: String = card.chars().filter(char::is_ascii_digit).collect();
+        let last = &digits[digits.len() - 4..];
+        for text in [card.to_owned(), digits.clone(), format!("x{digits}x"), format!("{card} 12/28"), format!("12 {card} 123")] {
+            let shown = card_numbers(&text);
+            assert!(holds_card_number(&text) && shown != text, "{text}");
+            let left: String = shown.chars().filter(char::is_ascii_digit).collect();
+            assert!(!left.contains(&digits) && left.contains(last), "{text} as {shown}");
+        }
+    }
+    for other in [
+        // Of WeChat Pay and Alipay; a day and a count; milliseconds; an account; a card whose check digit is wrong.
+        "4200002026111764967000000000",
+        "2026111722001452439000000010",
+        "20261117000009",
+        "1763366400000",
+        "2088123456789012",
+        "4111 1111 1111 1112",
+        "1234567890123",
+        "2026-11-17 14:43:08",
+    ] {
+        assert!(!holds_card_number(other), "{other}");
+        assert_eq!(card_numbers(other), other);
+    }
+}
