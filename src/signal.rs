@@ -111,7 +111,7 @@ pub fn let_all_go() {
 }
 
 /// Calls `stop` at the first signal, on a thread of its own. Calls `at_once` at a second SIGINT, and when the process is
-/// still there [`LONGEST`] after the first, and ends it, whatever comes of that.
+/// still there nine seconds after the first, and ends it, whatever comes of that.
 #[cfg(unix)]
 pub fn listen(
     stop: impl FnOnce(Signal) + Send + 'static,

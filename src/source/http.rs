@@ -16,15 +16,13 @@ use url::{Host, Url};
 
 use super::conversation::{Again, Conversation, Failure};
 use crate::error::{Error, Exit, Result};
-use crate::format::bounds::{self, Unpacked};
+use crate::format::bounds::{UNPACKED_BYTES as FILE_BYTES, Unpacked};
 use crate::lake::Incoming;
 use crate::mask;
 use crate::secret::SecretText;
 
 /// The most an answer that is read into memory may hold.
 pub const ANSWER_BYTES: usize = 1 << 20;
-/// The most a file may hold.
-pub const FILE_BYTES: u64 = bounds::UNPACKED_BYTES;
 /// How often one request may be sent elsewhere.
 const REDIRECTS: usize = 3;
 /// The most of what a provider said that is repeated, in letters.
@@ -343,11 +341,10 @@ impl<'i> Transfer<'i> {
         let begin = self.incoming.read_back()?.take(2).read_to_end(&mut magic);
         begin.map_err(|error| Error::io("read", "the file that arrived", &error))?;
         let file = self.incoming.read_back()?;
-        Ok(if magic == [0x1f, 0x8b] {
-            Box::new(Unpacked::new(MultiGzDecoder::new(file), self.incoming.bytes()))
-        } else {
-            Box::new(file)
-        })
+        if magic == [0x1f, 0x8b] {
+            return Ok(Box::new(Unpacked::new(MultiGzDecoder::new(file), self.incoming.bytes())));
+        }
+        Ok(Box::new(file))
     }
 
     /// What became of it: kept aside where the trouble is with its bytes, so that they can be looked at.

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use tieout::error::Exit;
+use tieout::format::bounds::UNPACKED_BYTES as FILE_BYTES;
 use tieout::secret::SecretText;
-use tieout::source::http::{ANSWER_BYTES, Endpoint, FILE_BYTES, get, said, sensitive, sent_on};
+use tieout::source::http::{ANSWER_BYTES, Endpoint, get, said, sensitive, sent_on};
 use tieout::source::{Answer, Ready};
 use url::Url;
 
