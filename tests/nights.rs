@@ -173,6 +173,15 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
+/// A folder for small lakes, of which there are many, that goes away with its test: in memory, where there is one there.
+pub(crate) fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    match std::env::var_os("TMPDIR") {
+        None if memory.is_dir() => tempfile::tempdir_in(memory).unwrap(),
+        _ => tempfile::tempdir().unwrap(),
+    }
+}
+
 /// Rows of a batch as text by column; empty where a row leaves a column empty.
 pub(crate) fn rows(batch: &RecordBatch) -> Vec<BTreeMap<String, String>> {
     let schema = batch.schema();

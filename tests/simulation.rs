@@ -26,7 +26,6 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -36,7 +35,7 @@ use tieout::lake::{Lake, Manifest};
 use tieout::night::reperform::Reperformance;
 use tieout::night::{Memory, Options, close};
 
-use crate::nights::{board, messages};
+use crate::nights::{board, folder, messages};
 use answers::Found;
 use model::State;
 use published::Tables;
@@ -61,12 +60,7 @@ struct Simulation {
 impl Simulation {
     fn new(seed: u64) -> Self {
         let world = stories::world(seed);
-        // Memory, where there is a folder of it: lakes are small and many.
-        let memory = Path::new("/dev/shm");
-        let folder = match env::var_os("TMPDIR") {
-            None if memory.is_dir() => tempfile::tempdir_in(memory).unwrap(),
-            _ => tempfile::tempdir().unwrap(),
-        };
+        let folder = folder();
         files::write_job(folder.path(), &world.setting);
         for (night, stated) in world.nights.iter().enumerate() {
             files::write_night(folder.path(), world.setting.date(night), world.before.get(&night).unwrap_or(stated));

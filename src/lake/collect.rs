@@ -147,7 +147,11 @@ impl Lake {
     fn waste(&self, path: &str, why: Why, remove: bool, collected: &mut Collected) -> Result<()> {
         let bytes = self.store.size(path)?.unwrap_or_default();
         collected.waste.push(Waste { path: path.to_owned(), bytes, why });
-        if remove { self.store.remove(path) } else { Ok(()) }
+        if remove {
+            self.store.remove(path)?;
+            self.store.prune(path);
+        }
+        Ok(())
     }
 }
 

@@ -197,17 +197,17 @@ impl Writer {
 pub(super) fn read(file: &Readable, table: &'static Table, names: &[&str]) -> Result<RecordBatch> {
     let schema = table.schema();
     let options = ArrowReaderOptions::new().with_schema(SchemaRef::clone(&schema));
-    let metadata = ArrowReaderMetadata::load(file, options).map_err(|error| damaged(file.shown(), error))?;
+    let metadata = ArrowReaderMetadata::load(file, options).map_err(|error| unreadable(file, error))?;
     let columns: Vec<ArrayRef> =
         names.par_iter().map(|name| read_column(file, &metadata, table.position(name))).collect::<Result<_>>()?;
     let positions: Vec<usize> = names.iter().map(|name| table.position(name)).collect();
     let schema = schema.project(&positions).expect("positions of the table are fields of its schema");
-    RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| damaged(file.shown(), error))
+    RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| unreadable(file, error))
 }
 
 /// A published file, batch after batch.
 pub(super) fn batches(file: &Readable, table: &'static Table) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
-    let failed = |error: ParquetError| damaged(file.shown(), error);
+    let failed = |error: ParquetError| unreadable(file, error);
     let options = ArrowReaderOptions::new().with_schema(table.schema());
     let metadata = ArrowReaderMetadata::load(file, options).map_err(failed)?;
     let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata)
@@ -215,7 +215,7 @@ pub(super) fn batches(file: &Readable, table: &'static Table) -> Result<impl Ite
         .build()
         .map_err(failed)?;
     let file = file.clone();
-    Ok(batches.map(move |batch| batch.map_err(|error| damaged(file.shown(), error))))
+    Ok(batches.map(move |batch| batch.map_err(|error| unreadable(&file, error))))
 }
 
 /// The columns `names` of each row group of a published file, batch after batch, in the order of the table: threads may share
@@ -226,7 +226,7 @@ pub(super) fn row_groups(
     names: &[&str],
 ) -> Result<Vec<impl Iterator<Item = Result<RecordBatch>> + Send + use<>>> {
     let options = ArrowReaderOptions::new().with_schema(table.schema());
-    let metadata = ArrowReaderMetadata::load(file, options).map_err(|error| damaged(file.shown(), error))?;
+    let metadata = ArrowReaderMetadata::load(file, options).map_err(|error| unreadable(file, error))?;
     let columns = ProjectionMask::roots(metadata.parquet_schema(), names.iter().map(|name| table.position(name)));
     let of_group = |group: usize| {
         let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone())
@@ -234,9 +234,9 @@ pub(super) fn row_groups(
             .with_row_groups(vec![group])
             .with_batch_size(PART_ROWS)
             .build()
-            .map_err(|error| damaged(file.shown(), error))?;
+            .map_err(|error| unreadable(file, error))?;
         let file = file.clone();
-        Ok(batches.map(move |batch| batch.map_err(|error| damaged(file.shown(), error))))
+        Ok(batches.map(move |batch| batch.map_err(|error| unreadable(&file, error))))
     };
     (0..metadata.metadata().num_row_groups()).map(of_group).collect()
 }
@@ -251,7 +251,7 @@ pub(super) fn rows_where(
     names: &[&str],
 ) -> Result<Vec<RecordBatch>> {
     let options = ArrowReaderOptions::new().with_schema(table.schema());
-    let metadata = ArrowReaderMetadata::load(file, options).map_err(|error| damaged(file.shown(), error))?;
+    let metadata = ArrowReaderMetadata::load(file, options).map_err(|error| unreadable(file, error))?;
     let reader = |names: &[&str]| {
         let columns = ProjectionMask::roots(metadata.parquet_schema(), names.iter().map(|name| table.position(name)));
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone());
@@ -259,8 +259,8 @@ pub(super) fn rows_where(
     };
     let mut chosen = Vec::new();
     let mut first = 0;
-    for batch in reader(looked_at)?.build().map_err(|error| damaged(file.shown(), error))? {
-        let batch = batch.map_err(|error| damaged(file.shown(), error))?;
+    for batch in reader(looked_at)?.build().map_err(|error| unreadable(file, error))? {
+        let batch = batch.map_err(|error| unreadable(file, error))?;
         chosen.extend(pick(&batch).into_iter().map(|row| first + row..first + row + 1));
         first += batch.num_rows();
     }
@@ -268,15 +268,15 @@ pub(super) fn rows_where(
         return Ok(Vec::new());
     }
     let chosen = RowSelection::from_consecutive_ranges(chosen.into_iter(), first);
-    let batches = reader(names)?.with_row_selection(chosen).build().map_err(|error| damaged(file.shown(), error))?;
-    batches.map(|batch| batch.map_err(|error| damaged(file.shown(), error))).collect()
+    let batches = reader(names)?.with_row_selection(chosen).build().map_err(|error| unreadable(file, error))?;
+    batches.map(|batch| batch.map_err(|error| unreadable(file, error))).collect()
 }
 
 /// Hash of a file's footer, with which its sizes, statistics and sums of every column chunk are told: what a cheap
 /// look can know of a file. Law 4 keeps anything of the run itself out of it.
 pub(super) fn footer_sha256(file: &Readable) -> Result<String> {
     const TAIL: u64 = 8;
-    let failed = |error: io::Error| durable::failed("read", Path::new(file.shown()), &error);
+    let failed = |error: io::Error| file.refused().unwrap_or_else(|| durable::failed("read", Path::new(file.shown()), &error));
     let mut footer = TAIL.min(file.size());
     if footer == TAIL {
         let tail = file.bytes(file.size() - TAIL, 8).map_err(failed)?;
@@ -354,22 +354,22 @@ fn unlike(path: &Path, what: &str) -> Error {
 
 /// One column of a file, whole.
 fn read_column(file: &Readable, metadata: &ArrowReaderMetadata, position: usize) -> Result<ArrayRef> {
-    let rows = usize::try_from(metadata.metadata().file_metadata().num_rows()).map_err(|error| damaged(file.shown(), error))?;
+    let rows = usize::try_from(metadata.metadata().file_metadata().num_rows()).map_err(|error| unreadable(file, error))?;
     let projection = ProjectionMask::roots(metadata.parquet_schema(), [position]);
     let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone())
         .with_projection(projection)
         .with_batch_size(rows.max(1))
         .build()
-        .map_err(|error| damaged(file.shown(), error))?;
+        .map_err(|error| unreadable(file, error))?;
     let parts: Vec<ArrayRef> = batches
-        .map(|batch| batch.map(|batch| Arc::clone(batch.column(0))).map_err(|error| damaged(file.shown(), error)))
+        .map(|batch| batch.map(|batch| Arc::clone(batch.column(0))).map_err(|error| unreadable(file, error)))
         .collect::<Result<_>>()?;
     match parts.as_slice() {
         [] => Ok(arrow::array::new_empty_array(metadata.schema().field(position).data_type())),
         [whole] => Ok(Arc::clone(whole)),
         parts => {
             let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-            concat(&parts).map_err(|error| damaged(file.shown(), error))
+            concat(&parts).map_err(|error| unreadable(file, error))
         }
     }
 }
@@ -385,6 +385,11 @@ pub(super) fn damaged(shown: &str, what: impl std::fmt::Display) -> Error {
     Error::data(format!("this file of the lake cannot be read: {what}"))
         .file(shown)
         .next("run the night it belongs to again: that restores it from the archived inputs")
+}
+
+/// What is wrong with a file that cannot be read: what is in it, if not the disk or the store that does not give it.
+fn unreadable(file: &Readable, what: impl std::fmt::Display) -> Error {
+    file.refused().unwrap_or_else(|| damaged(file.shown(), what))
 }
 
 /// The error of a file that cannot be written, with the disk's own reason where the disk refused.

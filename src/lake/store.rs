@@ -48,8 +48,12 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
     /// Makes a file, in place of one that is there, durably.
     fn replace(&self, path: &str, bytes: &[u8], staging: &Path) -> Result<()>;
 
-    /// Removes a file, if it is there, and in a folder those it leaves empty.
+    /// Removes a file, if it is there.
     fn remove(&self, path: &str) -> Result<()>;
+
+    /// Removes the folders above a file that went, as far as they are empty, where nobody is about to use them. A bucket has
+    /// none.
+    fn prune(&self, _path: &str) {}
 
     /// Puts staged files in their places, durably: all of them, before this returns.
     fn put(&self, moves: &[Move]) -> Result<()>;

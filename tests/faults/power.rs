@@ -122,7 +122,7 @@ fn an_order_that_a_disk_may_not_keep_is_seen() {
     };
     for begins in [
         "staging/2026-11-17/entries.parquet",
-        "staging/2026-11-17/1.json",
+        "staging/2026-11-17/meta.nights.2026-11-17.1.json",
         "data/entries/date=2026-11-17",
         "data/entries",
         "data",

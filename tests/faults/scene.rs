@@ -265,7 +265,7 @@ fn trail(lake: &Path) -> Vec<String> {
 
 /// A shop of three nights: all of the sample's sources, or one provider and the orders.
 pub(super) fn shop(is_whole: bool) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::nights::folder();
     let data = folder.path().join("data");
     write(&Plan { out: data.clone(), orders: 200, nights: 3, seed: 7, date: november(17) }).unwrap();
     let job = fs::read_to_string(package().join("jobs/nightly.toml")).unwrap();

@@ -112,14 +112,15 @@ impl Store for Folder {
     fn remove(&self, path: &str) -> Result<()> {
         let place = self.near(path);
         match fs::remove_file(&place) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(durable::failed("remove", &place, &error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(durable::failed("remove", &place, &error)),
+            _ => Ok(()),
         }
-        // A folder goes where nothing is in it.
-        let below = place.ancestors().skip(1).take_while(|folder| *folder != self.root);
-        let _ = below.take_while(|folder| fs::remove_dir(folder).is_ok()).count();
-        Ok(())
+    }
+
+    fn prune(&self, path: &str) {
+        let place = self.near(path);
+        let above = place.ancestors().skip(1).take_while(|folder| *folder != self.root);
+        let _ = above.take_while(|folder| fs::remove_dir(folder).is_ok()).count();
     }
 
     fn put(&self, moves: &[Move]) -> Result<()> {

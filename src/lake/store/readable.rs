@@ -12,7 +12,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use sha2::{Digest, Sha256};
 
 use super::objects::Objects;
-use crate::error::Result;
+use crate::error::{Error, Exit, Result};
 use crate::lake::durable;
 use crate::lake::manifest::hex;
 
@@ -31,6 +31,8 @@ struct Inner {
     shown: String,
     size: u64,
     bytes: Bytes,
+    /// The last error of the disk or the store it is on: then it is not the file that is wrong.
+    refused: Mutex<Option<io::Error>>,
 }
 
 #[derive(Debug)]
@@ -49,13 +51,18 @@ impl Readable {
             Err(error) => return Err(failed(&error)),
         };
         let size = file.metadata().map_err(|error| failed(&error))?.len();
-        Ok(Some(Self(Arc::new(Inner { shown: path.display().to_string(), size, bytes: Bytes::OfFile(file) }))))
+        Ok(Some(Self(Arc::new(Inner {
+            shown: path.display().to_string(),
+            size,
+            bytes: Bytes::OfFile(file),
+            refused: Mutex::default(),
+        }))))
     }
 
     /// An object, in the state it was found in.
     pub(super) fn of_object(objects: Objects, path: String, shown: String, size: u64, version: UpdateVersion) -> Self {
         let bytes = Bytes::OfObject { objects, path, version, windows: Mutex::default() };
-        Self(Arc::new(Inner { shown, size, bytes }))
+        Self(Arc::new(Inner { shown, size, bytes, refused: Mutex::default() }))
     }
 
     /// Which file it is, for people.
@@ -77,7 +84,7 @@ impl Readable {
         match &self.0.bytes {
             Bytes::OfFile(file) => {
                 let mut buffer = vec![0; length];
-                read_exact_at(file, &mut buffer, start)?;
+                self.noting(read_exact_at(file, &mut buffer, start))?;
                 Ok(buffer.into())
             }
             Bytes::OfObject { objects, path, version, windows } => {
@@ -91,7 +98,7 @@ impl Readable {
                     return Ok(found);
                 }
                 let until = self.0.size.min(end.max(start + WINDOW));
-                let window = objects.range(path, version, start..until)?;
+                let window = self.noting(objects.range(path, version, start..until))?;
                 let found = window.slice(..length);
                 let mut windows = windows.lock().expect("nothing panics while it holds the windows");
                 if windows.len() == WINDOWS {
@@ -101,6 +108,29 @@ impl Readable {
                 Ok(found)
             }
         }
+    }
+
+    /// What was read, with a note of why the disk or the store did not give it.
+    fn noting<T>(&self, read: io::Result<T>) -> io::Result<T> {
+        read.inspect_err(|error| {
+            let why = error
+                .raw_os_error()
+                .map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error);
+            *self.0.refused.lock().expect("nothing panics while it holds the reason") = Some(why);
+        })
+    }
+
+    /// Why it could not be read, where that is not the fault of what is in it: 74 of a disk, 75 of a store.
+    pub(in crate::lake) fn refused(&self) -> Option<Error> {
+        let why = self.0.refused.lock().expect("nothing panics while it holds the reason").take()?;
+        Some(match &self.0.bytes {
+            Bytes::OfFile(_) => durable::failed("read", Path::new(&self.0.shown), &why),
+            Bytes::OfObject { .. } => {
+                Error::new(Exit::TryAgain, format!("the store of the lake did not let us read this: {why}"))
+                    .file(&self.0.shown)
+                    .next("run again")
+            }
+        })
     }
 
     /// SHA-256 of all its bytes.
@@ -146,7 +176,7 @@ impl Read for Reader {
         let left = usize::try_from(self.of.size().saturating_sub(self.at)).unwrap_or(usize::MAX);
         let count = buffer.len().min(left);
         match &self.of.0.bytes {
-            Bytes::OfFile(file) => read_exact_at(file, &mut buffer[..count], self.at)?,
+            Bytes::OfFile(file) => self.of.noting(read_exact_at(file, &mut buffer[..count], self.at))?,
             Bytes::OfObject { .. } => buffer[..count].copy_from_slice(&self.of.bytes(self.at, count)?),
         }
         self.at += count as u64;
