@@ -1,7 +1,6 @@
 //! What `tieout --version --json` tells of the build: of which commit, for which machine, by which compiler, with which
 //! crates. Nothing of it is needed: without git, or out of an archive, the commit is not known.
 
-use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
@@ -47,11 +46,7 @@ fn commit() -> Option<String> {
     if !git(&["rev-parse", "--show-prefix"])?.is_empty() {
         return None;
     }
-    // Changes with every commit, and every time another is checked out.
-    let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
-    if Path::new(&log).exists() {
-        println!("cargo::rerun-if-changed={log}");
-    }
+    // Asked when a part changes, not at every commit: one that changes none of them would have all built anew for its name.
     git(&["rev-parse", "HEAD"])
 }
 
