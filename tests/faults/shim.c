@@ -162,7 +162,10 @@ static int decide(long number, const char *operation, const char *path, const ch
     }
     if (is_hit && !strcmp(how, "wait")) {
         note(number, operation, path, second, "waits");
-        for (const char *go = getenv("FAULTS_GO"); syscall(SYS_access, go, F_OK);) usleep(1000);
+        const char *go = getenv("FAULTS_GO");
+        /* Not for ever: whoever was to make that file may have failed, and this would hold its pipes open. */
+        for (int left = 120000; syscall(SYS_access, go, F_OK); usleep(1000))
+            if (!left--) syscall(SYS_exit_group, 99);
     }
     if (is_hit && !strcmp(how, "died")) {
         note(number, operation, path, second, "died after");

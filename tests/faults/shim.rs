@@ -82,7 +82,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// The calls of a log, in its order.
+    /// The calls of a log, in its order. One that is being written while it is read is none yet.
     pub(super) fn read(log: &Path) -> Vec<Self> {
         let text = fs::read_to_string(log).unwrap_or_default();
         let call = |line: &str| {
@@ -91,7 +91,7 @@ impl Call {
             let [operation, path, second, fault] = [operation, path, second, fault].map(str::to_owned);
             Self { number: number.parse().unwrap(), operation, path, second, fault }
         };
-        text.lines().map(call).collect()
+        text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(call).collect()
     }
 
     /// The call to which something was done.
