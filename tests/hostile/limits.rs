@@ -180,6 +180,34 @@ fn names_of_members_stay_in_their_folder() {
     refused("bad.zip", &archive.finish().unwrap().into_inner(), "a link or a device");
 }
 
+/// Members that share their bytes, so that a small archive is a large one. Each is looked at as far as its first bytes.
+#[test]
+fn members_that_overlap_are_not_the_file_twice() {
+    let long = blank_lines(SMALL_BYTES);
+    let archive = wire::zip_of(&[("a.csv", &long[..])]);
+    let end = memchr::memmem::rfind(&archive, b"PK\x05\x06").unwrap();
+    let directory = memchr::memmem::rfind(&archive, b"PK\x01\x02").unwrap();
+    let entry = &archive[directory..end];
+    let name = entry.len() - "a.csv".len()..entry.len();
+    assert_eq!(&entry[name.clone()], b"a.csv", "nothing follows its name");
+    for count in [2, MEMBERS] {
+        let mut bytes = archive[..directory].to_vec();
+        for at in 0..count {
+            let mut entry = entry.to_vec();
+            entry[name.clone()].copy_from_slice(format!("{at:05}").as_bytes());
+            bytes.extend(entry);
+        }
+        let size = u32::try_from(bytes.len() - directory).unwrap();
+        let mut last = archive[end..].to_vec();
+        let members = u16::try_from(count).unwrap().to_le_bytes();
+        last[8..10].copy_from_slice(&members);
+        last[10..12].copy_from_slice(&members);
+        last[12..16].copy_from_slice(&size.to_le_bytes());
+        bytes.extend(last);
+        refused("overlap.zip", &bytes, "members that share bytes");
+    }
+}
+
 /// An archive in an archive is not opened.
 #[test]
 fn archives_do_not_nest() {
