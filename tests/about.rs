@@ -142,4 +142,6 @@ fn the_version_tells_of_what_it_was_built() {
     assert_eq!(told["dirty"].is_boolean(), commit.is_string(), "{told}");
     assert!(!ran.stdout.contains(env!("CARGO_MANIFEST_DIR")) && !ran.stdout.contains("/home/"), "{}", ran.stdout);
     assert_eq!(place.run("--version").stdout, "tieout <version>\n");
+    assert_eq!(place.run("--json --version").stdout, ran.stdout, "in either order");
+    assert_eq!(place.run("--json").code, 64);
 }
