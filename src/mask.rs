@@ -39,6 +39,19 @@ pub fn card_numbers(text: &str) -> String {
     letters.into_iter().collect()
 }
 
+/// What a payer wrote, in which references stand too: of it card numbers, addresses and telephone numbers with their
+/// country (`+49 151 …`) are hidden.
+#[must_use]
+pub fn of_people(text: &str) -> String {
+    if !text.contains(['@', '+']) {
+        return card_numbers(text);
+    }
+    let mut letters: Vec<char> = card_numbers(text).chars().collect();
+    hide_addresses(&mut letters);
+    hide_telephone_numbers(&mut letters);
+    letters.into_iter().collect()
+}
+
 /// Whether [`card_numbers`] hides anything of a text.
 #[must_use]
 pub fn holds_card_number(text: &str) -> bool {
@@ -166,6 +179,29 @@ fn passes_luhn(digits: &[u32]) -> bool {
         twice => twice,
     };
     digits.iter().rev().enumerate().map(counted).sum::<u32>().is_multiple_of(10)
+}
+
+/// Fewest and most digits of a telephone number with its country (ITU-T E.164).
+const TELEPHONE_DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
+
+/// Of `+country number` all but the last digits is hidden. The plus begins a word: the codes of banks end with one, as
+/// `EREF+20261117`.
+fn hide_telephone_numbers(letters: &mut [char]) {
+    let begins = |at: &usize| letters[*at] == '+' && (*at == 0 || letters[at - 1].is_whitespace());
+    let starts: Vec<usize> = (0..letters.len()).filter(begins).collect();
+    for start in starts {
+        let mut digits = Vec::new();
+        for at in start + 1..letters.len() {
+            match letters[at] {
+                '0'..='9' => digits.push(at),
+                ' ' | '-' | '/' | '(' | ')' | '.' if letters[at - 1].is_ascii_digit() || letters[at] == '(' => {}
+                _ => break,
+            }
+        }
+        if TELEPHONE_DIGITS.contains(&digits.len()) {
+            digits[..digits.len() - KEPT].iter().for_each(|&at| letters[at] = '*');
+        }
+    }
 }
 
 /// Of `name@host` the name is hidden but for its first letter.

@@ -12,7 +12,7 @@ use crate::format::control::Tied;
 use crate::format::read::{Decoded, Part};
 use crate::format::statement::is_same_account;
 use crate::format::{Format, Target};
-use crate::mask::{card_numbers, masked};
+use crate::mask::{card_numbers, masked, of_people};
 use crate::table::part::{identities, row_id, same_word};
 use crate::table::read::{count_of_rows, words_of};
 use crate::table::rows::Rows;
@@ -35,7 +35,8 @@ pub fn bank_lines(delivered: &mut [Delivered], night: NaiveDate) -> Rows {
                     // The same account for who joins it, however the bank writes it.
                     "account" => *column = same_word(file.account, rows),
                     // What the payer may write.
-                    "text" | "end_to_end_reference" | "customer_reference" => *column = without_card_numbers(column),
+                    "text" => *column = each(column, of_people),
+                    "end_to_end_reference" | "customer_reference" => *column = each(column, card_numbers),
                     _ => {}
                 }
             }
@@ -68,10 +69,10 @@ fn days_of(part: &Part) -> Option<&Date32Array> {
     part.column("booked_on").filter(|days| *days.data_type() != DataType::Null).map(AsArray::as_primitive::<Date32Type>)
 }
 
-/// A column of text in which people write what they like.
-fn without_card_numbers(texts: &ArrayRef) -> ArrayRef {
+/// A column of text in which people write what they like, each value as it may be kept.
+fn each(texts: &ArrayRef, kept: impl Fn(&str) -> String) -> ArrayRef {
     let Some(texts) = texts.as_string_opt::<i32>() else { return Arc::clone(texts) };
-    Arc::new(texts.iter().map(|text| text.map(card_numbers)).collect::<StringArray>())
+    Arc::new(texts.iter().map(|text| text.map(&kept)).collect::<StringArray>())
 }
 
 /// Watches over a bank file: of its accounts the lines of one are kept.

@@ -12,11 +12,12 @@ use crate::formats::wire;
 use crate::nights::{Shop, alipay_detail, files, november, rows};
 
 /// What is planted, as cells hold it, and the letters that would give it away.
-const PLANTED: [(&str, &str); 6] = [
+const PLANTED: [(&str, &str); 7] = [
     ("4111 1111 1111 1111", "4111111111111111"),
     ("378282246310005", "378282246310005"),
     ("card 5555-5555-5555-4444 12/28", "5555555555554444"),
     ("quartermain@example.com", "quartermain@example.com"),
+    ("+49 (151) 2345-6789", "1512345"),
     ("13812345678", "13812345678"),
     ("Zebulon Quartermain", "zebulonquartermain"),
 ];
@@ -30,6 +31,9 @@ const FREE_TEXT: [(&str, &[&str]); 3] = [
         &["Reserved4", "Reserved5", "Reserved6", "Reserved7", "Reserved8", "Reserved9", "Reserved10"],
     ),
 ];
+
+/// How many of them can be told from the references that stand in the text of a bank's line too.
+const TOLD_IN_A_TEXT: usize = 5;
 
 /// A text with other cells in some columns of its rows, one planted value after another.
 fn with(text: &str, columns: &[&str], next: &mut impl Iterator<Item = &'static str>) -> String {
@@ -73,6 +77,12 @@ fn planted() -> Shop {
         (0..2).map(|at| encoding_rs::GBK.decode(packed.by_index_raw(at).unwrap().name_raw()).0.into_owned()).collect();
     let detail = encoding_rs::GBK.encode(&detail).0.into_owned();
     fs::write(&alipay, wire::zip_of(&[(&names[0], &detail[..]), (&names[1], &summary[..])])).unwrap();
+    let bank = shop.data().join("bank/statement_20261117.sta");
+    let written: Vec<&str> = PLANTED[..TOLD_IN_A_TEXT].iter().map(|(written, _)| *written).collect();
+    let line = format!(":61:261117C1250,00NTRFNONREF//LK261117EUR0\r\n:86:{}\r\n:62F:C261117EUR3750,00", written.join("\r\n"));
+    let statement = fs::read_to_string(&bank).unwrap();
+    assert!(statement.contains(":62F:C261117EUR2500,00\r\n"));
+    fs::write(&bank, statement.replace(":62F:C261117EUR2500,00", &line)).unwrap();
     // Merchant records may have columns nobody asked for.
     for name in ["orders", "attempts", "refunds"] {
         let path = shop.data().join(format!("merchant/{name}_20261117.csv"));
@@ -152,6 +162,8 @@ fn nothing_planted_in_free_text_comes_out_anywhere() {
             assert_clean(&bytes, &format!("{archive}: {name}"));
         }
     }
+    let text = format!("{:?}", rows(&shop.read(&tieout::table::bank::BANK_LINES, november(17))));
+    assert!(text.contains("1111") && text.contains("@example.com") && text.contains("6789"), "{text}");
     let raw = files(&shop.lake_folder().join("raw"));
     let is_planted = |bytes: &Vec<u8>| memchr::memmem::find(&folded(bytes), b"zebulonquartermain").is_some();
     assert!(raw.values().filter(|bytes| is_planted(bytes)).count() >= 3, "the archive keeps what came");
