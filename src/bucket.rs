@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::secret::Secret;
 
 /// A bucket as a job describes it.
@@ -270,6 +270,34 @@ fn checked(endpoint: &str) -> Result<bool> {
         "http" if is_near => Ok(true),
         _ => Err(wrong("a store elsewhere is not asked without encryption").found(host)),
     }
+}
+
+/// What a store said no with, and how a run ends by it: 77 where permission is missing, 78 where the bucket or what is said
+/// of it is wrong, 75 where it may be otherwise later.
+pub(crate) fn said(error: &object_store::Error) -> (Exit, String) {
+    use object_store::Error as Said;
+    let text = error.to_string();
+    let status = match error {
+        Said::NotFound { .. } => Some(404),
+        Said::PermissionDenied { .. } => Some(403),
+        Said::Unauthenticated { .. } => Some(401),
+        // Of a listing, the status is in the words alone; of a bucket of another region, not even there.
+        _ if text.contains("redirect without LOCATION") => Some(301),
+        _ => text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok()),
+    };
+    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| plain(code));
+    let exit = match (status, code.as_deref()) {
+        (Some(400), Some("RequestTimeout")) => Exit::TryAgain,
+        (Some(400), Some("ExpiredToken" | "InvalidToken")) | (Some(401 | 403), _) => Exit::NotPermitted,
+        (Some(301 | 307 | 400 | 404), _) => Exit::BadConfiguration,
+        _ => Exit::TryAgain,
+    };
+    let found = match (status, code) {
+        (Some(status), Some(code)) => format!("{status} {code}"),
+        (Some(status), None) => status.to_string(),
+        (None, _) => plain(&text),
+    };
+    (exit, found)
 }
 
 /// Words of a store, fit to be shown: without addresses, which may hold a token.

@@ -95,6 +95,12 @@ pub enum Location {
 }
 
 impl Location {
+    /// Whether it is asked over the net.
+    #[must_use]
+    pub const fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Bucket { .. })
+    }
+
     /// A path below it, for people.
     #[must_use]
     pub fn shown(&self, path: &str) -> String {
@@ -128,6 +134,14 @@ impl Lake {
                 let copies = Some(Arc::new(copies));
                 Ok(Self { store: Arc::new(objects), root, _copies: copies, actor: NOBODY.to_owned() })
             }
+        }
+    }
+
+    /// Whether a lake in a bucket can be reached: asked once. One in a folder of this machine is where its folder is.
+    pub fn reach(location: &Location) -> Result<()> {
+        match location {
+            Location::Folder(_) => Ok(()),
+            Location::Bucket { bucket, prefix, .. } => Objects::reach(bucket, prefix),
         }
     }
 

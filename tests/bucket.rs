@@ -126,6 +126,70 @@ fn a_restated_file_makes_a_generation_and_a_lost_table_is_restored() {
     assert!(ran.code == 0 && ran.stdout.contains("orders"), "{}", ran.whole());
 }
 
+/// Longer than one request takes: its parts are one file again, here and on another machine.
+#[test]
+fn a_long_file_goes_in_parts() {
+    let server = S3::start();
+    let place = place(&server);
+    let file = "sample-data/merchant/orders_20261117.csv";
+    let mut bytes = place.read(file);
+    bytes.resize(bytes.len() + (33 << 20), b'\n');
+    place.write(file, &bytes);
+    server.begin(None);
+    let ran = close(&place, NIGHTS[0]);
+    assert_eq!(ran.code, 0, "{}", ran.whole());
+    let parts = server.held().asked.iter().filter(|asked| asked.contains("partNumber=")).count();
+    assert_eq!(parts, 3, "of 16 MiB at most");
+    let held: Vec<Vec<u8>> = server.held().objects.values().filter(|object| object.len() > 1 << 24).cloned().collect();
+    assert!(held == [bytes]);
+    let ran = run(&place, "verify jobs/nightly.toml --date 2026-11-17");
+    assert_eq!(ran.code, 0, "{}", ran.whole());
+}
+
+/// What a store keeps is looked at again before anything stands on it.
+#[test]
+fn a_store_that_keeps_something_else_is_noticed() {
+    let server = S3::start();
+    let place = place(&server);
+    for part in ["/raw/", "/data/breaks/"] {
+        server.held().spoils = Some(part);
+        let ran = close(&place, NIGHTS[0]);
+        assert!(ran.code == 75 && ran.stderr.contains("another file than was sent"), "{part}: {}", ran.whole());
+        assert!(!server.held().objects.keys().any(|key| key.contains("/meta/nights/")), "{part}: no night stands on it");
+    }
+    server.held().spoils = None;
+    // What is in the archive already is believed by its size until it is read.
+    server.held().objects.clear();
+    assert_eq!(close(&place, NIGHTS[0]).code, 0);
+    let archived = server.held().objects.keys().find(|key| key.contains("/raw/orders/")).cloned().unwrap();
+    server.held().objects.get_mut(&archived).unwrap()[100] ^= 1;
+    let ran = run(&place, "verify jobs/nightly.toml --date 2026-11-17");
+    assert!(ran.code == 65 && ran.stderr.contains("was changed"), "{}", ran.whole());
+}
+
+#[test]
+fn a_check_reaches_into_the_lake() {
+    let server = S3::start();
+    let place = place(&server);
+    let ran = run(&place, "check jobs/nightly.toml");
+    assert!(ran.code == 0 && ran.stdout.contains("lake: s3://bucket/shop/nights\n    can be reached"), "{}", ran.whole());
+    for (status, code, exit) in [
+        (403, "AccessDenied", 77),
+        (400, "ExpiredToken", 77),
+        (404, "NoSuchBucket", 78),
+        (301, "", 78),
+        (400, "RequestTimeout", 75),
+        (503, "SlowDown", 75),
+    ] {
+        server.held().refuses = Some(("list-type", status, code));
+        let ran = run(&place, "check jobs/nightly.toml");
+        assert!(ran.code == exit && ran.stderr.contains(code), "{status} {code}: {}", ran.whole());
+    }
+    server.held().asked.clear();
+    assert_eq!(run(&place, "check jobs/nightly.toml --offline").code, 0);
+    assert!(server.held().asked.is_empty());
+}
+
 /// A fault of one request, whichever it is: what is visible is one night or none, the message says so, and the next run
 /// gives what an undisturbed one gives.
 #[test]

@@ -50,7 +50,7 @@ pub struct Plan {
 /// Told at once is everything that is wrong: unknown keys, with their place and the key that was meant; formats, calendars and
 /// banks that do not exist, also what is wrong with formats and calendars in the folders of the job; rules that contradict each
 /// other; secrets that are missing or that others may read; the files of resolutions and comments beside the job. Then every
-/// source is asked whether it can be reached, and takes part in nothing: no file is taken.
+/// source is asked whether it can be reached, and so is the lake, where it is in a bucket. No file is taken.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -63,7 +63,7 @@ pub struct Check {
     /// Also look for the files of this business date.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<NaiveDate>,
-    /// Ask no source: neither whether it can be reached nor for its files. Secrets are read all the same.
+    /// Ask nobody: neither the sources nor the bucket of the lake. Secrets are read all the same.
     #[arg(long, conflicts_with = "date")]
     pub offline: bool,
     /// What time it is.

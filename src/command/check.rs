@@ -37,6 +37,12 @@ pub(super) fn check(arguments: &Check) -> Result<Exit, Vec<Error>> {
     let mut reached =
         if arguments.date.is_some() || arguments.offline { Vec::new() } else { reach(&job, date, &board) }.into_iter();
     let mut text = format!("job {}: {} providers, business dates in {}\n", job.name, job.providers.len(), job.timezone);
+    if !arguments.offline && job.lake.is_elsewhere() {
+        match Lake::reach(&job.lake) {
+            Ok(()) => writeln!(text, "  lake: {}\n    can be reached", job.lake).expect("writing to a string does not fail"),
+            Err(error) => errors.push(error),
+        }
+    }
     for source in job.sources() {
         writeln!(text, "  {}: {}", [source.name, source.account].join(" ").trim_end(), source.format.name)
             .expect("writing to a string does not fail");

@@ -84,17 +84,13 @@ impl Lake {
     /// A file of the archive that a night was closed from, its bytes checked (65 where they are gone or others).
     pub fn archived(&self, night: NaiveDate, input: &Input) -> Result<Archived> {
         let path = archive_path(&input.source, night, &input.sha256, &input.name);
-        let lost = |what: &str| {
-            Error::data(format!("a file that the night {night} was closed from {what}"))
-                .file(self.shown(&path))
-                .next("restore the file from a backup of the lake")
-        };
+        let lost = |what: &str| lost(self.shown(&path), &format!("a file that the night {night} was closed from {what}"));
         if self.store.size(&path)?.is_none() {
             return Err(lost("is not in the archive"));
         }
         self.store.bring(&path)?;
         let near = self.store.near(&path);
-        if durable::sha256(&near).map_err(|error| durable::failed("read", &near, &error))? != input.sha256 {
+        if sha256(&near)? != input.sha256 {
             return Err(lost("was changed"));
         }
         let (sha256, bytes, name) = (input.sha256.clone(), input.bytes, input.name.clone());
@@ -103,13 +99,25 @@ impl Lake {
 
     /// Has archived files on this machine, where they are read: of a lake in a bucket, what came before is not.
     pub fn bring<'a>(&self, files: impl IntoIterator<Item = &'a Archived>) -> Result<()> {
-        files.into_iter().try_for_each(|file| self.store.bring(&file.place))
+        files.into_iter().try_for_each(|file| {
+            let is_as_archived = !self.store.bring(&file.place)? || sha256(&file.path)? == file.sha256;
+            is_as_archived.then_some(()).ok_or_else(|| lost(self.shown(&file.place), "a file of the archive was changed"))
+        })
     }
 
     /// Puts archived files on the disk, or in the bucket. A night settles them while it works on, and before it publishes.
     pub fn settle<'a>(&self, files: impl IntoIterator<Item = &'a Archived>) -> Result<()> {
         self.store.settle(&files.into_iter().map(|file| file.place.as_str()).collect::<Vec<_>>())
     }
+}
+
+/// SHA-256 of a file of this machine.
+fn sha256(path: &Path) -> Result<String> {
+    durable::sha256(path).map_err(|error| durable::failed("read", path, &error))
+}
+
+fn lost(shown: String, what: &str) -> Error {
+    Error::data(what.to_owned()).file(shown).next("restore the file from a backup of the lake")
 }
 
 impl Inbox<'_> {

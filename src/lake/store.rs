@@ -68,8 +68,8 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
     /// Where a file is on this machine once it was kept or brought.
     fn near(&self, path: &str) -> PathBuf;
 
-    /// Brings a file to this machine, if it is not here.
-    fn bring(&self, path: &str) -> Result<()>;
+    /// Brings a file to this machine, if it is not here. Whether it came now.
+    fn bring(&self, path: &str) -> Result<bool>;
 
     /// The folder in which runs stage.
     fn staging(&self) -> PathBuf;

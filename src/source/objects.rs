@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::conversation::Failure;
 use super::pattern::{Part, Pattern};
 use super::{Answer, Asked, Conversation, Place, Ready};
-use crate::bucket::{Bucket, BucketFile, plain};
+use crate::bucket::{self, Bucket, BucketFile};
 use crate::error::{Error, Exit, Result};
 use crate::lake::{Inbox, Incoming, Received};
 use futures::StreamExt;
@@ -243,36 +243,21 @@ fn version(object: &ObjectMeta) -> String {
 
 /// What a store said, when it was asked to `act` on something.
 fn said(error: &object_store::Error, act: &str, on: &str) -> Failure {
-    use object_store::Error as Said;
-    let text = error.to_string();
-    let status = match error {
-        Said::NotFound { .. } => Some(404),
-        Said::PermissionDenied { .. } => Some(403),
-        Said::Unauthenticated { .. } => Some(401),
-        // Of a listing, the status is in the words alone.
-        _ => text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse().ok()),
+    let (exit, found) = bucket::said(error);
+    let next = match exit {
+        Exit::NotPermitted => {
+            format!("give these keys the permission to {act} it; some stores say the same of what does not exist")
+        }
+        Exit::BadConfiguration if found.starts_with("404") => "check its name and region".to_owned(),
+        Exit::BadConfiguration => "check the region and the endpoint of the bucket".to_owned(),
+        _ => "try again later".to_owned(),
     };
-    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| plain(code));
-    let found = match (status, code) {
-        (Some(status), Some(code)) => format!("{status} {code}"),
-        (Some(status), None) => status.to_string(),
-        (None, _) => plain(&text),
+    let what = match exit {
+        Exit::NotPermitted => format!("the store does not let us {act} this"),
+        Exit::BadConfiguration if found.starts_with("404") => "there is no such bucket".to_owned(),
+        Exit::BadConfiguration => format!("the store does not understand how we {act} this"),
+        _ => format!("cannot {act} this"),
     };
-    match status {
-        Some(401 | 403) => {
-            let next = format!("give these keys the permission to {act} it; some stores say the same of what does not exist");
-            let error = Error::new(Exit::NotPermitted, format!("the store does not let us {act} this"));
-            error.file(on).found(found).next(next).into()
-        }
-        Some(404) => {
-            Error::configuration("there is no such bucket").file(on).found(found).next("check its name and region").into()
-        }
-        Some(301 | 307 | 400) => {
-            let error = Error::configuration(format!("the store does not understand how we {act} this"));
-            error.file(on).found(found).next("check the region and the endpoint of the bucket").into()
-        }
-        _ => {
-            Failure::soon(Error::new(Exit::TryAgain, format!("cannot {act} this")).file(on).found(found).next("try again later"))
-        }
-    }
+    let error = Error::new(exit, what).file(on).found(found).next(next);
+    if exit == Exit::TryAgain { Failure::soon(error) } else { error.into() }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Held {
     pub(crate) count: usize,
     /// Whether the fault has happened.
     pub(crate) happened: bool,
+    /// What an object whose key holds this text becomes when it is put: the last of its bytes is another one.
+    pub(crate) spoils: Option<&'static str>,
     /// Objects are written whatever is said of the state they must be in.
     pub(crate) unconditional: bool,
     /// When every object was written, as headers say it.
@@ -180,7 +182,7 @@ fn write<'h>(
         }
         _ => {}
     }
-    let whole = if method == "POST" {
+    let mut whole = if method == "POST" {
         let Some(parts) = held.parts.remove(key) else { return plain(404) };
         parts.into_values().flatten().collect()
     } else {
@@ -193,6 +195,9 @@ fn write<'h>(
         && header("x-goog-if-generation-match").is_none_or(|wanted| wanted == generation);
     if !holds && !held.unconditional {
         return Some((412, String::new(), "<Error><Code>PreconditionFailed</Code></Error>".to_owned()));
+    }
+    if held.spoils.is_some_and(|text| key.contains(text)) {
+        *whole.last_mut()? ^= 1;
     }
     let (tag, generation) = (tag(&whole), sum(&whole));
     held.objects.insert(key.to_owned(), whole);

@@ -168,8 +168,8 @@ impl Store for Folder {
         if path.is_empty() { self.root.clone() } else { self.root.join(path) }
     }
 
-    fn bring(&self, _: &str) -> Result<()> {
-        Ok(())
+    fn bring(&self, _: &str) -> Result<bool> {
+        Ok(false)
     }
 
     fn staging(&self) -> PathBuf {

@@ -82,8 +82,8 @@ impl Lease {
                 }
             }
         });
-        let (held, given_back) = (objects.clone(), path.clone());
-        signal::hold_by(Path::new(&objects.shown(&path)), move || drop(held.remove(&given_back)));
+        let (held, at, by) = (objects.clone(), path.clone(), holder.clone());
+        signal::hold_by(Path::new(&objects.shown(&path)), move || give_back(&held, &at, &by));
         Ok(Self { objects: objects.clone(), path, holder, state, lost, stop: Some(stop), renews: Some(renews) })
     }
 
@@ -139,6 +139,15 @@ fn renew(objects: &Objects, path: &str, bytes: &[u8], state: &Mutex<UpdateVersio
     }
 }
 
+/// Removes a lease that is still this holder's. What cannot be removed runs out.
+fn give_back(objects: &Objects, path: &str, holder: &Holder) {
+    if let Ok(Some(found)) = objects.get(path)
+        && found.bytes == holder.encode()
+    {
+        let _ = objects.remove(path);
+    }
+}
+
 fn version(put: PutResult) -> UpdateVersion {
     UpdateVersion { e_tag: put.e_tag, version: put.version }
 }
@@ -164,12 +173,8 @@ impl Drop for Lease {
             let _ = renews.join();
         }
         signal::let_go(Path::new(&self.objects.shown(&self.path)));
-        // What cannot be removed here runs out.
-        if !self.lost.load(Ordering::Relaxed)
-            && let Ok(Some(found)) = self.objects.get(&self.path)
-            && found.bytes == self.holder.encode()
-        {
-            let _ = self.objects.remove(&self.path);
+        if !self.lost.load(Ordering::Relaxed) {
+            give_back(&self.objects, &self.path, &self.holder);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! put whose answer was lost may have been done: what is there is looked at before it is called a failure.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,12 +20,15 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::folder::complete_lines;
 use super::{Lease, Move, Readable, Store, overtaken};
-use crate::bucket::Bucket;
+use crate::bucket::{self, Bucket};
 use crate::error::{Error, Exit, Result};
 use crate::lake::durable;
 
 /// What goes in one request; longer files go in parts of so many bytes.
 const PART: usize = 16 << 20;
+
+/// Bytes at its end that are read back of what was put: there a table has its statistics.
+const TAIL: u64 = 1 << 20;
 
 /// Files that are put at once.
 const AT_ONCE: usize = 8;
@@ -63,7 +66,17 @@ impl Objects {
     /// The objects of `bucket` below `prefix`, staged in a folder of this machine.
     pub(in crate::lake) fn new(bucket: &Bucket, prefix: &str, staging: PathBuf, copies: PathBuf) -> Result<Self> {
         // What a store says when it is busy is tried again for three minutes.
-        let store = bucket.connect(SILENCE, &RetryConfig::default())?;
+        Self::connect(bucket, prefix, staging, copies, &RetryConfig::default())
+    }
+
+    /// Asks a bucket once what is below `prefix`: whether it is there, answers, and lets these keys in.
+    pub(in crate::lake) fn reach(bucket: &Bucket, prefix: &str) -> Result<()> {
+        let once = RetryConfig { max_retries: 0, ..RetryConfig::default() };
+        Self::connect(bucket, prefix, PathBuf::new(), PathBuf::new(), &once)?.list("").map(drop)
+    }
+
+    fn connect(bucket: &Bucket, prefix: &str, staging: PathBuf, copies: PathBuf, retry: &RetryConfig) -> Result<Self> {
+        let store = bucket.connect(SILENCE, retry)?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -121,7 +134,7 @@ impl Objects {
         let request = async { self.0.store.get_opts(&self.key(path), options).await?.bytes().await };
         let bytes = self.wait(request).map_err(|error| match error {
             object_store::Error::Precondition { .. } => std::io::Error::other("it was replaced while it was read: read again"),
-            error => std::io::Error::other(plain(&error)),
+            error => std::io::Error::other(bucket::said(&error).1),
         })?;
         if bytes.len() as u64 == range.end - range.start { Ok(bytes) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
     }
@@ -150,17 +163,14 @@ impl Objects {
         } else {
             self.in_parts(&mut file, &key).await
         };
-        // An answer that was lost leaves the file there, whole.
-        let there = self.0.store.head(&key).await;
-        match (put, there) {
-            (Ok(()), Ok(there)) if there.size == size => Ok(()),
-            (Err(_), Ok(there)) if there.size == size && self.is_same(staged, &key, size).await? => Ok(()),
-            (Ok(()), Ok(there)) => Err(Error::new(Exit::TryAgain, "the store has another file than was sent to it")
+        match put {
+            Ok(()) if self.has(path, staged, size.saturating_sub(TAIL)..size).await? => Ok(()),
+            Ok(()) => Err(Error::new(Exit::TryAgain, "the store has another file than was sent to it")
                 .file(self.shown(path))
-                .expected(format!("{size} bytes"))
-                .found(format!("{} bytes", there.size))
                 .next("run the night again")),
-            (Err(error), _) | (Ok(()), Err(error)) => Err(self.failed("write", path, &error)),
+            // An answer that was lost leaves the file there, whole.
+            Err(_) if self.has(path, staged, 0..size).await.unwrap_or(false) => Ok(()),
+            Err(error) => Err(self.failed("write", path, &error)),
         }
     }
 
@@ -186,15 +196,30 @@ impl Objects {
         sent
     }
 
-    /// Whether the object is this file, and not the one it replaces: by its last bytes, where a table has its statistics.
-    async fn is_same(&self, staged: &Path, key: &Key, size: u64) -> Result<bool> {
-        const TAIL: u64 = 1 << 20;
-        let mut file = File::open(staged).map_err(|error| durable::failed("read", staged, &error))?;
+    /// Whether an object has the size of a file of this machine, where `range` ends, and its bytes there.
+    async fn has(&self, path: &str, staged: &Path, range: Range<u64>) -> Result<bool> {
+        let unread = |error: std::io::Error| durable::failed("read", staged, &error);
+        let refused = |error: object_store::Error| self.failed("read", path, &error);
+        // No store gives a range of nothing.
+        let asked = (!range.is_empty()).then(|| GetRange::Bounded(range.clone()));
+        let got = self.0.store.get_opts(&self.key(path), GetOptions { range: asked, ..GetOptions::default() }).await;
+        let got = got.map_err(refused)?;
+        if got.meta.size != range.end {
+            return Ok(false);
+        }
+        let mut file = File::open(staged).map_err(unread)?;
+        file.seek(SeekFrom::Start(range.start)).map_err(unread)?;
+        let (mut pieces, mut left) = (got.into_stream(), range.end - range.start);
         let mut bytes = Vec::new();
-        let from = size.saturating_sub(TAIL);
-        let read = std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(from)).and_then(|_| file.read_to_end(&mut bytes));
-        read.map_err(|error| durable::failed("read", staged, &error))?;
-        Ok(self.0.store.get_range(key, from..size).await.is_ok_and(|there| there == bytes))
+        while let Some(piece) = pieces.try_next().await.map_err(refused)? {
+            bytes.clear();
+            file.by_ref().take(piece.len() as u64).read_to_end(&mut bytes).map_err(unread)?;
+            if bytes != piece {
+                return Ok(false);
+            }
+            left -= piece.len() as u64;
+        }
+        Ok(left == 0)
     }
 }
 
@@ -318,10 +343,10 @@ impl Store for Objects {
         self.0.copies.join(path)
     }
 
-    fn bring(&self, path: &str) -> Result<()> {
+    fn bring(&self, path: &str) -> Result<bool> {
         let near = self.near(path);
         if near.exists() {
-            return Ok(());
+            return Ok(false);
         }
         let folder = durable::folder_of(&near);
         durable::create_folders(folder)?;
@@ -337,7 +362,8 @@ impl Store for Objects {
             Ok(())
         };
         self.wait(request).inspect_err(|_: &Error| drop(std::fs::remove_file(&arriving)))?;
-        durable::rename(&arriving, &near)
+        durable::rename(&arriving, &near)?;
+        Ok(true)
     }
 
     fn staging(&self) -> PathBuf {
@@ -364,20 +390,11 @@ pub(super) fn unconditional(shown: String) -> Error {
 
 /// A request that failed: 77 where permission is missing, 78 where there is no such bucket, 75 where a store did not answer.
 fn failed(doing: &str, shown: String, error: &object_store::Error) -> Error {
-    let exit = match error {
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => Exit::NotPermitted,
-        object_store::Error::NotFound { .. } => Exit::BadConfiguration,
-        _ => Exit::TryAgain,
-    };
+    let (exit, found) = bucket::said(error);
     let next = match exit {
         Exit::NotPermitted => "give these keys the permission to list, read, write and delete below the lake",
         Exit::BadConfiguration => "check the name of the bucket, its region and its endpoint",
         _ => "run again: what was written so far is nothing that is visible as a night",
     };
-    Error::new(exit, format!("the store of the lake did not let us {doing} this")).file(shown).found(plain(error)).next(next)
-}
-
-/// Words of a store, fit to be shown: without addresses, which may hold a token.
-fn plain(error: &object_store::Error) -> String {
-    crate::bucket::plain(&error.to_string())
+    Error::new(exit, format!("the store of the lake did not let us {doing} this")).file(shown).found(found).next(next)
 }

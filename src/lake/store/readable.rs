@@ -122,9 +122,10 @@ impl Readable {
 
     /// Why it could not be read, where that is not the fault of what is in it: 74 of a disk, 75 of a store.
     pub(in crate::lake) fn refused(&self) -> Option<Error> {
-        let why = self.0.refused.lock().expect("nothing panics while it holds the reason").take()?;
+        let refused = self.0.refused.lock().expect("nothing panics while it holds the reason");
+        let why = refused.as_ref()?;
         Some(match &self.0.bytes {
-            Bytes::OfFile(_) => durable::failed("read", Path::new(&self.0.shown), &why),
+            Bytes::OfFile(_) => durable::failed("read", Path::new(&self.0.shown), why),
             Bytes::OfObject { .. } => {
                 Error::new(Exit::TryAgain, format!("the store of the lake did not let us read this: {why}"))
                     .file(&self.0.shown)
