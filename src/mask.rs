@@ -194,7 +194,9 @@ fn hide_telephone_numbers(letters: &mut [char]) {
         for at in start + 1..letters.len() {
             match letters[at] {
                 '0'..='9' => digits.push(at),
-                ' ' | '-' | '/' | '(' | ')' | '.' if letters[at - 1].is_ascii_digit() || letters[at] == '(' => {}
+                // One between two groups, or a pair of them around one.
+                '(' => {}
+                ' ' | '-' | '/' | '.' | ')' if letters[at - 1].is_ascii_digit() || letters[at - 1] == ')' => {}
                 _ => break,
             }
         }

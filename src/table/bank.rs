@@ -35,7 +35,11 @@ pub static BANK_LINES: Table = Table {
         optional("instructed_currency", Word, "Currency the payer ordered in, ISO 4217."),
         optional("exchange_rate", Rate, "Rate between the two currencies, as the bank states it.")
             .unit("one of the two currencies per unit of the other"),
-        optional("text", Text, "What the payer wrote, or else the bank; what may be a card number is masked."),
+        optional(
+            "text",
+            Text,
+            "What the payer wrote, or else the bank; card numbers, addresses and telephone numbers are masked.",
+        ),
         required(
             "outcome",
             Word,

@@ -17,7 +17,7 @@ const PLANTED: [(&str, &str); 7] = [
     ("378282246310005", "378282246310005"),
     ("card 5555-5555-5555-4444 12/28", "5555555555554444"),
     ("quartermain@example.com", "quartermain@example.com"),
-    ("+49 (151) 2345-6789", "1512345"),
+    ("+49 (151) 7390-4421", "73904421"),
     ("13812345678", "13812345678"),
     ("Zebulon Quartermain", "zebulonquartermain"),
 ];
@@ -163,7 +163,7 @@ fn nothing_planted_in_free_text_comes_out_anywhere() {
         }
     }
     let text = format!("{:?}", rows(&shop.read(&tieout::table::bank::BANK_LINES, november(17))));
-    assert!(text.contains("1111") && text.contains("@example.com") && text.contains("6789"), "{text}");
+    assert!(text.contains("1111") && text.contains("@example.com") && text.contains("4421"), "{text}");
     let raw = files(&shop.lake_folder().join("raw"));
     let is_planted = |bytes: &Vec<u8>| memchr::memmem::find(&folded(bytes), b"zebulonquartermain").is_some();
     assert!(raw.values().filter(|bytes| is_planted(bytes)).count() >= 3, "the archive keeps what came");
@@ -212,5 +212,24 @@ fn cards_are_told_from_other_numbers() {
     ] {
         assert!(!holds_card_number(other), "{other}");
         assert_eq!(card_numbers(other), other);
+    }
+}
+
+#[test]
+fn people_are_told_from_references() {
+    for (written, shown) in [
+        ("FROM jane.doe@example.com", "FROM j*******@example.com"),
+        ("+49 (151) 2345-6789", "+** (***) ****-6789"),
+        ("call +8613812345678 now", "call +*********5678 now"),
+        ("+44 20 7946 0123, +1 415.555.0100", "+** ** **** 0123, +* ***.***.0100"),
+        ("4111 1111 1111 1111 a@b.example", "**** **** **** 1111 a@b.example"),
+        // Codes of banks, sums, and what is no number of a country.
+        ("EREF+20261117000004 KREF+123456789", "EREF+20261117000004 KREF+123456789"),
+        ("1+20261117000004", "1+20261117000004"),
+        ("+1 234", "+1 234"),
+        ("+1234567890123456", "+1234567890123456"),
+        ("BATCH 1117 AT 3+4", "BATCH 1117 AT 3+4"),
+    ] {
+        assert_eq!(tieout::mask::of_people(written), shown, "{written}");
     }
 }
