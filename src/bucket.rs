@@ -178,10 +178,19 @@ impl Bucket {
         secrets.into_iter().flatten().try_for_each(|secret| secret.read().map(drop))
     }
 
-    /// The store, with the secrets it takes: how long it may take to answer a call, and what is tried again.
-    pub(crate) fn connect(&self, silence: Duration, retry: &RetryConfig) -> Result<Box<dyn ObjectStore>> {
-        // How long all of an answer takes depends on its size.
-        let patient = ClientOptions::new().with_connect_timeout(silence).with_timeout_disabled();
+    /// The store, with the secrets it takes: how long it may take to answer a call; how long a request may take with all it
+    /// sends and gets, if nobody else watches over that; and what is tried again.
+    pub(crate) fn connect(
+        &self,
+        silence: Duration,
+        request: Option<Duration>,
+        retry: &RetryConfig,
+    ) -> Result<Box<dyn ObjectStore>> {
+        let patient = ClientOptions::new().with_connect_timeout(silence);
+        let patient = match request {
+            Some(request) => patient.with_timeout(request),
+            None => patient.with_timeout_disabled(),
+        };
         let failed = |error: object_store::Error| {
             Error::configuration(format!("cannot use this store: {}", plain(&error.to_string()))).file(&self.address)
         };

@@ -87,7 +87,11 @@ pub(super) struct Move {
 
 /// The bytes of a file that has to be there.
 pub(super) fn read(store: &dyn Store, path: &str) -> Result<Vec<u8>> {
-    store.find(path)?.ok_or_else(|| Error::new(Exit::CannotWrite, "a file of the lake is not there").file(store.shown(path)))
+    store.find(path)?.ok_or_else(|| gone(store.shown(path)))
+}
+
+fn gone(shown: String) -> Error {
+    Error::new(Exit::CannotWrite, "a file of the lake is not there").file(shown)
 }
 
 /// Another run made what this one was about to make.

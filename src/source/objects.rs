@@ -80,7 +80,7 @@ impl Objects {
     /// The store. What is tried again, and when, is the conversation's to say.
     fn connect(&self, conversation: &Conversation) -> Result<Box<dyn ObjectStore>> {
         let once = RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() };
-        self.bucket.connect(conversation.manners().silence, &once)
+        self.bucket.connect(conversation.manners().silence, None, &once)
     }
 
     /// The objects whose keys fit, in the order of their keys. Empty ones are no files: they stand for folders, or for

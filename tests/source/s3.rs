@@ -1,5 +1,5 @@
 //! A small S3 in this process: one bucket that is read and written, and the ways in which a store fails. Google Cloud
-//! Storage differs from it in how a state of an object is named.
+//! Storage differs from it in how a state of an object is named. It can also stand before a real one, and hold nothing.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -39,6 +39,8 @@ pub(crate) struct Held {
     pub(crate) unconditional: bool,
     /// When every object was written, as headers say it.
     pub(crate) modified: Option<String>,
+    /// Where the real store is to which all is passed on that meets no fault.
+    real: Option<String>,
     /// Uploads in parts that have begun.
     parts: BTreeMap<String, BTreeMap<usize, Vec<u8>>>,
 }
@@ -69,6 +71,13 @@ impl S3 {
             }
         });
         Self { port, held }
+    }
+
+    /// Stands before the real store at `endpoint`.
+    pub(crate) fn before(endpoint: &str) -> Self {
+        let server = Self::start();
+        server.held().real = Some(endpoint.trim_start_matches("http://").to_owned());
+        server
     }
 
     pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
@@ -116,6 +125,14 @@ fn answer(stream: &TcpStream, held: &Mutex<Held>) -> Option<()> {
         }
         Some(Fault::Lost) | None => {}
     }
+    if let Some(real) = held.real.clone() {
+        drop(held);
+        let answer = pass_on(&real, &request, &headers, &body)?;
+        if fault.is_none() {
+            (&*stream).write_all(&answer).ok()?;
+        }
+        return None;
+    }
     let done = match method {
         "GET" | "HEAD" if fault.is_some() => return None,
         "GET" | "HEAD" => return read(stream, &mut held, method == "HEAD", target, &header),
@@ -126,6 +143,19 @@ fn answer(stream: &TcpStream, held: &Mutex<Held>) -> Option<()> {
     }
     let (status, headers, text) = done;
     reply(stream, status, &headers, text.as_bytes(), false)
+}
+
+/// What a real store answers to a request. It closes the line then.
+fn pass_on(real: &str, request: &str, headers: &[String], body: &[u8]) -> Option<Vec<u8>> {
+    let mut store = TcpStream::connect(real).ok()?;
+    let mut head = format!("{request}\r\nConnection: close\r\n");
+    for line in headers.iter().filter(|line| !line.to_ascii_lowercase().starts_with("connection:")) {
+        write!(head, "{line}\r\n").unwrap();
+    }
+    store.write_all(&[head.as_bytes(), b"\r\n", body].concat()).ok()?;
+    let mut answer = Vec::new();
+    store.read_to_end(&mut answer).ok()?;
+    Some(answer)
 }
 
 /// A target whose path is as it is meant. Clients write different letters of it as their numbers.

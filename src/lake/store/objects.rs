@@ -19,13 +19,13 @@ use object_store::{
 use tokio::runtime::{Builder, Runtime};
 
 use super::folder::complete_lines;
-use super::{Lease, Move, Readable, Store, overtaken};
+use super::{Lease, Move, Readable, Store, gone, overtaken};
 use crate::bucket::{self, Bucket};
 use crate::error::{Error, Exit, Result};
 use crate::lake::durable;
 
 /// What goes in one request; longer files go in parts of so many bytes.
-const PART: usize = 16 << 20;
+const PART: u64 = 8 << 20;
 
 /// Bytes at its end that are read back of what was put: there a table has its statistics.
 const TAIL: u64 = 1 << 20;
@@ -38,6 +38,10 @@ const TRIES: usize = 20;
 
 /// How long a store may take to answer a call.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long a request may take with all it sends and gets, which is a part at most: over a line of 5 Mbit/s [`AT_ONCE`] of
+/// them take less.
+const REQUEST: Duration = Duration::from_mins(2);
 
 /// Objects below a prefix, and what drives them.
 #[derive(Clone, Debug)]
@@ -76,7 +80,7 @@ impl Objects {
     }
 
     fn connect(bucket: &Bucket, prefix: &str, staging: PathBuf, copies: PathBuf, retry: &RetryConfig) -> Result<Self> {
-        let store = bucket.connect(SILENCE, retry)?;
+        let store = bucket.connect(SILENCE, Some(REQUEST), retry)?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -156,7 +160,7 @@ impl Objects {
         let mut file = File::open(staged).map_err(unread)?;
         let size = file.metadata().map_err(unread)?.len();
         let key = self.key(path);
-        let put = if size <= PART as u64 {
+        let put = if size <= PART {
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).map_err(unread)?;
             self.0.store.put(&key, bytes.into()).await.map(drop)
@@ -178,8 +182,8 @@ impl Objects {
         let mut upload = self.0.store.put_multipart(key).await?;
         let sent = async {
             loop {
-                let mut part = Vec::with_capacity(PART);
-                let read = file.by_ref().take(PART as u64).read_to_end(&mut part);
+                let mut part = Vec::new();
+                let read = file.by_ref().take(PART).read_to_end(&mut part);
                 read.map_err(|error| object_store::Error::Generic { store: "file", source: error.into() })?;
                 if part.is_empty() {
                     break;
@@ -200,26 +204,28 @@ impl Objects {
     async fn has(&self, path: &str, staged: &Path, range: Range<u64>) -> Result<bool> {
         let unread = |error: std::io::Error| durable::failed("read", staged, &error);
         let refused = |error: object_store::Error| self.failed("read", path, &error);
-        // No store gives a range of nothing.
-        let asked = (!range.is_empty()).then(|| GetRange::Bounded(range.clone()));
-        let got = self.0.store.get_opts(&self.key(path), GetOptions { range: asked, ..GetOptions::default() }).await;
-        let got = got.map_err(refused)?;
-        if got.meta.size != range.end {
-            return Ok(false);
-        }
         let mut file = File::open(staged).map_err(unread)?;
         file.seek(SeekFrom::Start(range.start)).map_err(unread)?;
-        let (mut pieces, mut left) = (got.into_stream(), range.end - range.start);
-        let mut bytes = Vec::new();
-        while let Some(piece) = pieces.try_next().await.map_err(refused)? {
-            bytes.clear();
-            file.by_ref().take(piece.len() as u64).read_to_end(&mut bytes).map_err(unread)?;
-            if bytes != piece {
+        let mut at = range.start;
+        loop {
+            let until = range.end.min(at + PART);
+            // No store gives a range of nothing.
+            let asked = (at < until).then_some(GetRange::Bounded(at..until));
+            let got = self.0.store.get_opts(&self.key(path), GetOptions { range: asked, ..GetOptions::default() }).await;
+            let got = got.map_err(refused)?;
+            if got.meta.size != range.end {
                 return Ok(false);
             }
-            left -= piece.len() as u64;
+            let mut bytes = Vec::new();
+            file.by_ref().take(until - at).read_to_end(&mut bytes).map_err(unread)?;
+            if got.bytes().await.map_err(refused)? != bytes {
+                return Ok(false);
+            }
+            at = until;
+            if at == range.end {
+                return Ok(true);
+            }
         }
-        Ok(left == 0)
     }
 }
 
@@ -351,17 +357,19 @@ impl Store for Objects {
         let folder = durable::folder_of(&near);
         durable::create_folders(folder)?;
         let arriving = folder.join("arriving");
-        let request = async {
-            let mut pieces =
-                self.0.store.get(&self.key(path)).await.map_err(|error| self.failed("read", path, &error))?.into_stream();
+        let Some(found) = self.head(path)? else { return Err(gone(self.shown(path))) };
+        let fetch = || {
             let mut file = durable::create_new(&arriving)?;
-            while let Some(piece) = pieces.next().await {
-                let piece = piece.map_err(|error| self.failed("read", path, &error))?;
-                std::io::Write::write_all(&mut file, &piece).map_err(|error| durable::failed("write", &arriving, &error))?;
+            let mut at = 0;
+            while at < found.size {
+                let until = found.size.min(at + PART);
+                let part = self.range(path, &version(&found), at..until).map_err(|error| unread(self.shown(path), &error))?;
+                std::io::Write::write_all(&mut file, &part).map_err(|error| durable::failed("write", &arriving, &error))?;
+                at = until;
             }
             Ok(())
         };
-        self.wait(request).inspect_err(|_: &Error| drop(std::fs::remove_file(&arriving)))?;
+        fetch().inspect_err(|_: &Error| drop(std::fs::remove_file(&arriving)))?;
         durable::rename(&arriving, &near)?;
         Ok(true)
     }
@@ -386,6 +394,11 @@ pub(super) fn unconditional(shown: String) -> Error {
         .file(shown)
         .expected("a store with conditional writes: two runs of one night could both publish otherwise")
         .next("keep the lake in a store that has them, such as S3, Google Cloud Storage or Azure, or in a folder")
+}
+
+/// A part of an object that did not come.
+pub(super) fn unread(shown: String, why: &std::io::Error) -> Error {
+    Error::new(Exit::TryAgain, format!("the store of the lake did not let us read this: {why}")).file(shown).next("run again")
 }
 
 /// A request that failed: 77 where permission is missing, 78 where there is no such bucket, 75 where a store did not answer.

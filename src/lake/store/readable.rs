@@ -11,8 +11,8 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use sha2::{Digest, Sha256};
 
-use super::objects::Objects;
-use crate::error::{Error, Exit, Result};
+use super::objects::{Objects, unread};
+use crate::error::{Error, Result};
 use crate::lake::durable;
 use crate::lake::manifest::hex;
 
@@ -126,11 +126,7 @@ impl Readable {
         let why = refused.as_ref()?;
         Some(match &self.0.bytes {
             Bytes::OfFile(_) => durable::failed("read", Path::new(&self.0.shown), why),
-            Bytes::OfObject { .. } => {
-                Error::new(Exit::TryAgain, format!("the store of the lake did not let us read this: {why}"))
-                    .file(&self.0.shown)
-                    .next("run again")
-            }
+            Bytes::OfObject { .. } => unread(self.0.shown.clone(), why),
         })
     }
 
