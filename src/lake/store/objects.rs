@@ -76,7 +76,11 @@ impl Objects {
     /// Asks a bucket once what is below `prefix`: whether it is there, answers, and lets these keys in.
     pub(in crate::lake) fn reach(bucket: &Bucket, prefix: &str) -> Result<()> {
         let once = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-        Self::connect(bucket, prefix, PathBuf::new(), PathBuf::new(), &once)?.list("").map(drop)
+        let listed = Self::connect(bucket, prefix, PathBuf::new(), PathBuf::new(), &once)?.list("");
+        listed.map(drop).map_err(|error| match error.exit {
+            Exit::TryAgain => error.next("check its address, and whether it can be reached from here; then try again"),
+            _ => error,
+        })
     }
 
     fn connect(bucket: &Bucket, prefix: &str, staging: PathBuf, copies: PathBuf, retry: &RetryConfig) -> Result<Self> {
