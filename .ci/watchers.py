@@ -5,11 +5,16 @@ reads JSON by a schema the object a run ends with.
 """
 
 import datetime
+import importlib
 import json
+import pkgutil
 import sys
 import uuid
 
 import jsonschema
+from openlineage.client import generated
+from openlineage.client.generated.base import InputDataset, Job, OutputDataset, Run, RunEvent
+from openlineage.client.generated.schema_dataset import SchemaDatasetFacetFields
 from prometheus_client.parser import text_string_to_metric_families
 
 metrics, lineage, result, schema = sys.argv[1:]
@@ -22,13 +27,34 @@ for family in families:
     assert all(sample.labels["job"] for sample in family.samples), family.name
 
 
-def facets(event):
-    yield from event["run"]["facets"].values()
-    yield from event["job"]["facets"].values()
-    for dataset in event["inputs"] + event["outputs"]:
+# What a facet of each name may and must hold, as the client of OpenLineage has it from the specification.
+CLASSES = {
+    name: each
+    for module in pkgutil.iter_modules(generated.__path__)
+    for name, each in vars(importlib.import_module(f"{generated.__name__}.{module.name}")).items()
+    if name.endswith("Facet") and isinstance(each, type)
+}
+
+
+def facets(of, event):
+    """The facets of a run, a job or a dataset, each made as the client makes it: nothing lacks, and nothing else is there."""
+    made = {}
+    for key, facet in of.items():
+        name = facet["_schemaURL"].rpartition("/")[2]
+        url, major = CLASSES[name]._get_schema(), facet["_schemaURL"].split("/facets/")[1].partition("-")[0]
+        assert facet["_schemaURL"].startswith("https://openlineage.io/spec/facets/") and f"/facets/{major}-" in url, (facet, url)
+        assert facet["_producer"] == event["producer"]
+        content = {field: value for field, value in facet.items() if not field.startswith("_")}
+        if "fields" in content:
+            content["fields"] = [SchemaDatasetFacetFields(**field) for field in content["fields"]]
+        made[key] = CLASSES[name](**content)
+    return made
+
+
+def datasets(kind, of, own, event):
+    for dataset in of:
         assert dataset["namespace"] and dataset["name"]
-        for kind in ("facets", "inputFacets", "outputFacets"):
-            yield from dataset.get(kind, {}).values()
+        yield kind(**{**dataset, **{key: facets(dataset.get(key, {}), event) for key in ("facets", own)}})
 
 
 with open(lineage, encoding="utf-8") as file:
@@ -38,8 +64,16 @@ for event in events:
     uuid.UUID(event["run"]["runId"])
     assert datetime.datetime.fromisoformat(event["eventTime"]).tzinfo
     assert event["schemaURL"] == "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
-    for facet in facets(event):
-        assert facet["_producer"] == event["producer"] and facet["_schemaURL"].startswith("https://openlineage.io/spec/facets/")
+    made = RunEvent(
+        eventTime=event["eventTime"],
+        eventType=event["eventType"],
+        producer=event["producer"],
+        run=Run(**{**event["run"], "facets": facets(event["run"]["facets"], event)}),
+        job=Job(**{**event["job"], "facets": facets(event["job"]["facets"], event)}),
+        inputs=list(datasets(InputDataset, event["inputs"], "inputFacets", event)),
+        outputs=list(datasets(OutputDataset, event["outputs"], "outputFacets", event)),
+    )
+    assert made.schemaURL == event["schemaURL"] and all(hasattr(made, key) for key in event)
 assert events[1]["inputs"] and events[1]["outputs"]
 
 with open(result, encoding="utf-8") as file, open(schema, encoding="utf-8") as rules:
