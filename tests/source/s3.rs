@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// The server.
 pub(crate) struct S3 {
@@ -33,6 +34,8 @@ pub(crate) struct Held {
     pub(crate) count: usize,
     /// Whether the fault has happened.
     pub(crate) happened: bool,
+    /// Whether an answer that never comes was waited for longer than any store is.
+    pub(crate) waited_out: bool,
     /// What an object whose key holds this text becomes when it is put: the last of its bytes is another one.
     pub(crate) spoils: Option<&'static str>,
     /// Objects are written whatever is said of the state they must be in.
@@ -44,6 +47,9 @@ pub(crate) struct Held {
     /// Uploads in parts that have begun.
     parts: BTreeMap<String, BTreeMap<usize, Vec<u8>>>,
 }
+
+/// After how long a silent server ends the connection: so that who waits for ever fails, and does not hang.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What goes wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +103,7 @@ impl S3 {
 }
 
 /// Answers one request. None where the connection is over.
-fn answer(stream: &TcpStream, held: &Mutex<Held>) -> Option<()> {
+fn answer(stream: &TcpStream, state: &Mutex<Held>) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut lines = reader.by_ref().lines();
     let request = lines.next()?.ok()?;
@@ -110,7 +116,7 @@ fn answer(stream: &TcpStream, held: &Mutex<Held>) -> Option<()> {
     reader.read_exact(&mut body).ok()?;
     let (method, target) = request.strip_suffix(" HTTP/1.1")?.split_once(' ')?;
     let target = &decoded(target);
-    let mut held = held.lock().unwrap();
+    let mut held = state.lock().unwrap();
     held.asked.push(format!("{method} {target} {}", header("range").unwrap_or("")).trim_end().to_owned());
     held.count += 1;
     let fault = held.fault.filter(|(number, _)| *number == held.count).map(|(_, fault)| fault);
@@ -120,7 +126,10 @@ fn answer(stream: &TcpStream, held: &Mutex<Held>) -> Option<()> {
         Some(Fault::Cut) => return None,
         Some(Fault::Silence) => {
             drop(held);
-            std::thread::park();
+            std::thread::sleep(PATIENCE);
+            if let Ok(mut held) = state.lock() {
+                held.waited_out = true;
+            }
             return None;
         }
         Some(Fault::Lost) | None => {}
