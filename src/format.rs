@@ -98,6 +98,21 @@ pub struct Format {
     /// Identities every row satisfies.
     #[serde(default)]
     pub row_check: Vec<RowCheck>,
+    /// What becomes of rows whose identifiers may be numbers of cards: the job says it, not the format.
+    #[serde(skip)]
+    pub identifiers_like_cards: LikeCards,
+}
+
+/// What becomes of a row one of whose identifiers may be the number of a card: some shops count in numbers as long, and
+/// every tenth of those has the check digit too.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum LikeCards {
+    /// It is a reject.
+    #[default]
+    Rejected,
+    /// It is booked, and the identifier kept as it is: the merchant says that it is none.
+    Kept,
 }
 
 /// The table a format fills.

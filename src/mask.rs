@@ -31,7 +31,7 @@ pub fn masked(value: &str) -> String {
 /// to 19 digits with their check digit that begin as a card's may.
 #[must_use]
 pub fn card_numbers(text: &str) -> String {
-    if !holds_card_number(text) {
+    if !holds_card_number(text.as_bytes()) {
         return text.to_owned();
     }
     let mut letters: Vec<char> = text.chars().collect();
@@ -52,12 +52,39 @@ pub fn of_people(text: &str) -> String {
     letters.into_iter().collect()
 }
 
-/// Whether [`card_numbers`] hides anything of a text.
+/// Whether [`card_numbers`] hides anything of a text, in any encoding that writes digits as ASCII does.
 #[must_use]
-pub fn holds_card_number(text: &str) -> bool {
+pub fn holds_card_number(text: &[u8]) -> bool {
+    // Every identifier of a night is asked, and of almost all what they begin with tells that they are none.
+    let begins_a_group = |at: &usize| text[*at].is_ascii_digit() && (*at == 0 || !text[at - 1].is_ascii_digit());
+    let starts = 0..text.len().saturating_sub(FEWEST_DIGITS - 1);
+    starts.into_iter().filter(begins_a_group).any(|start| may_begin(&text[start..])) && finds_card_number(text)
+}
+
+/// Whether the number a text begins with may be a card's: one piece that is, or groups that begin as one.
+fn may_begin(text: &[u8]) -> bool {
+    let (mut number, mut digits, mut is_grouped) = ([0; MOST_DIGITS], 0, false);
+    for (at, &letter) in text.iter().enumerate() {
+        match letter {
+            b'0'..=b'9' => {
+                let Some(place) = number.get_mut(digits) else { return is_grouped };
+                *place = u32::from(letter - b'0');
+                digits += 1;
+                if digits == FIRST_DIGITS && !BEGINNINGS[first_of(&number)] {
+                    return false;
+                }
+            }
+            b' ' | b'-' if text[at - 1].is_ascii_digit() => is_grouped = true,
+            _ => break,
+        }
+    }
+    digits >= FEWEST_DIGITS && (is_grouped || is_card_number(&number[..digits]))
+}
+
+fn finds_card_number(text: &[u8]) -> bool {
     let (mut number, mut after_digit) = (Number::default(), false);
     // What follows the last letter ends its number.
-    for (at, letter) in text.bytes().chain([0]).enumerate() {
+    for (at, letter) in text.iter().copied().chain([0]).enumerate() {
         if letter.is_ascii_digit() {
             number.push(at, u32::from(letter - b'0'), !after_digit);
             after_digit = true;
@@ -129,7 +156,9 @@ impl Number {
 }
 
 fn is_card_number(digits: &[u32]) -> bool {
-    (FEWEST_DIGITS..=MOST_DIGITS).contains(&digits.len()) && begins_as_a_card(digits) && passes_luhn(digits)
+    (FEWEST_DIGITS..=MOST_DIGITS).contains(&digits.len())
+        && begins_as_a_card(first_of(digits), digits.len())
+        && passes_luhn(digits)
 }
 
 /// Hides what `hidden` names of each number, from a digit on, but its last digits, until it names nothing more.
@@ -151,22 +180,44 @@ fn hide_numbers(letters: &mut [char], hidden: impl Fn(&Number, usize) -> Option<
     }
 }
 
+/// Digits that tell whose card it is.
+const FIRST_DIGITS: usize = 4;
+
+/// What those of a number are.
+fn first_of(digits: &[u32]) -> usize {
+    digits[..FIRST_DIGITS].iter().fold(0, |number, &digit| number * 10 + digit as usize)
+}
+
+/// Whether a number of any length that begins so may be a card's.
+static BEGINNINGS: [bool; 10_usize.pow(FIRST_DIGITS as u32)] = {
+    let mut beginnings = [false; 10_usize.pow(FIRST_DIGITS as u32)];
+    let mut first = 0;
+    while first < beginnings.len() {
+        let mut length = FEWEST_DIGITS;
+        while length <= MOST_DIGITS {
+            beginnings[first] |= begins_as_a_card(first, length);
+            length += 1;
+        }
+        first += 1;
+    }
+    beginnings
+};
+
 /// Whether an issuer has numbers that begin so and are so long. A merchant's own numbers that hold the day, as
 /// `20261117000009`, or the milliseconds, as `1763366400000`, do not: of these every tenth has the check digit.
-fn begins_as_a_card(digits: &[u32]) -> bool {
-    let begin = |count: usize| digits.iter().take(count).fold(0, |number, digit| number * 10 + digit);
-    match (begin(1), begin(2), begin(4)) {
+const fn begins_as_a_card(first_four: usize, length: usize) -> bool {
+    match (first_four / 1000, first_four / 100, first_four) {
         // Mir, and Mastercard.
-        (2, _, begin) => matches!(begin, 2200..=2204 | 2221..=2720) && digits.len() >= 16,
+        (2, _, 2200..=2204 | 2221..=2720) => length >= 16,
         // Diners Club, American Express, JCB.
-        (3, 30 | 36 | 38 | 39, _) => digits.len() >= 14,
+        (3, 30 | 36 | 38 | 39, _) => length >= 14,
         // Of fifteen digits, as those of UATP, of airlines.
-        (1, ..) | (3, 34 | 37, _) => digits.len() == 15,
-        (3, 35, begin) => matches!(begin, 3528..=3589) && digits.len() >= 16,
+        (1, ..) | (3, 34 | 37, _) => length == 15,
+        (3, 35, 3528..=3589) => length >= 16,
         // Visa; Mastercard and Maestro; Discover, UnionPay, Maestro.
         (4..=6, ..) => true,
         // UnionPay; Uzcard, Humo and Troy.
-        (8, 81, _) | (8 | 9, _, 8600 | 9860 | 9792) => digits.len() >= 16,
+        (8, 81, _) | (8 | 9, _, 8600 | 9860 | 9792) => length >= 16,
         _ => false,
     }
 }

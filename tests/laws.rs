@@ -356,11 +356,17 @@ fn plant(shop: &Shop, file: &str, column: &str, cell: &str) {
 // Nothing secret leaks.
 
 /// Places in which a card number makes its line a reject, or its file refused: file, column by name, and the cell.
-const PLANTED: [(&str, &str, &str); 12] = [
+const PLANTED: [(&str, &str, &str); 18] = [
     ("merchant/orders_20261117.csv", "status", "{}"),
     ("merchant/orders_20261117.csv", "amount", "{} CNY"),
     ("merchant/orders_20261117.csv", "created_at", "{}"),
     ("merchant/orders_20261117.csv", "currency", "{}"),
+    ("merchant/orders_20261117.csv", "order_id", "{}"),
+    ("merchant/attempts_20261117.csv", "merchant_reference", "order {}"),
+    ("merchant/attempts_20261117.csv", "provider_reference", "{}"),
+    ("merchant/refunds_20261117.csv", "merchant_refund_reference", "{}-1"),
+    ("provider/stripe/payout_reconciliation_20261117.csv", "payment_metadata[order_id]", "{}"),
+    ("provider/adyen/2026-11-17/settlement_detail_report_batch_1117.csv", "Merchant Reference", "x{}"),
     ("merchant/attempts_20261117.csv", "stage", "card={}"),
     ("merchant/attempts_20261117.csv", "started_at", "{}"),
     ("merchant/refunds_20261117.csv", "status", "{}"),

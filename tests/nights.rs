@@ -115,6 +115,19 @@ impl Shop {
         self.write_job(&change(&fs::read_to_string(self.job_file()).unwrap()));
     }
 
+    /// Writes its records, which are CSV, anew as NDJSON or Parquet, and has the job read these.
+    pub(crate) fn keep_records_as(&self, extension: &str) {
+        self.rewrite_job(|job| {
+            let (providers, merchant) = job.split_at(job.find("[merchant.orders]").unwrap());
+            format!("{providers}{}", merchant.replace(".csv", &format!(".{extension}")))
+        });
+        for path in glob::glob(&format!("{}/merchant/*.csv", self.data().display())).unwrap().map(Result::unwrap) {
+            let text = fs::read(&path).unwrap();
+            let path = path.with_extension(extension);
+            if extension == "ndjson" { write_ndjson(&path, &text) } else { write_parquet(&path, &text) }
+        }
+    }
+
     /// Closes a night; every error where it is refused.
     pub(crate) fn try_close(&self, date: NaiveDate, partial: bool) -> Result<Closed, Vec<Error>> {
         let job = Job::load(&self.job_file()).map_err(|error| vec![error])?;
@@ -450,17 +463,8 @@ fn orders_alone_are_enough() {
 fn records_as_ndjson_and_parquet_say_the_same_as_csv() {
     let csv = Shop::of_sample_data();
     let (ndjson, parquet) = (csv.twin(), csv.twin());
-    for (shop, extension) in [(&ndjson, "ndjson"), (&parquet, "parquet")] {
-        shop.rewrite_job(|job| {
-            let (providers, merchant) = job.split_at(job.find("[merchant.orders]").unwrap());
-            format!("{providers}{}", merchant.replace(".csv", &format!(".{extension}")))
-        });
-        for path in glob::glob(&format!("{}/merchant/*.csv", shop.data().display())).unwrap().map(Result::unwrap) {
-            let text = fs::read(&path).unwrap();
-            let path = path.with_extension(extension);
-            if extension == "ndjson" { write_ndjson(&path, &text) } else { write_parquet(&path, &text) }
-        }
-    }
+    ndjson.keep_records_as("ndjson");
+    parquet.keep_records_as("parquet");
     for night in three_nights() {
         for shop in [&csv, &ndjson, &parquet] {
             shop.close(night);

@@ -253,6 +253,11 @@ impl Texts {
         self.bytes[self.start(row)..].is_ascii()
     }
 
+    /// The texts from a row on.
+    pub fn from_row(&self, row: usize) -> impl Iterator<Item = &[u8]> {
+        (row..self.len()).map(|row| &self.bytes[self.start(row)..self.start(row + 1)])
+    }
+
     /// Forgets every row from `rows` on.
     pub fn truncate(&mut self, rows: usize) {
         self.bytes.truncate(self.start(rows));

@@ -1,5 +1,6 @@
 //! A format compiled against the header of one file: every name resolved to a cell, every word to bytes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono_tz::Tz;
@@ -8,9 +9,9 @@ use unicode_normalization::UnicodeNormalization;
 use super::container::{decode, encode};
 use super::time::Pattern;
 use super::written::Written;
-use super::{AddedColumns, Case, Condition, Encoding, Format, Layout, Otherwise, Rule, Sign, Target, Total};
+use super::{AddedColumns, Case, Condition, Encoding, Format, Layout, LikeCards, Otherwise, Rule, Sign, Target, Total};
 use crate::error::{Error, Result};
-use crate::mask::masked;
+use crate::mask::{card_numbers, masked};
 use crate::money::Amount;
 use crate::table::column::{Column, Type};
 
@@ -125,10 +126,16 @@ pub struct TargetPlan {
     pub fills: Vec<Fill>,
     /// Which of them, by kind.
     pub of_kind: Vec<usize>,
+    /// Whether a value that may be the number of a card makes its row a reject. In words that identify nothing it is
+    /// masked; where identifiers were, rows would meet that are not the same.
+    pub refuses_cards: bool,
 }
 
 impl TargetPlan {
-    fn new(column: &'static Column, of_kinds: Vec<Fill>) -> Self {
+    fn new(column: &'static Column, of_kinds: Vec<Fill>, format: &Format) -> Self {
+        // Of bank lines it is masked once they are identified, and their stage does it.
+        let refuses_cards =
+            identifies(column) && format.target != Target::BankLines && format.identifiers_like_cards == LikeCards::Rejected;
         let mut fills: Vec<Fill> = Vec::new();
         let of_kind = of_kinds.into_iter().map(|fill| {
             fills.iter().position(|known| *known == fill).unwrap_or_else(|| {
@@ -136,7 +143,13 @@ impl TargetPlan {
                 fills.len() - 1
             })
         });
-        Self { column, of_kind: of_kind.collect(), fills }
+        Self { column, of_kind: of_kind.collect(), fills, refuses_cards }
+    }
+
+    /// A word as it may be kept.
+    #[must_use]
+    pub fn kept<'w>(&self, word: &'w str) -> Cow<'w, str> {
+        if identifies(self.column) { Cow::Borrowed(word) } else { Cow::Owned(card_numbers(word)) }
     }
 
     /// The fill of a kind.
@@ -161,6 +174,11 @@ impl TargetPlan {
             _ => None,
         }
     }
+}
+
+/// Whether rows meet, or are grouped, by what stands in a column.
+fn identifies(column: &Column) -> bool {
+    column.kind == Type::Text || column.name.ends_with("_reference")
 }
 
 /// A condition on a cell.
@@ -595,7 +613,7 @@ impl Compiler<'_> {
                 None => KindPlan { is: String::new(), when: Vec::new() },
             });
         }
-        let targets = columns.iter().zip(fills).map(|(column, fills)| TargetPlan::new(column, fills));
+        let targets = columns.iter().zip(fills).map(|(column, fills)| TargetPlan::new(column, fills, format));
         Ok((kinds, targets.collect()))
     }
 

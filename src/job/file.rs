@@ -9,6 +9,7 @@ use super::due::Publishes;
 use super::fees::{FeeFile, Regions};
 use super::journal::JournalFile;
 use super::lake::LakeFile;
+use crate::format::LikeCards;
 use crate::format::schema::Zone;
 use crate::source::{DatabaseFile, PlaceFile};
 use crate::stage::payouts::Unexplained;
@@ -26,6 +27,9 @@ pub(super) struct JobFile {
     /// Time zone of the business date, such as `Asia/Shanghai`.
     #[schemars(with = "Zone")]
     pub(super) timezone: String,
+    /// What becomes of a line one of whose identifiers may be the number of a card.
+    #[serde(default)]
+    pub(super) identifiers_like_cards: LikeCards,
     /// A folder of formats that add to the shipped ones or override one.
     pub(super) formats: Option<String>,
     /// A folder of calendars that add to the shipped ones or override one.

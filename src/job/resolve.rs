@@ -15,7 +15,7 @@ use crate::calendar::{Calendar, Calendars};
 use crate::error::{Error, Result};
 use crate::format::keys::{Step, place, toml_error, unknown, without_unknown};
 use crate::format::shipped::{FormatText, Library};
-use crate::format::{Format, Target};
+use crate::format::{Format, LikeCards, Target};
 use crate::source::Databases;
 use crate::stage::fees::FeeRule;
 use crate::stage::reconcile::Tolerance;
@@ -37,6 +37,7 @@ struct Known {
     databases: Databases,
     timezone: Tz,
     regions: fees::Regions,
+    identifiers_like_cards: LikeCards,
 }
 
 impl Resolver {
@@ -49,7 +50,14 @@ impl Resolver {
         let timezone = wrong.take(&[], zone(&file.timezone, "timezone")).unwrap_or_default();
         let databases = wrong.take(&[], Databases::new(file.database, &self.folder)).unwrap_or_default();
         wrong.take(&[], fees::check_regions(&file.region));
-        let known = Known { formats, calendars, databases, timezone, regions: file.region };
+        let known = Known {
+            formats,
+            calendars,
+            databases,
+            timezone,
+            regions: file.region,
+            identifiers_like_cards: file.identifiers_like_cards,
+        };
         let named: BTreeSet<String> = file.provider.iter().filter_map(|provider| provider.calendar.clone()).collect();
         if file.provider.is_empty() {
             wrong.errors.push(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
@@ -252,7 +260,7 @@ impl Known {
     fn format(&self, name: &str, target: Target) -> Result<Format> {
         let format = self.formats.load(name).map_err(|error| of_key(error, "format"))?;
         if format.target == target {
-            return Ok(format);
+            return Ok(Format { identifiers_like_cards: self.identifiers_like_cards, ..format });
         }
         let error = Error::configuration(match target {
             Target::Entries => format!("{name} describes the merchant's own records, not a provider's file"),

@@ -6,9 +6,13 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 use std::process::Command;
 
+use proptest::prelude::*;
 use tieout::table::TABLES;
+use tieout::table::delivery::REJECTS;
+use tieout::table::reconciliation::MATCHES;
 
 use crate::formats::wire;
+use crate::journal::ACCOUNTS;
 use crate::nights::{Shop, alipay_detail, files, november, rows};
 
 /// What is planted, as cells hold it, and the letters that would give it away.
@@ -139,7 +143,20 @@ fn nothing_planted_in_free_text_comes_out_anywhere() {
     };
     let date = ["--date", "2026-11-17"];
     let on = |arguments: &[&'static str]| [arguments, &date[..]].concat();
-    run(&on(&["run", "JOB", "--json"]));
+    shop.rewrite_job(|job| job.to_owned() + ACCOUNTS);
+    run(&on(&[
+        "run",
+        "JOB",
+        "--json",
+        "--metrics-file",
+        "night.prom",
+        "--lineage",
+        "night.ndjson",
+        "--result-file",
+        "night.json",
+    ]));
+    run(&on(&["export", "journal", "JOB", "--out", "journal.csv"]));
+    run(&["config", "show", "JOB"]);
     run(&on(&["check", "JOB"]));
     run(&["status", "JOB"]);
     run(&["explain", "JOB", "SO20261117000004"]);
@@ -156,7 +173,11 @@ fn nothing_planted_in_free_text_comes_out_anywhere() {
         let told = format!("{:?}", rows(&shop.read(table, november(17))));
         assert_clean(told.as_bytes(), table.name);
     }
-    assert_clean(&fs::read(out.path().join("night.html")).unwrap(), "the page");
+    let written = files(out.path());
+    assert_eq!(written.len(), 7);
+    for (path, bytes) in written {
+        assert_clean(&bytes, &path.display().to_string());
+    }
     for archive in ["night.xlsx", "night.zip"] {
         for (name, bytes) in members(&out.path().join(archive)) {
             assert_clean(&bytes, &format!("{archive}: {name}"));
@@ -167,6 +188,84 @@ fn nothing_planted_in_free_text_comes_out_anywhere() {
     let raw = files(&shop.lake_folder().join("raw"));
     let is_planted = |bytes: &Vec<u8>| memchr::memmem::find(&folded(bytes), b"zebulonquartermain").is_some();
     assert!(raw.values().filter(|bytes| is_planted(bytes)).count() >= 3, "the archive keeps what came");
+}
+
+#[test]
+fn nothing_planted_in_records_of_any_kind_of_file_comes_out_anywhere() {
+    for extension in ["ndjson", "parquet"] {
+        let shop = planted();
+        shop.keep_records_as(extension);
+        shop.close(november(17));
+        for (path, bytes) in files(&shop.lake_folder()).iter().filter(|(path, _)| !path.starts_with("raw")) {
+            assert_clean(bytes, &format!("{extension}: {}", path.display()));
+        }
+        for table in TABLES {
+            assert_clean(
+                format!("{:?}", rows(&shop.read(table, november(17)))).as_bytes(),
+                &format!("{extension}: {}", table.name),
+            );
+        }
+    }
+}
+
+/// Card numbers where identifiers belong, in every file in which a reference stands: of a card each file's own line.
+#[test]
+fn a_line_named_by_a_card_number_is_a_reject_unless_the_job_says_that_identifiers_look_so() {
+    let night = november(17);
+    let undisturbed = Shop::of_sample_data();
+    undisturbed.close(night);
+    let is_text = |path: &&Path| path.extension().is_some_and(|extension| extension == "csv");
+    // An order paid through Stripe, and one through WeChat Pay.
+    let named = [("SO20261117000008", "5105105105105100"), ("SO20261117000001", "4012 8888 8888 1881")];
+    for extension in ["csv", "ndjson", "parquet"] {
+        let shop = Shop::of_sample_data();
+        for (path, bytes) in files(&shop.data()).iter().filter(|(path, _)| is_text(&path.as_path())) {
+            let Ok(text) = std::str::from_utf8(bytes) else { continue };
+            let text = named.iter().fold(text.to_owned(), |text, (order, card)| text.replace(order, card));
+            fs::write(shop.data().join(path), text).unwrap();
+        }
+        if extension != "csv" {
+            shop.keep_records_as(extension);
+        }
+        let kept = shop.twin();
+        shop.close(night);
+        let rejects = shop.rows(&REJECTS, night);
+        let told: Vec<_> = rejects.iter().map(|row| (row["column"].as_str(), row["value"].as_str())).collect();
+        for (column, value) in [
+            ("order_id", "************5100"),
+            ("order_id", "**** **** **** 1881"),
+            ("payment_metadata[order_id]", "************5100"),
+            ("商户订单号", "**** **** **** 1881"),
+        ] {
+            assert!(told.contains(&(column, value)), "{extension}: {told:?}");
+        }
+        // The order, its attempt and its payment, of each.
+        assert_eq!(told.len(), 6, "{extension}: {told:?}");
+        assert!(rejects.iter().all(|row| row["reason"].contains("identifiers_like_cards = \"kept\"")));
+        for (path, bytes) in files(&shop.lake_folder()).iter().filter(|(path, _)| !path.starts_with("raw")) {
+            named.iter().for_each(|(_, card)| assert_untold(bytes, card, &path.display().to_string()));
+        }
+        for table in TABLES {
+            let told = format!("{:?}", rows(&shop.read(table, night)));
+            named.iter().for_each(|(_, card)| assert_untold(told.as_bytes(), card, table.name));
+        }
+
+        kept.rewrite_job(|job| job.replace("timezone =", "identifiers_like_cards = \"kept\"\ntimezone ="));
+        kept.close(night);
+        assert!(kept.rows(&REJECTS, night).is_empty());
+        let met = |shop: &Shop, order: &str| {
+            let links = shop.rows(&MATCHES, night).into_iter();
+            links.filter(|row| row["order_id"] == order).map(|row| row["merchant_amount"].clone()).collect::<Vec<_>>()
+        };
+        for (order, card) in named {
+            assert_eq!(met(&kept, card), met(&undisturbed, order), "{extension}: {card}");
+            assert!(!met(&kept, card).is_empty(), "{extension}: {card}");
+        }
+    }
+}
+
+fn assert_untold(bytes: &[u8], card: &str, place: &str) {
+    assert!(memchr::memmem::find(&folded(bytes), &folded(card.as_bytes())).is_none(), "{place} holds {card}");
 }
 
 /// The numbers that networks and providers publish for tests, as people write them, and numbers that are no card's.
@@ -194,7 +293,7 @@ fn cards_are_told_from_other_numbers() {
         let last = &digits[digits.len() - 4..];
         for text in [card.to_owned(), digits.clone(), format!("x{digits}x"), format!("{card} 12/28"), format!("12 {card} 123")] {
             let shown = card_numbers(&text);
-            assert!(holds_card_number(&text) && shown != text, "{text}");
+            assert!(holds_card_number(text.as_bytes()) && shown != text, "{text}");
             let left: String = shown.chars().filter(char::is_ascii_digit).collect();
             assert!(!left.contains(&digits) && left.contains(last), "{text} as {shown}");
         }
@@ -210,8 +309,49 @@ fn cards_are_told_from_other_numbers() {
         "1234567890123",
         "2026-11-17 14:43:08",
     ] {
-        assert!(!holds_card_number(other), "{other}");
+        assert!(!holds_card_number(other.as_bytes()), "{other}");
         assert_eq!(card_numbers(other), other);
+    }
+}
+
+/// What the number of an issuer begins with, and how many digits it has.
+const ISSUERS: [(&str, usize); 12] = [
+    ("4", 13),
+    ("4", 16),
+    ("4", 19),
+    ("34", 15),
+    ("37", 15),
+    ("36", 14),
+    ("51", 16),
+    ("2720", 16),
+    ("6011", 16),
+    ("3589", 16),
+    ("62", 19),
+    ("8171", 17),
+];
+
+proptest! {
+    /// A card's number of any issuer, in one piece or in groups of four, is found whatever stands around it.
+    #[test]
+    fn any_card_is_found_in_any_text(
+        (begin, length) in prop::sample::select(ISSUERS.to_vec()),
+        more in prop::collection::vec(0..10_u32, 19),
+        by in prop::sample::select(vec!["", " ", "-"]),
+        before in "([0-9]{0,30}[ -]?[a-z中:/]{1,3}){0,2}",
+        after in "([a-z中:/]{1,3}[ -]?[0-9]{0,30}){0,2}",
+    ) {
+        let mut digits: Vec<u32> = begin.bytes().map(|digit| u32::from(digit - b'0')).chain(more).take(length - 1).collect();
+        let counted = digits.iter().rev().enumerate().map(|(place, digit)| {
+            let twice = digit * 2;
+            if place % 2 == 1 { *digit } else { twice / 10 + twice % 10 }
+        });
+        digits.push((10 - counted.sum::<u32>() % 10) % 10);
+        let digits: String = digits.iter().map(ToString::to_string).collect();
+        let card = digits.as_bytes().chunks(4).map(|group| std::str::from_utf8(group).unwrap()).collect::<Vec<_>>().join(by);
+        let text = format!("{before}{card}{after}");
+        prop_assert!(tieout::mask::holds_card_number(text.as_bytes()), "{}", text);
+        prop_assert!(!tieout::mask::card_numbers(&text).contains(&card));
+        prop_assert!(!tieout::mask::masked(&text).contains(&card));
     }
 }
 

@@ -6,12 +6,16 @@ use super::batch::Batch;
 use super::memo::Memo;
 use super::slots::Slots;
 use super::{Refusal, Refusals, refuse};
-use crate::format::Encoding;
 use crate::format::column::{Amounts, Building, NO_DATE, NO_INSTANT, NO_RATE, NO_WORD, Texts, Words};
 use crate::format::plan::{Fill, Plan, TargetPlan, TextFill, ZoneOf};
 use crate::format::time::{Clock, Pattern, Zone};
+use crate::mask::holds_card_number;
 use crate::money::{Amount, NotAnAmount};
 use crate::table::part::{nothing, same_word};
+
+/// Why a row with a card's number where an identifier belongs is a reject, and what to do where it is none.
+const MAY_BE_A_CARD: &str =
+    "may be the number of a card; where identifiers look so, the job says identifiers_like_cards = \"kept\"";
 
 /// A canonical column under construction.
 pub(super) struct Target<'p> {
@@ -94,8 +98,8 @@ impl<'p> Target<'p> {
                     refusals.add(row, None, || format!("has no {}: no rule of the format gives it one", self.plan.column.name));
                 }
             }
-            (Fill::Text(rule), Building::Text(column)) => texts(rule, column, from, rows, required, refusals),
-            (Fill::Text(rule), Building::Word(column)) => words(rule, column, remembered, from, rows, required, refusals),
+            (Fill::Text(rule), Building::Text(column)) => texts((rule, self.plan), column, from, rows, refusals),
+            (Fill::Text(rule), Building::Word(column)) => words((rule, self.plan), column, remembered, from, rows, refusals),
             (Fill::Amount { add, subtract, default, .. }, Building::Amount(column)) => {
                 amounts((add, subtract, *default), column, from, rows, required, refusals);
             }
@@ -142,8 +146,9 @@ fn is_computed(plan: &TargetPlan) -> bool {
     plan.is_nothing() && plan.column.name == "net"
 }
 
-fn texts(rule: &TextFill, column: &mut Texts, from: Source, rows: &[u32], required: bool, refusals: &mut Refusals) {
-    let batch = from.batch;
+fn texts((rule, plan): (&TextFill, &TargetPlan), column: &mut Texts, from: Source, rows: &[u32], refusals: &mut Refusals) {
+    let (batch, required) = (from.batch, is_required(plan));
+    let is_refused = |value: &[u8]| plan.refuses_cards && holds_card_number(value);
     if rule.copies() {
         // All cells are copied, and their bytes looked at together: almost all are ASCII in every encoding.
         let (before, mut any_empty) = (column.len(), false);
@@ -155,13 +160,14 @@ fn texts(rule: &TextFill, column: &mut Texts, from: Source, rows: &[u32], requir
                 column.push(b"");
             }
         }
-        if column.is_ascii_from(before) && !(required && any_empty) {
+        if column.is_ascii_from(before) && !(required && any_empty) && !column.from_row(before).any(is_refused) {
             return;
         }
         column.truncate(before);
     }
     for &row in rows {
         match rule.value(batch, row, from.plan.encoding) {
+            Ok(Some(value)) if is_refused(value.as_bytes()) => refuse_card(rule, batch, row, refusals),
             Ok(Some(value)) => {
                 column.push(value.as_bytes());
                 continue;
@@ -174,15 +180,22 @@ fn texts(rule: &TextFill, column: &mut Texts, from: Source, rows: &[u32], requir
     }
 }
 
+/// Refuses a row whose identifier may be the number of a card.
+#[cold]
+fn refuse_card(rule: &TextFill, batch: &Batch, row: u32, refusals: &mut Refusals) {
+    let holds = |cell: &&usize| holds_card_number(batch.cell(row, **cell));
+    refusals.add(row, rule.cells.iter().find(holds).copied(), || MAY_BE_A_CARD.to_owned());
+}
+
 fn words(
-    rule: &TextFill,
+    (rule, plan): (&TextFill, &TargetPlan),
     column: &mut Words,
     remembered: &mut Remembered,
     from: Source,
     rows: &[u32],
-    required: bool,
     refusals: &mut Refusals,
 ) {
+    let required = is_required(plan);
     if rule.cells.is_empty() && (rule.default.is_some() || !required) {
         let code = column.code(rule.default.as_deref());
         return column.extend(code, rows.len());
@@ -198,17 +211,16 @@ fn words(
             continue;
         }
         let key = from.batch.key(row, &rule.cells, &[], &mut remembered.long);
-        let code =
-            remembered.words.recall(key).unwrap_or_else(|| match word(rule, column, from.batch, row, from.plan.encoding) {
-                Ok(code) => {
-                    remembered.words.remember(key, code);
-                    code
-                }
-                Err(refusal) => {
-                    refusals.take(row, refusal);
-                    NO_WORD
-                }
-            });
+        let code = remembered.words.recall(key).unwrap_or_else(|| match word((rule, plan), column, from, row) {
+            Ok(code) => {
+                remembered.words.remember(key, code);
+                code
+            }
+            Err(refusal) => {
+                refusals.take(row, refusal);
+                NO_WORD
+            }
+        });
         if required && code == NO_WORD {
             refusals.add(row, rule.cells.first().copied(), || "is empty".to_owned());
         }
@@ -217,9 +229,12 @@ fn words(
 }
 
 #[cold]
-fn word(rule: &TextFill, column: &mut Words, batch: &Batch, row: u32, encoding: Encoding) -> Result<u16, Refusal> {
-    let value = rule.value(batch, row, encoding)?;
-    Ok(column.code(value.as_deref()))
+fn word((rule, plan): (&TextFill, &TargetPlan), column: &mut Words, from: Source, row: u32) -> Result<u16, Refusal> {
+    let value = rule.value(from.batch, row, from.plan.encoding)?;
+    if plan.refuses_cards && value.as_deref().is_some_and(|value| holds_card_number(value.as_bytes())) {
+        return refuse(rule.cells.first().copied(), MAY_BE_A_CARD);
+    }
+    Ok(column.code(value.as_deref().map(|word| plan.kept(word)).as_deref()))
 }
 
 fn amounts(

@@ -440,7 +440,7 @@ impl Sheet<'_> {
 pub(super) fn fit(text: &str) -> Cow<'_, str> {
     // Nearly all of them are so short and plain that nothing is to be done.
     let is_plain = |letter: &u8| matches!(letter, b' '..=b'~' | b'\n' | b'\t');
-    if text.len() <= LETTERS && text.as_bytes().iter().all(is_plain) && !holds_card_number(text) {
+    if text.len() <= LETTERS && text.as_bytes().iter().all(is_plain) && !holds_card_number(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
     let shown = card_numbers(text).replace("\r\n", "\n");
