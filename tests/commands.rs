@@ -50,6 +50,16 @@ fn last_line(ran: &Ran) -> Value {
 }
 
 #[test]
+fn run_names_the_files_of_rejected_lines() {
+    let place = Place::with_sample_nights();
+    let orders = "sample-data/merchant/orders_20261117.csv";
+    place.replace(orders, "SO20261117000008", "4012888888881881");
+    place.replace(ATTEMPTS, ",SO20261117000008,stripe,SO20261117000008,", ",4012888888881881,stripe,4012888888881881,");
+    shows("run_with_rejects", &place.run(&format!("run {JOB} --date 2026-11-17")));
+    shows("formats_read_rejects", &place.run(&format!("formats read {orders}")));
+}
+
+#[test]
 fn run_shows_the_night() {
     let place = Place::with_sample_nights();
     shows("run_first_night", &place.run(&format!("run {JOB} --date 2026-11-17")));

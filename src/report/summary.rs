@@ -48,6 +48,9 @@ pub fn run(job: &Job, closed: &Closed) -> String {
         line(&mut text, format!("  once more:    {lines} again; tonight that counts for nothing"));
     }
     line(&mut text, format!("  compared:     {}", compared(&night.totals)));
+    if let Some(rejected) = rejected(manifest) {
+        line(&mut text, format!("  rejected:     {rejected}; why: tieout formats read <file>"));
+    }
     if let Some(resolutions) = resolutions(manifest) {
         line(&mut text, format!("  resolutions:  {resolutions}"));
     }
@@ -161,6 +164,22 @@ fn compared(totals: &Map<String, Value>) -> String {
         count("open_items", "open item", "open items"),
         count("rejects", "line", "lines")
     )
+}
+
+/// Files of which lines were rejected that are named.
+const FILES_NAMED: usize = 3;
+
+/// The files of which lines were rejected.
+fn rejected(manifest: &Manifest) -> Option<String> {
+    let files = || manifest.night.inputs.iter().filter(|input| input.rejects > 0);
+    let named = files().take(FILES_NAMED).map(|input| format!("{} of {}", counted(input.rejects, "line", "lines"), input.name));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = files().count().saturating_sub(FILES_NAMED);
+    match (named.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(named),
+        (false, _) => Some(format!("{named}, and of {}", counted(more as u64, "more file", "more files"))),
+    }
 }
 
 /// What became of the resolutions of the job, where one is of a break of the night.
