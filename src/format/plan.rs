@@ -1,6 +1,5 @@
 //! A format compiled against the header of one file: every name resolved to a cell, every word to bytes.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono_tz::Tz;
@@ -11,7 +10,7 @@ use super::time::Pattern;
 use super::written::Written;
 use super::{AddedColumns, Case, Condition, Encoding, Format, Layout, LikeCards, Otherwise, Rule, Sign, Target, Total};
 use crate::error::{Error, Result};
-use crate::mask::{card_numbers, masked};
+use crate::mask::masked;
 use crate::money::Amount;
 use crate::table::column::{Column, Type};
 
@@ -117,6 +116,30 @@ impl Telling {
     }
 }
 
+/// What becomes of a value that may be the number of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cards {
+    /// Its row is a reject: were identifiers masked, rows would meet that are not the same.
+    Refused,
+    /// It is masked.
+    Masked,
+    /// It is kept: the job says that identifiers look so.
+    Kept,
+}
+
+impl Cards {
+    /// Of values of a column.
+    fn of(column: &Column, format: &Format) -> Self {
+        let identifies = column.kind == Type::Text || column.name.ends_with("_reference");
+        match (identifies, format.identifiers_like_cards) {
+            (true, LikeCards::Kept) => Self::Kept,
+            // Lines of a bank are identified by its cells, and meet payouts by more than their references.
+            (true, LikeCards::Rejected) if format.target != Target::BankLines => Self::Refused,
+            _ => Self::Masked,
+        }
+    }
+}
+
 /// A canonical column and how it is filled.
 #[derive(Debug)]
 pub struct TargetPlan {
@@ -126,16 +149,12 @@ pub struct TargetPlan {
     pub fills: Vec<Fill>,
     /// Which of them, by kind.
     pub of_kind: Vec<usize>,
-    /// Whether a value that may be the number of a card makes its row a reject. In words that identify nothing it is
-    /// masked; where identifiers were, rows would meet that are not the same.
-    pub refuses_cards: bool,
+    /// What becomes of values that may be the number of a card.
+    pub cards: Cards,
 }
 
 impl TargetPlan {
     fn new(column: &'static Column, of_kinds: Vec<Fill>, format: &Format) -> Self {
-        // Of bank lines it is masked once they are identified, and their stage does it.
-        let refuses_cards =
-            identifies(column) && format.target != Target::BankLines && format.identifiers_like_cards == LikeCards::Rejected;
         let mut fills: Vec<Fill> = Vec::new();
         let of_kind = of_kinds.into_iter().map(|fill| {
             fills.iter().position(|known| *known == fill).unwrap_or_else(|| {
@@ -143,13 +162,7 @@ impl TargetPlan {
                 fills.len() - 1
             })
         });
-        Self { column, of_kind: of_kind.collect(), fills, refuses_cards }
-    }
-
-    /// A word as it may be kept.
-    #[must_use]
-    pub fn kept<'w>(&self, word: &'w str) -> Cow<'w, str> {
-        if identifies(self.column) { Cow::Borrowed(word) } else { Cow::Owned(card_numbers(word)) }
+        Self { column, of_kind: of_kind.collect(), fills, cards: Cards::of(column, format) }
     }
 
     /// The fill of a kind.
@@ -174,11 +187,6 @@ impl TargetPlan {
             _ => None,
         }
     }
-}
-
-/// Whether rows meet, or are grouped, by what stands in a column.
-fn identifies(column: &Column) -> bool {
-    column.kind == Type::Text || column.name.ends_with("_reference")
 }
 
 /// A condition on a cell.

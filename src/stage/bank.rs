@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::format::control::Tied;
 use crate::format::read::{Decoded, Part};
 use crate::format::statement::is_same_account;
-use crate::format::{Format, Target};
+use crate::format::{Format, LikeCards, Target};
 use crate::mask::{card_numbers, masked, of_people};
 use crate::table::part::{identities, row_id, same_word};
 use crate::table::read::{count_of_rows, words_of};
@@ -36,7 +36,11 @@ pub fn bank_lines(delivered: &mut [Delivered], night: NaiveDate) -> Rows {
                     "account" => *column = same_word(file.account, rows),
                     // What the payer may write.
                     "text" => *column = each(column, of_people),
-                    "end_to_end_reference" | "customer_reference" => *column = each(column, card_numbers),
+                    "line_reference" | "end_to_end_reference" | "customer_reference"
+                        if file.format.identifiers_like_cards == LikeCards::Rejected =>
+                    {
+                        *column = each(column, card_numbers);
+                    }
                     _ => {}
                 }
             }

@@ -83,7 +83,7 @@ fn planted() -> Shop {
     fs::write(&alipay, wire::zip_of(&[(&names[0], &detail[..]), (&names[1], &summary[..])])).unwrap();
     let bank = shop.data().join("bank/statement_20261117.sta");
     let written: Vec<&str> = PLANTED[..TOLD_IN_A_TEXT].iter().map(|(written, _)| *written).collect();
-    let line = format!(":61:261117C1250,00NTRFNONREF//LK261117EUR0\r\n:86:{}\r\n:62F:C261117EUR3750,00", written.join("\r\n"));
+    let line = format!(":61:261117C1250,00NTRF4111111111111111//378282246310005\r\n:86:{}\r\n:62F:C261117EUR3750,00", written.join("\r\n"));
     let statement = fs::read_to_string(&bank).unwrap();
     assert!(statement.contains(":62F:C261117EUR2500,00\r\n"));
     fs::write(&bank, statement.replace(":62F:C261117EUR2500,00", &line)).unwrap();

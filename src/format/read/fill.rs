@@ -7,9 +7,9 @@ use super::memo::Memo;
 use super::slots::Slots;
 use super::{Refusal, Refusals, refuse};
 use crate::format::column::{Amounts, Building, NO_DATE, NO_INSTANT, NO_RATE, NO_WORD, Texts, Words};
-use crate::format::plan::{Fill, Plan, TargetPlan, TextFill, ZoneOf};
+use crate::format::plan::{Cards, Fill, Plan, TargetPlan, TextFill, ZoneOf};
 use crate::format::time::{Clock, Pattern, Zone};
-use crate::mask::holds_card_number;
+use crate::mask::{card_numbers, holds_card_number};
 use crate::money::{Amount, NotAnAmount};
 use crate::table::part::{nothing, same_word};
 
@@ -148,7 +148,8 @@ fn is_computed(plan: &TargetPlan) -> bool {
 
 fn texts((rule, plan): (&TextFill, &TargetPlan), column: &mut Texts, from: Source, rows: &[u32], refusals: &mut Refusals) {
     let (batch, required) = (from.batch, is_required(plan));
-    let is_refused = |value: &[u8]| plan.refuses_cards && holds_card_number(value);
+    // Those of a bank are masked by its stage.
+    let is_refused = |value: &[u8]| plan.cards == Cards::Refused && holds_card_number(value);
     if rule.copies() {
         // All cells are copied, and their bytes looked at together: almost all are ASCII in every encoding.
         let (before, mut any_empty) = (column.len(), false);
@@ -231,10 +232,12 @@ fn words(
 #[cold]
 fn word((rule, plan): (&TextFill, &TargetPlan), column: &mut Words, from: Source, row: u32) -> Result<u16, Refusal> {
     let value = rule.value(from.batch, row, from.plan.encoding)?;
-    if plan.refuses_cards && value.as_deref().is_some_and(|value| holds_card_number(value.as_bytes())) {
-        return refuse(rule.cells.first().copied(), MAY_BE_A_CARD);
+    let holds_one = value.as_deref().is_some_and(|value| holds_card_number(value.as_bytes()));
+    match (plan.cards, value) {
+        (Cards::Refused, _) if holds_one => refuse(rule.cells.first().copied(), MAY_BE_A_CARD),
+        (Cards::Masked, Some(value)) if holds_one => Ok(column.code(Some(&card_numbers(&value)))),
+        (_, value) => Ok(column.code(value.as_deref())),
     }
-    Ok(column.code(value.as_deref().map(|word| plan.kept(word)).as_deref()))
 }
 
 fn amounts(
