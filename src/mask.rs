@@ -180,8 +180,9 @@ fn hide_numbers(letters: &mut [char], hidden: impl Fn(&Number, usize) -> Option<
     }
 }
 
-/// Digits that tell whose card it is.
+/// Digits that tell whose card it is, and how many numbers they may be.
 const FIRST_DIGITS: usize = 4;
+const FIRST_NUMBERS: usize = 10_000;
 
 /// What those of a number are.
 fn first_of(digits: &[u32]) -> usize {
@@ -189,8 +190,8 @@ fn first_of(digits: &[u32]) -> usize {
 }
 
 /// Whether a number of any length that begins so may be a card's.
-static BEGINNINGS: [bool; 10_usize.pow(FIRST_DIGITS as u32)] = {
-    let mut beginnings = [false; 10_usize.pow(FIRST_DIGITS as u32)];
+static BEGINNINGS: [bool; FIRST_NUMBERS] = {
+    let mut beginnings = [false; FIRST_NUMBERS];
     let mut first = 0;
     while first < beginnings.len() {
         let mut length = FEWEST_DIGITS;
@@ -207,17 +208,14 @@ static BEGINNINGS: [bool; 10_usize.pow(FIRST_DIGITS as u32)] = {
 /// `20261117000009`, or the milliseconds, as `1763366400000`, do not: of these every tenth has the check digit.
 const fn begins_as_a_card(first_four: usize, length: usize) -> bool {
     match (first_four / 1000, first_four / 100, first_four) {
-        // Mir, and Mastercard.
-        (2, _, 2200..=2204 | 2221..=2720) => length >= 16,
-        // Diners Club, American Express, JCB.
-        (3, 30 | 36 | 38 | 39, _) => length >= 14,
-        // Of fifteen digits, as those of UATP, of airlines.
-        (1, ..) | (3, 34 | 37, _) => length == 15,
-        (3, 35, 3528..=3589) => length >= 16,
         // Visa; Mastercard and Maestro; Discover, UnionPay, Maestro.
         (4..=6, ..) => true,
-        // UnionPay; Uzcard, Humo and Troy.
-        (8, 81, _) | (8 | 9, _, 8600 | 9860 | 9792) => length >= 16,
+        // Of fifteen digits, American Express, and those of UATP, of airlines.
+        (1, ..) | (3, 34 | 37, _) => length == 15,
+        // Diners Club.
+        (3, 30 | 36 | 38 | 39, _) => length >= 14,
+        // Mir and Mastercard; JCB; UnionPay; Uzcard, Humo and Troy.
+        (2, _, 2200..=2204 | 2221..=2720) | (3, 35, 3528..=3589) | (8, 81, _) | (8 | 9, _, 8600 | 9860 | 9792) => length >= 16,
         _ => false,
     }
 }

@@ -37,7 +37,7 @@ struct Known {
     databases: Databases,
     timezone: Tz,
     regions: fees::Regions,
-    identifiers_like_cards: LikeCards,
+    like_cards: LikeCards,
 }
 
 impl Resolver {
@@ -50,14 +50,8 @@ impl Resolver {
         let timezone = wrong.take(&[], zone(&file.timezone, "timezone")).unwrap_or_default();
         let databases = wrong.take(&[], Databases::new(file.database, &self.folder)).unwrap_or_default();
         wrong.take(&[], fees::check_regions(&file.region));
-        let known = Known {
-            formats,
-            calendars,
-            databases,
-            timezone,
-            regions: file.region,
-            identifiers_like_cards: file.identifiers_like_cards,
-        };
+        let like_cards = file.identifiers_like_cards;
+        let known = Known { formats, calendars, databases, timezone, regions: file.region, like_cards };
         let named: BTreeSet<String> = file.provider.iter().filter_map(|provider| provider.calendar.clone()).collect();
         if file.provider.is_empty() {
             wrong.errors.push(Error::configuration("a job has at least one provider").next("add a [[provider]] table"));
@@ -122,12 +116,8 @@ impl Resolver {
             return Err(wrong.errors);
         };
         let texts = texts(&known, &named, &providers, &banks, [Some(&orders), attempts.as_ref(), refunds.as_ref()]);
-        let texts = texts.into_iter().chain([Text {
-            kind: TextKind::Job,
-            name: file.name.clone(),
-            shipped: false,
-            text: self.text.clone(),
-        }]);
+        let own = Text { kind: TextKind::Job, name: file.name.clone(), shipped: false, text: self.text.clone() };
+        let texts = texts.into_iter().chain([own]);
         Ok(Job {
             lake,
             name: file.name,
@@ -260,7 +250,7 @@ impl Known {
     fn format(&self, name: &str, target: Target) -> Result<Format> {
         let format = self.formats.load(name).map_err(|error| of_key(error, "format"))?;
         if format.target == target {
-            return Ok(Format { identifiers_like_cards: self.identifiers_like_cards, ..format });
+            return Ok(Format { identifiers_like_cards: self.like_cards, ..format });
         }
         let error = Error::configuration(match target {
             Target::Entries => format!("{name} describes the merchant's own records, not a provider's file"),

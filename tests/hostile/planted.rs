@@ -83,7 +83,10 @@ fn planted() -> Shop {
     fs::write(&alipay, wire::zip_of(&[(&names[0], &detail[..]), (&names[1], &summary[..])])).unwrap();
     let bank = shop.data().join("bank/statement_20261117.sta");
     let written: Vec<&str> = PLANTED[..TOLD_IN_A_TEXT].iter().map(|(written, _)| *written).collect();
-    let line = format!(":61:261117C1250,00NTRF4111111111111111//378282246310005\r\n:86:{}\r\n:62F:C261117EUR3750,00", written.join("\r\n"));
+    let line = format!(
+        ":61:261117C1250,00NTRF4111111111111111//378282246310005\r\n:86:{}\r\n:62F:C261117EUR3750,00",
+        written.join("\r\n")
+    );
     let statement = fs::read_to_string(&bank).unwrap();
     assert!(statement.contains(":62F:C261117EUR2500,00\r\n"));
     fs::write(&bank, statement.replace(":62F:C261117EUR2500,00", &line)).unwrap();
@@ -242,12 +245,13 @@ fn a_line_named_by_a_card_number_is_a_reject_unless_the_job_says_that_identifier
         // The order, its attempt and its payment, of each.
         assert_eq!(told.len(), 6, "{extension}: {told:?}");
         assert!(rejects.iter().all(|row| row["reason"].contains("identifiers_like_cards = \"kept\"")));
-        for (path, bytes) in files(&shop.lake_folder()).iter().filter(|(path, _)| !path.starts_with("raw")) {
-            named.iter().for_each(|(_, card)| assert_untold(bytes, card, &path.display().to_string()));
-        }
-        for table in TABLES {
-            let told = format!("{:?}", rows(&shop.read(table, night)));
-            named.iter().for_each(|(_, card)| assert_untold(told.as_bytes(), card, table.name));
+        for (_, card) in named {
+            for (path, bytes) in files(&shop.lake_folder()).iter().filter(|(path, _)| !path.starts_with("raw")) {
+                assert_untold(bytes, card, &path.display().to_string());
+            }
+            for table in TABLES {
+                assert_untold(format!("{:?}", rows(&shop.read(table, night))).as_bytes(), card, table.name);
+            }
         }
 
         kept.rewrite_job(|job| job.replace("timezone =", "identifiers_like_cards = \"kept\"\ntimezone ="));

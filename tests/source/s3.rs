@@ -34,8 +34,8 @@ pub(crate) struct Held {
     pub(crate) count: usize,
     /// Whether the fault has happened.
     pub(crate) happened: bool,
-    /// Whether an answer that never comes was waited for longer than any store is.
-    pub(crate) waited_out: bool,
+    /// The request whose answer never comes and was waited for longer than that of any store.
+    pub(crate) waited_out: Option<String>,
     /// What an object whose key holds this text becomes when it is put: the last of its bytes is another one.
     pub(crate) spoils: Option<&'static str>,
     /// Objects are written whatever is said of the state they must be in.
@@ -49,7 +49,7 @@ pub(crate) struct Held {
 }
 
 /// After how long a silent server ends the connection: so that who waits for ever fails, and does not hang.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What goes wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ fn answer(stream: &TcpStream, state: &Mutex<Held>) -> Option<()> {
             drop(held);
             std::thread::sleep(PATIENCE);
             if let Ok(mut held) = state.lock() {
-                held.waited_out = true;
+                held.waited_out = Some(request);
             }
             return None;
         }
