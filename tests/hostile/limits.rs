@@ -105,6 +105,20 @@ fn a_line_of_ndjson_has_so_many_bytes_and_any_depth_is_survived() {
     }
 }
 
+/// What is looked for among the attributes of an element is found without holding each against all others: that took
+/// minutes, for three megabytes (RUSTSEC-2026-0194).
+#[test]
+fn an_element_may_have_any_number_of_attributes() {
+    let attributes = (0..400_000).map(|number| format!(" a{number}=\"\"")).collect::<Vec<_>>().concat();
+    let statement = format!("<Document{attributes} xmlns=\"urn:camt.053.001.08\"><BkToCstmrStmt{attributes}/></Document>");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("statement.xml");
+    fs::write(&path, statement).unwrap();
+    let read = read::read(&path, &Library::shipped().load("bank/camt053").unwrap());
+    let layout = read.map_or_else(|error| error.to_string(), |decoded| decoded.layout);
+    assert!(layout.contains("camt.053"), "{layout}");
+}
+
 #[test]
 fn a_file_has_so_many_columns() {
     let header = |columns: usize| ["a", &",x".repeat(columns - 1), "\n1", &",2".repeat(columns - 1), "\n"].concat().into_bytes();

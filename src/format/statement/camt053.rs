@@ -32,8 +32,8 @@ macro_rules! tags {
         }
 
         impl Tag {
-            fn of(name: &[u8]) -> Self {
-                $(if name == stringify!($tag).as_bytes() {
+            fn of(name: &str) -> Self {
+                $(if name == stringify!($tag) {
                     return Self::$tag;
                 })*
                 Self::Other
@@ -66,8 +66,8 @@ pub(super) fn read(bytes: &[u8], book: &mut Book) -> Result<()> {
         match event {
             Event::Start(element) => walk.start(&element, || lines.at(at), book)?,
             Event::End(_) => walk.end(|| lines.at(at), book)?,
-            Event::Text(text) => walk.value.push_str(&text.decode().map_err(|_| not_xml().line(lines.at(at)))?),
-            Event::CData(text) => walk.value.push_str(&text.decode().map_err(|_| not_xml().line(lines.at(at)))?),
+            Event::Text(text) => walk.value.push_str(&text),
+            Event::CData(text) => walk.value.push_str(&text),
             Event::GeneralRef(entity) => walk.value.push(letter(&entity).map_err(|error| error.line(lines.at(at)))?),
             Event::DocType(_) => {
                 return Err(Error::data("the file declares a document type, and nothing of it is booked")
@@ -120,8 +120,7 @@ fn letter(entity: &BytesRef) -> Result<char> {
     if let Some(letter) = entity.resolve_char_ref().map_err(|_| unknown())? {
         return Ok(letter);
     }
-    let name = entity.decode().map_err(|_| unknown())?;
-    resolve_xml_entity(&name).and_then(|text| text.chars().next()).ok_or_else(unknown)
+    resolve_xml_entity(entity).and_then(|text| text.chars().next()).ok_or_else(unknown)
 }
 
 /// Counts lines as far as they are asked for.
@@ -184,7 +183,7 @@ impl Walk {
                 self.currency.clear();
                 let attribute = element.try_get_attribute("Ccy").map_err(|_| not_xml())?;
                 if let Some(attribute) = attribute {
-                    self.currency.push_str(&String::from_utf8_lossy(&attribute.value));
+                    self.currency.push_str(&attribute.value);
                 }
             }
             Tag::Stmt if self.in_message() == [Tag::Stmt] => {
@@ -248,8 +247,8 @@ impl Walk {
 
 /// The version the document declares, such as `camt.053.001.08`.
 fn version(element: &BytesStart) -> String {
-    let namespaces = element.attributes().flatten().filter(|attribute| attribute.key.as_ref().starts_with(b"xmlns"));
-    let names = namespaces.map(|attribute| String::from_utf8_lossy(&attribute.value).into_owned());
+    let namespaces = element.attributes().flatten().filter(|attribute| attribute.key.as_ref().starts_with("xmlns"));
+    let names = namespaces.map(|attribute| attribute.value.into_owned());
     let versions = names.filter_map(|name| name.rsplit(':').next().map(str::to_owned));
     { versions }.find(|version| version.starts_with("camt.053.") && version.len() < 20).unwrap_or_default()
 }

@@ -107,13 +107,13 @@ fn reserves(input: impl BufRead) -> Result<()> {
 /// What an element claims of how much there is.
 fn claims(element: &BytesStart) -> Result<()> {
     let (name, most) = match element.local_name().as_ref() {
-        b"sst" => ("uniqueCount", CLAIMED),
-        b"f" => ("si", SHARED),
+        "sst" => ("uniqueCount", CLAIMED),
+        "f" => ("si", SHARED),
         _ => return Ok(()),
     };
     for attribute in element.attributes().with_checks(false).flatten() {
-        if attribute.key.local_name().as_ref() == name.as_bytes() {
-            let claimed = std::str::from_utf8(&attribute.value).ok().and_then(|text| text.trim().parse().ok());
+        if attribute.key.local_name().as_ref() == name {
+            let claimed = attribute.value.trim().parse().ok();
             within(name, claimed.unwrap_or(u64::MAX), most)?;
         }
     }
