@@ -532,7 +532,7 @@ fn a_job_whose_contract_is_wrong_is_refused_by_the_key() {
 fn claims_are_safe_to_open_and_show_their_arithmetic() {
     let till = Till::new(
         r#"{ name = "=cmd()", percent = "2.9", fixed = "0.30", maximum = "5", on_refund = "returned", tax = "10" }"#,
-        "",
+        "identifiers_like_cards = \"kept\"",
     );
     till.lines(
         november(17),
