@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -88,13 +89,23 @@ class Airflow:
             return False
 
     def ask(self, method, path, body=None):
+        """What the API answers. SQLite has one writer: a request that finds it busy is undone and refused ("database
+        is locked", 500), and sent again."""
         headers = {"Content-Type": "application/json"}
         if path.startswith("/api/v2/dags"):
             headers["Authorization"] = "Bearer " + self.ask("GET", "/auth/token")["access_token"]
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        began = time.monotonic()
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                if error.code != 500 or time.monotonic() - began > PATIENCE:
+                    error.msg += f", to {method} {path}: {error.read().decode()}"
+                    raise
+            time.sleep(0.3)
 
     def rows(self, query, *values):
         with sqlite3.connect(f"file:{self.home / 'airflow.db'}?mode=ro", uri=True, timeout=30) as database:
