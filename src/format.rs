@@ -12,6 +12,7 @@ pub mod container;
 pub mod control;
 pub mod difference;
 pub mod draft;
+pub mod header;
 pub mod keys;
 pub mod look;
 mod page;

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tieout::format::draft::draft;
+use tieout::format::header::folded;
 use tieout::format::look::Look;
-use tieout::format::plan::folded;
 use tieout::format::shipped::Library;
 use tieout::format::{Format, account, read};
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Format;
 use super::container::decode;
-use super::plan::folded;
+use super::header::folded;
 use super::recognise::{head, header_of};
 use super::split::{Piece, Splitter};
 use crate::error::{Error, Result};

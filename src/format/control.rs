@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::container::{decode, encode};
-use super::plan::{Plan, folded, totals};
+use super::header::folded;
+use super::plan::{Plan, totals};
 use super::read::Decoded;
 use super::split::Splitter;
 use super::{Companion, Encoding, Format, Total, stated};

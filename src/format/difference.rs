@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::header::folded;
 use super::look::Look;
-use super::plan::folded;
 use super::{Container, Encoding, Format, Layout};
 use crate::mask::masked;
 

@@ -10,7 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::bounds;
 use super::container::{decode, read_up_to};
-use super::plan::folded;
+use super::header::folded;
 use super::split::{Piece, Splitter};
 use super::{Container, Encoding};
 use crate::error::{Error, Result};

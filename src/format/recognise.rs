@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::container::{self, decode, encode, read_up_to};
-use super::plan::{Fit, fits};
+use super::header::{Fit, fits};
 use super::split::Splitter;
 use super::{Container, Format, Layout, Target};
 use crate::error::Result;

@@ -17,8 +17,9 @@ use serde_json::{Map, Value};
 
 use super::Format;
 use super::bounds::{Lines, LongLine, long_line};
+use super::header::folded;
 use super::parquet_headers;
-use super::plan::{Fill, Plan, folded};
+use super::plan::{Fill, Plan};
 use super::read::{Decoded, Part, Rows, Take};
 use crate::error::{Error, Result};
 use crate::mask::masked;

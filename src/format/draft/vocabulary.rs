@@ -1,6 +1,6 @@
 //! The words columns and kinds are called by, in English and Chinese.
 
-use super::super::plan::folded;
+use super::super::header::folded;
 
 /// What the cells of a column look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
