@@ -25,7 +25,7 @@ pub(super) fn read_file(file: &Path, name: Option<&String>, library: &Library) -
     let tied = check_delivery(&format, &[&decoded]).map_err(|error| error.file(file.display()))?;
     let mut text = format!("{}  {}, layout {}\n", format.name, format.title, decoded.layout);
     let rows: usize = decoded.parts.iter().map(|part| part.lines.len()).sum();
-    writeln!(text, "{} lines: {rows} rows, {} rejects, {} of framing", decoded.lines, decoded.rejects.len(), decoded.framing)
+    writeln!(text, "{} lines: {rows} rows, {} rejected, {} of framing", decoded.lines, decoded.rejects.len(), decoded.framing)
         .expect("writing to a string does not fail");
     for (kind, count) in kinds(&format, &decoded) {
         writeln!(text, "  {kind:20} {count}").expect("writing to a string does not fail");
