@@ -1,7 +1,7 @@
 //! Where all is kept, and the only code that makes output visible.
 //!
 //! ```text
-//! <lake>/raw/<source>/<business date>/<sha256>/<name>       every byte that was read, as received; immutable
+//! <lake>/raw/<source>/<business date>/<sha256>/<name>       every byte that was read, as received; never changed
 //! <lake>/data/<table>/date=YYYY-MM-DD/<table>.parquet       what analysts glob: final files only
 //! <lake>/meta/nights/YYYY-MM-DD/<generation>.json           the manifest of a night; its creation is the commit
 //! <lake>/meta/texts/<sha256>.toml                           the job, formats and calendars it was closed by
@@ -49,7 +49,7 @@ pub use acts::{Act, Approval, Deed, Role};
 pub use audit::AuditLine;
 pub use backfills::LeftOver;
 pub use chain::Chain;
-pub use collect::{Collected, Waste, Why};
+pub use collect::{Collected, KeptFrom, Waste, Why};
 pub use communication::{Ask, Communication, Correspondent};
 pub use difference::{Change, Difference, Row};
 pub use inbox::{Archived, Inbox, Incoming, Known, Received};

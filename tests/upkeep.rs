@@ -1,6 +1,7 @@
 //! Backfills that go on and are tried again, lakes that are cleared, lakes of older versions, and what a job says.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
@@ -161,6 +162,74 @@ fn what_no_night_needs_is_told_and_then_removed() {
     assert!(needed == files(&place.path("lake")), "all that a night needs is there");
     assert_eq!(paths(&gc("")), owned(&[]));
     done(&place, &format!("verify {JOB} --date 2026-11-17 --quiet"));
+}
+
+#[test]
+fn what_was_received_ends_when_a_person_says_so() {
+    let place = Place::with_sample_nights();
+    for night in [17, 18] {
+        done(&place, &format!("run {JOB} --date 2026-11-{night} --quiet"));
+    }
+    // Of a night that was never published: nothing else tells of it.
+    place.write("lake/raw/stripe/2026-11-16/abc/report.csv", "received");
+    let before = lake_files(&place);
+    let of_night = |night: u32| -> Vec<String> {
+        let is_of = |path: &&String| path.starts_with("raw/") && path.contains(&format!("/2026-11-{night}/"));
+        before.keys().filter(is_of).cloned().collect()
+    };
+    let gc = |more: &str| json(&done(&place, &format!("gc {JOB} --json --now 2026-11-20T02:30:00Z {more}")));
+    let waste = |told: &Value| -> Vec<String> {
+        let path = |waste: &Value| {
+            assert_eq!(waste["why"], "received");
+            waste["path"].as_str().unwrap().to_owned()
+        };
+        told["waste"].as_array().unwrap().iter().map(path).collect()
+    };
+    assert!(waste(&gc("")).is_empty() && waste(&gc("--received-older-than 4")).is_empty());
+    let would = waste(&gc("--received-older-than 3 --dry-run"));
+    assert!(would.len() > 5 && would == of_night(17), "{would:?}");
+    assert!(before == lake_files(&place), "a dry run touches nothing");
+
+    // Another run holds the night.
+    let lake = Lake::open(&place.path("lake")).unwrap();
+    let lock = lake.lock(november(17)).unwrap();
+    let told = gc("--received-older-than 3");
+    assert_eq!((waste(&told), &told["held"]), (Vec::new(), &serde_json::json!(["2026-11-17"])));
+    drop(lock);
+    assert_eq!(waste(&gc("--received-older-than 3")), would);
+    assert!(waste(&gc("--received-older-than 3")).is_empty());
+
+    let mut expected = before.clone();
+    expected.retain(|path, _| !would.contains(path));
+    let mut left = lake_files(&place);
+    let trail = [&mut expected, &mut left].map(|files| String::from_utf8(files.remove("meta/audit.jsonl").unwrap()).unwrap());
+    assert!(left == expected, "nothing else went");
+    let line: Value = serde_json::from_str(trail[1].strip_prefix(&trail[0]).unwrap()).unwrap();
+    assert_eq!((&line["action"], &line["business_date"]), (&"received_removed".into(), &"2026-11-17".into()));
+    assert!(!place.path("lake/raw/stripe/2026-11-17").exists(), "no empty folder is left");
+    done(&place, &format!("verify {JOB} --chain --quiet"));
+    done(&place, &format!("verify {JOB} --from 2026-11-18 --quiet"));
+    let refused = place.run(&format!("verify {JOB} --date 2026-11-17 --quiet"));
+    let says = |part: &str| refused.stderr.contains(part);
+    assert!(refused.code == 65 && says("was removed from the archive at 20") && says("for its age"), "{}", refused.whole());
+    for asked in ["status", "explain", "export page", "export workbook", "export evidence"] {
+        let more = match asked {
+            "status" => String::new(),
+            "explain" => "SO20261117000004".to_owned(),
+            _ => format!("--date 2026-11-17 {} {}", if asked == "export evidence" { "--out" } else { "--to" }, "written"),
+        };
+        done(&place, &format!("{asked} {JOB} {more}"));
+        let _ = std::fs::remove_file(place.path("written"));
+    }
+    // Whoever delivers them anew has them verified again.
+    let again = json(&done(&place, &format!("run {JOB} --date 2026-11-17 --json")));
+    assert_eq!(again["changed"], false);
+    done(&place, &format!("verify {JOB} --date 2026-11-17 --quiet"));
+}
+
+/// The files of its lake, by their paths.
+fn lake_files(place: &Place) -> BTreeMap<String, Vec<u8>> {
+    files(&place.path("lake")).into_iter().map(|(path, bytes)| (path.into_os_string().into_string().unwrap(), bytes)).collect()
 }
 
 fn digest(bytes: &[u8]) -> String {

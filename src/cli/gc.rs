@@ -8,13 +8,14 @@ use super::Moment;
 
 /// Remove from a lake what no night needs: what runs that died have left.
 ///
-/// That is their staging; files among the tables that no manifest names; and, only where it is asked for, what was set aside
-/// long ago. Never a manifest, a file of the archive, or anything of a night that another run holds.
+/// That is their staging, and files among the tables that no manifest names. Only where it is asked for: what was set aside,
+/// and what was received, long ago. Never a manifest, or anything of a night that another run holds.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   tieout gc jobs/nightly.toml --dry-run
-  tieout gc jobs/nightly.toml --aside-older-than 90     also what was set aside of nights 90 days ago and more")]
+  tieout gc jobs/nightly.toml --aside-older-than 90     also what was set aside of nights 90 days ago and more
+  tieout gc jobs/nightly.toml --received-older-than 3650    and the files from which nights ten years ago were closed")]
 pub struct Gc {
     /// The job file, or a lake.
     pub job: PathBuf,
@@ -24,6 +25,10 @@ pub struct Gc {
     /// Also remove what was set aside as damaged, of nights at least so many days ago.
     #[arg(long, value_name = "DAYS")]
     pub aside_older_than: Option<u16>,
+    /// Also remove the received files, below `raw`, of published nights at least so many days ago. Their tables and manifests
+    /// stay, and the audit trail says so; they can no longer be verified.
+    #[arg(long, value_name = "DAYS")]
+    pub received_older_than: Option<u16>,
     /// End with one line of JSON on stdout instead of the list.
     #[arg(long)]
     pub json: bool,

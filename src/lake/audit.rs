@@ -24,7 +24,7 @@ pub struct AuditLine {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub actor: String,
     /// What was done: published, restored (the same generation again, over damaged data files), `signed_as_preparer`,
-    /// `signed_as_reviewer` or reopened.
+    /// `signed_as_reviewer`, reopened or `received_removed` (the files it was closed from, for their age).
     pub action: String,
     /// To which night.
     pub business_date: NaiveDate,
@@ -161,6 +161,9 @@ const AUDIT: &str = "meta/audit.jsonl";
 
 /// What was done when a manifest was created.
 pub(super) const PUBLISHED: &str = "published";
+
+/// What was done when the files a night was closed from were removed from the archive, for their age.
+pub(super) const RECEIVED_REMOVED: &str = "received_removed";
 
 /// What the first night of a lake is built on.
 const NOTHING: &str = "nothing";

@@ -1,7 +1,7 @@
-//! What no night needs: what runs that died have left, and what was set aside long ago.
+//! What no night needs: what runs that died have left, and, where a person says how long it is kept, what was set aside and
+//! what was received.
 //!
-//! Never a manifest or a file of the archive. A night that another run holds is left alone: what it has moved into place may
-//! not be named yet.
+//! Never a manifest. A night that another run holds is left alone: what it has moved into place may not be named yet.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
-use super::{Lake, durable};
+use super::audit::RECEIVED_REMOVED;
+use super::{Lake, NightLock, durable};
 use crate::error::{Exit, Result};
 
 /// Something no night needs.
@@ -33,6 +34,17 @@ pub enum Why {
     Unnamed,
     /// It was set aside long ago.
     Aside,
+    /// It was received long ago, for a night that is published.
+    Received,
+}
+
+/// The nights before which something is no longer kept; none where it is kept for good.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeptFrom {
+    /// What was set aside.
+    pub aside: Option<NaiveDate>,
+    /// The files of the archive.
+    pub received: Option<NaiveDate>,
 }
 
 impl Why {
@@ -43,6 +55,7 @@ impl Why {
             Self::Staged => "staged",
             Self::Unnamed => "unnamed",
             Self::Aside => "aside",
+            Self::Received => "received",
         }
     }
 }
@@ -57,17 +70,19 @@ pub struct Collected {
 }
 
 impl Lake {
-    /// Finds what no night needs, and removes it where `remove` says so. What was set aside counts of nights before
-    /// `aside_before` alone.
-    pub fn collect(&self, remove: bool, aside_before: Option<NaiveDate>) -> Result<Collected> {
+    /// Finds what no night needs, and removes it where `remove` says so.
+    pub fn collect(&self, remove: bool, kept_from: KeptFrom) -> Result<Collected> {
         let mut collected = Collected::default();
         self.staged(&mut collected)?;
         if remove {
             self.sweep()?;
         }
         self.unnamed(remove, &mut collected)?;
-        if let Some(before) = aside_before {
+        if let Some(before) = kept_from.aside {
             self.set_aside(before, remove, &mut collected)?;
+        }
+        if let Some(before) = kept_from.received {
+            self.received(before, remove, &mut collected)?;
         }
         collected.waste.sort_by(|one, other| one.path.cmp(&other.path));
         collected.held.sort_unstable();
@@ -109,20 +124,28 @@ impl Lake {
             if self.not_named(night, &paths)?.is_empty() || collected.held.contains(&night) {
                 continue;
             }
+            let lock = if remove { self.taken(night, collected)? } else { None };
+            if remove && lock.is_none() {
+                continue;
+            }
             // Looked at again while nobody can publish it.
-            let lock = match remove.then(|| self.lock(night)).transpose() {
-                Ok(lock) => lock,
-                Err(error) if error.exit == Exit::TryAgain => {
-                    collected.held.push(night);
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
             for path in self.not_named(night, &paths)? {
-                self.waste(path, Why::Unnamed, lock.is_some(), collected)?;
+                self.waste(path, Why::Unnamed, remove, collected)?;
             }
         }
         Ok(())
+    }
+
+    /// The right to a night; none, and noted, where another run holds it.
+    fn taken(&self, night: NaiveDate, collected: &mut Collected) -> Result<Option<NightLock>> {
+        match self.lock(night) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error) if error.exit == Exit::TryAgain => {
+                collected.held.push(night);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn not_named<'p>(&self, night: NaiveDate, paths: &'p [String]) -> Result<Vec<&'p String>> {
@@ -138,6 +161,30 @@ impl Lake {
             let night = path.split('/').nth(1).and_then(|folder| folder.parse::<NaiveDate>().ok());
             if night.is_some_and(|night| night < before) {
                 self.waste(&format!("aside/{path}"), Why::Aside, remove, collected)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Files of the archive that nights before `before` were closed from. Those of a night that was never published are kept:
+    /// nothing else tells of them.
+    fn received(&self, before: NaiveDate, remove: bool, collected: &mut Collected) -> Result<()> {
+        let mut nights: BTreeMap<NaiveDate, Vec<String>> = BTreeMap::new();
+        for path in self.store.below("raw")? {
+            let night = path.split('/').nth(1).and_then(|folder| folder.parse::<NaiveDate>().ok());
+            if let Some(night) = night.filter(|night| *night < before && !collected.held.contains(night)) {
+                nights.entry(night).or_default().push(format!("raw/{path}"));
+            }
+        }
+        for (night, paths) in nights {
+            let lock = if remove { self.taken(night, collected)? } else { None };
+            let Some(manifest) = self.manifest(night)?.filter(|_| remove == lock.is_some()) else { continue };
+            if remove {
+                // Said before it is done: whoever misses a file finds why.
+                self.record(RECEIVED_REMOVED, &manifest)?;
+            }
+            for path in &paths {
+                self.waste(path, Why::Received, remove, collected)?;
             }
         }
         Ok(())

@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::audit::{AuditLine, RECEIVED_REMOVED};
 use super::manifest::hex;
 use super::store::Move;
 use super::{Input, Lake, NightLock, durable};
@@ -86,7 +87,12 @@ impl Lake {
         let path = archive_path(&input.source, night, &input.sha256, &input.name);
         let lost = |what: &str| lost(self.shown(&path), &format!("a file that the night {night} was closed from {what}"));
         if self.store.size(&path)?.is_none() {
-            return Err(lost("is not in the archive"));
+            let lines = self.audit()?;
+            let went = lines.iter().rev().find(|line| line.action == RECEIVED_REMOVED && line.business_date == night);
+            return Err(match went {
+                Some(AuditLine { at, .. }) => lost(&format!("was removed from the archive at {at}, for its age")),
+                None => lost("is not in the archive"),
+            });
         }
         self.store.bring(&path)?;
         let near = self.store.near(&path);

@@ -29,6 +29,7 @@ pub fn text(collected: &Collected, dry_run: bool) -> String {
                 Why::Staged => "staged by a run that died",
                 Why::Unnamed => "named by no manifest",
                 Why::Aside => "set aside long ago",
+                Why::Received => "received long ago",
             };
             grid.row([path.clone(), why.to_owned(), bytes.to_string()]);
         }
