@@ -14,8 +14,8 @@ use super::Moment;
 #[command(after_long_help = "\
 Examples:
   tieout gc jobs/nightly.toml --dry-run
-  tieout gc jobs/nightly.toml --aside-older-than 90     also what was set aside of nights 90 days ago and more
-  tieout gc jobs/nightly.toml --received-older-than 3650    and the files from which nights ten years ago were closed")]
+  tieout gc jobs/nightly.toml --aside-older-than 90        and what was set aside 90 days ago
+  tieout gc jobs/nightly.toml --received-older-than 3650   and what was received ten years ago")]
 pub struct Gc {
     /// The job file, or a lake.
     pub job: PathBuf,
