@@ -36,7 +36,7 @@ mod spill;
 mod store;
 mod texts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -237,24 +237,25 @@ impl Lake {
     /// The nights that a new generation of one before them has left behind: each was closed on a manifest that is not the
     /// newest any more, or on a night that was.
     pub fn stale(&self) -> Result<BTreeSet<NaiveDate>> {
-        let mut newest: BTreeMap<NaiveDate, u64> = BTreeMap::new();
-        for path in self.store.below(NIGHTS)? {
-            let known = path.split_once('/').and_then(|(night, name)| Some((night, name.strip_suffix(".json")?)));
-            if let Some((Ok(night), Ok(generation))) = known.map(|(night, number)| (night.parse(), number.parse::<u64>())) {
-                let newest = newest.entry(night).or_default();
-                *newest = generation.max(*newest);
-            }
+        let (nights, mut told) = (published_nights(&*self.store)?, self.links());
+        // A generation after the one the trail tells of is there where its run died before it could say so.
+        let next = |night: &NaiveDate| manifest_path(*night, told.get(night).map_or(1, |(newest, _)| newest + 1));
+        let is_told = self.store.are_there(NIGHTS, &nights.iter().map(next).collect::<Vec<_>>())?.into_iter().map(|there| !there);
+        let mut links = Vec::with_capacity(nights.len());
+        for (night, is_told) in nights.into_iter().zip(is_told) {
+            links.extend(match told.remove(&night).filter(|_| is_told) {
+                Some((_, link)) => Some(link),
+                None => self.link(night)?,
+            });
         }
-        let mut told = self.links();
-        let link = |of: (NaiveDate, u64)| {
-            let read = || {
-                let path = manifest_path(of.0, of.1);
-                Link::decode(&store::read(&*self.store, &path)?, &path)
-            };
-            told.remove(&of).map_or_else(read, Ok)
-        };
-        let links = newest.into_iter().map(link).collect::<Result<Vec<_>>>()?;
         Ok(stale(&links))
+    }
+
+    /// The place of the newest manifest of `night` in the chain of nights, as it says itself.
+    fn link(&self, night: NaiveDate) -> Result<Option<Link>> {
+        let Some(&newest) = generations(&*self.store, night)?.last() else { return Ok(None) };
+        let path = manifest_path(night, newest);
+        Link::decode(&store::read(&*self.store, &path)?, &path).map(Some)
     }
 
     /// Whether every data file of `manifest` is there, has its size, and the footer it was published with. Reads

@@ -686,6 +686,36 @@ fn the_audit_trail_links_and_shows_tampering() {
     }
 }
 
+/// A run holds the whole trail against itself without decoding it: what decoding finds, it finds.
+#[test]
+fn no_night_is_taken_where_a_byte_of_the_trail_is_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = Lake::open(&folder.path().join("lake")).unwrap().acting("Ada 纪 \",\"previous\":null,\"sha256\":\"");
+    for inputs in ["a", "b", "c"] {
+        publish(&lake, night(day(20), inputs), two_tables()).unwrap();
+    }
+    let path = lake.root().join("meta/audit.jsonl");
+    let whole = fs::read_to_string(&path).unwrap();
+    let is_whole = |text: &[u8]| {
+        fs::write(&path, text).unwrap();
+        let (decoded, taken) = (lake.audit().map(drop), lake.lock(day(21)).map(drop));
+        assert_eq!(decoded, taken);
+        decoded.is_ok()
+    };
+    assert!(is_whole(b"") && is_whole(whole.as_bytes()));
+    // At its very end a line is not finished.
+    for at in 0..whole.len() - 1 {
+        let mut damaged = whole.clone().into_bytes();
+        damaged[at] ^= 1;
+        assert!(!is_whole(&damaged), "{}", String::from_utf8_lossy(&damaged));
+    }
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    for order in [&[0, 2][..], &[1, 2], &[1, 0, 2], &[0, 0, 1], &[0, 1, 1, 2]] {
+        assert!(!is_whole(order.iter().map(|&at| lines[at]).collect::<String>().as_bytes()), "{order:?}");
+    }
+    assert!(is_whole(lines[0].as_bytes()), "cut off at its end, it has all its links");
+}
+
 #[test]
 fn a_line_the_last_run_did_not_finish_is_written_by_the_next() {
     let (_folder, lake) = new_lake();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, SecondsFormat, Utc};
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -56,19 +57,19 @@ impl Lake {
         self.check_chain(complete_lines(&text))
     }
 
-    /// The places of manifests in the chain of nights, by night and generation, as the trail tells them: in one file, where
+    /// The newest generation of each night and its place in the chain of nights, as the trail tells them: in one file, where
     /// the manifests are one each. What it does not tell has to be read.
-    pub(super) fn links(&self) -> BTreeMap<(NaiveDate, u64), Link> {
+    pub(super) fn links(&self) -> BTreeMap<NaiveDate, (u64, Link)> {
         let text = self.store.find(AUDIT).ok().flatten().unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<AuditLine>(line).ok());
-        let lines = lines.filter(|line| line.action == PUBLISHED);
-        let link = |line: AuditLine| {
-            let built_on = line.built_on.map(|built_on| Some(built_on).filter(|built_on| built_on != NOTHING))?;
-            let key = (line.business_date, line.generation);
-            Some((key, Link { business_date: line.business_date, built_on, sha256: line.manifest_sha256 }))
-        };
-        lines.filter_map(link).collect()
+        let mut newest = BTreeMap::new();
+        for line in text.lines().filter_map(|line| serde_json::from_str::<Told>(line).ok()) {
+            let Some(built_on) = line.built_on.filter(|_| line.action == PUBLISHED) else { continue };
+            let (business_date, built_on) = (line.business_date, Some(built_on).filter(|built_on| built_on != NOTHING));
+            let link = Link { business_date, built_on, sha256: line.manifest_sha256 };
+            newest.insert(business_date, (line.generation, link));
+        }
+        newest
     }
 
     /// Adds the line that says what was done to a generation.
@@ -108,16 +109,20 @@ impl Lake {
     /// Adds the line that the newest generation of `night`, or the last act on it, lacks when the run died right after
     /// it. That looks like a trail whose end was cut off, so the line says that it comes late.
     pub(super) fn complete_audit(&self, night: NaiveDate) -> Result<()> {
+        let trail = self.store.find(AUDIT)?.unwrap_or_default();
+        let trail = String::from_utf8_lossy(&trail);
         // Checked before anything is added to it, also by a night that has nothing to complete.
-        let lines = self.audit()?;
-        let (newest, acts) = (self.manifest(night)?, self.acts(night)?);
-        if let Some(newest) = newest.filter(|newest| !lines.iter().any(|line| line.manifest_sha256 == newest.sha256)) {
+        let lines = complete_lines(&trail);
+        if !is_plainly_whole(lines) {
+            self.check_chain(lines)?;
+        }
+        let tells_of =
+            |key: &str, sha256: &str| memmem::find(lines.as_bytes(), format!("\"{key}\":\"{sha256}\"").as_bytes()).is_some();
+        if let Some(newest) = self.manifest(night)?.filter(|newest| !tells_of("manifest_sha256", &newest.sha256)) {
             self.append(&Entry { comment: Some(LATE), ..Entry::about(&newest, self.actor(), PUBLISHED) })?;
         }
-        match acts.last() {
-            Some(act) if !lines.iter().any(|line| line.act_sha256.as_ref() == Some(&act.sha256)) => {
-                self.append(&Entry::of(act, Some(LATE)))
-            }
+        match self.acts(night)?.last() {
+            Some(act) if !tells_of("act_sha256", &act.sha256) => self.append(&Entry::of(act, Some(LATE))),
             _ => Ok(()),
         }
     }
@@ -154,6 +159,30 @@ impl Lake {
         }
         Ok(lines)
     }
+}
+
+/// What of a line says where a manifest is in the chain of nights.
+#[derive(Deserialize)]
+struct Told {
+    action: String,
+    business_date: NaiveDate,
+    generation: u64,
+    manifest_sha256: String,
+    built_on: Option<String>,
+}
+
+/// Whether lines are a whole trail, as they are written here: each with its number, the hash of the line before and its own.
+/// It decodes none, as every night asks it of all that were ever written; of what it denies, [`Lake::check_chain`] says why.
+fn is_plainly_whole(lines: &str) -> bool {
+    let mut previous = "null".to_owned();
+    (1_u64..).zip(lines.lines()).all(|(number, line)| {
+        let stated = line.strip_suffix("\"}").and_then(|line| line.rsplit_once(",\"sha256\":\""));
+        let Some((content, sha256)) = stated else { return false };
+        let is_next = content.starts_with(&format!("{{\"seq\":{number},"))
+            && content.rsplit_once(",\"previous\":").is_some_and(|(_, named)| named == previous);
+        previous = format!("\"{sha256}\"");
+        is_next && hex(&Sha256::new().chain_update(content).chain_update("}").finalize()) == sha256
+    })
 }
 
 /// Where it is, relative to the lake.

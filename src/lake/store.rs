@@ -32,6 +32,9 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
     /// Paths of all files below `folder`, relative to it, in no particular order.
     fn below(&self, folder: &str) -> Result<Vec<String>>;
 
+    /// Which of some files, all of them below `folder`, are there.
+    fn are_there(&self, folder: &str, paths: &[String]) -> Result<Vec<bool>>;
+
     /// The bytes of a file, if it is there.
     fn find(&self, path: &str) -> Result<Option<Vec<u8>>>;
 

@@ -3,6 +3,7 @@
 //! A put is one request, or a multipart upload that ends with one: readers see the object before or the object after. A
 //! put whose answer was lost may have been done: what is there is looked at before it is called a failure.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -258,6 +259,12 @@ impl Store for Objects {
             Some(parts.join("/"))
         };
         Ok(listed.iter().filter_map(relative).collect())
+    }
+
+    /// By one list: to ask for each is a request each.
+    fn are_there(&self, folder: &str, paths: &[String]) -> Result<Vec<bool>> {
+        let there: HashSet<String> = self.below(folder)?.into_iter().map(|path| format!("{folder}/{path}")).collect();
+        Ok(paths.iter().map(|path| there.contains(path)).collect())
     }
 
     fn find(&self, path: &str) -> Result<Option<Vec<u8>>> {
