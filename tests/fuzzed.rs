@@ -1,6 +1,7 @@
 //! What fuzzing found (`tests/fuzz`), made small, each with what was wrong.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::sync::Arc;
 
@@ -17,6 +18,32 @@ use tieout::format::split::{Piece, Splitter};
 use tieout::source::pattern::Pattern;
 
 use super::formats::wire;
+
+/// The fuzzer has a lock of its own. It was left behind by what the program came to use, and no fuzzer could be built.
+#[test]
+fn the_fuzzer_is_built_of_what_the_program_is() {
+    let read = |path: &str| toml::from_str::<toml::Table>(&fs::read_to_string(path).unwrap()).unwrap();
+    let locked = |path: &str| -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
+        let mut packages: BTreeMap<_, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+        for package in read(path)["package"].as_array().unwrap() {
+            let text = |key: &str| package[key].as_str().unwrap().to_owned();
+            let (versions, uses) = packages.entry(text("name")).or_default();
+            versions.insert(text("version"));
+            let named = package.get("dependencies").and_then(toml::Value::as_array).into_iter().flatten();
+            uses.extend(named.map(|of| of.as_str().unwrap().split(' ').next().unwrap().to_owned()));
+        }
+        packages
+    };
+    let (program, fuzzer) = (locked("Cargo.lock"), locked("tests/fuzz/Cargo.lock"));
+    for (name, (versions, _)) in &fuzzer {
+        let is_own = ["tieout-fuzz", "libfuzzer-sys", "arbitrary"].contains(&name.as_str());
+        assert!(is_own || versions.is_subset(&program[name].0), "{name}: {versions:?}");
+    }
+    let manifest = read("Cargo.toml");
+    let depends = |table: &toml::Value| table["dependencies"].as_table().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let needed = &depends(&manifest.clone().into()) | &depends(&manifest["target"]["cfg(unix)"]);
+    assert_eq!(fuzzer["tieout"].1, needed);
+}
 
 /// Where a chunk had a quote anywhere, a `\r` ended each of its rows; elsewhere it was a letter of a cell. So the rows
 /// of a file depended on where it was cut into chunks.
