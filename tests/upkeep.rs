@@ -196,7 +196,9 @@ fn what_was_received_ends_when_a_person_says_so() {
     let told = gc("--received-older-than 3");
     assert_eq!((waste(&told), &told["held"]), (Vec::new(), &serde_json::json!(["2026-11-17"])));
     drop(lock);
-    assert_eq!(waste(&gc("--received-older-than 3")), would);
+    let shown = done(&place, &format!("gc {JOB} --received-older-than 3 --dry-run --now 2026-11-20T02:30:00Z"));
+    assert!(shown.stdout.contains(&format!("raw/*/2026-11-17  received long ago, {} files", would.len())), "{}", shown.stdout);
+    assert_eq!(waste(&gc("--received-older-than 3 --by Ada")), would);
     assert!(waste(&gc("--received-older-than 3")).is_empty());
 
     let mut expected = before.clone();
@@ -205,7 +207,8 @@ fn what_was_received_ends_when_a_person_says_so() {
     let trail = [&mut expected, &mut left].map(|files| String::from_utf8(files.remove("meta/audit.jsonl").unwrap()).unwrap());
     assert!(left == expected, "nothing else went");
     let line: Value = serde_json::from_str(trail[1].strip_prefix(&trail[0]).unwrap()).unwrap();
-    assert_eq!((&line["action"], &line["business_date"]), (&"received_removed".into(), &"2026-11-17".into()));
+    let said = ["action", "business_date", "actor"].map(|key| line[key].as_str().unwrap());
+    assert_eq!(said, ["received_removed", "2026-11-17", "Ada"]);
     assert!(!place.path("lake/raw/stripe/2026-11-17").exists(), "no empty folder is left");
     done(&place, &format!("verify {JOB} --chain --quiet"));
     done(&place, &format!("verify {JOB} --from 2026-11-18 --quiet"));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Moment;
+use super::{Author, Moment};
 
 /// Remove from a lake what no night needs: what runs that died have left.
 ///
@@ -32,6 +32,9 @@ pub struct Gc {
     /// End with one line of JSON on stdout instead of the list.
     #[arg(long)]
     pub json: bool,
+    /// Who does it.
+    #[command(flatten)]
+    pub author: Author,
     /// What time it is.
     #[command(flatten)]
     pub moment: Moment,

@@ -2,6 +2,7 @@
 
 use chrono::Days;
 
+use super::actor::actor;
 use super::print;
 use super::talk::clock;
 use crate::cli::Gc;
@@ -11,7 +12,7 @@ use crate::lake::{KeptFrom, Lake};
 use crate::report::gc::{json, text};
 
 pub(super) fn gc(arguments: &Gc) -> Result<Exit> {
-    let lake = Lake::at(&Job::lake_of(&arguments.job)?)?;
+    let lake = Lake::at(&Job::lake_of(&arguments.job)?)?.acting(&actor(arguments.author.by.as_deref()));
     let today = clock(&arguments.moment)().date_naive();
     // A night so many days ago is old enough.
     let before = |days: u16| today - Days::new(days.into()) + Days::new(1);

@@ -1,5 +1,7 @@
 //! What was cleared away, or would be.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::grid::{Grid, counted, line};
@@ -24,14 +26,24 @@ pub fn text(collected: &Collected, dry_run: bool) -> String {
     );
     if !collected.waste.is_empty() {
         let mut grid = Grid::new(&["path", "why", "bytes"], 2);
+        // What was received goes by the night.
+        let mut received: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for Waste { path, bytes, why } in &collected.waste {
             let why = match why {
                 Why::Staged => "staged by a run that died",
                 Why::Unnamed => "named by no manifest",
                 Why::Aside => "set aside long ago",
-                Why::Received => "received long ago",
+                Why::Received => {
+                    let (files, sum) = received.entry(path.split('/').nth(2).unwrap_or_default()).or_default();
+                    (*files, *sum) = (*files + 1, *sum + bytes);
+                    continue;
+                }
             };
             grid.row([path.clone(), why.to_owned(), bytes.to_string()]);
+        }
+        for (night, (files, bytes)) in received {
+            let why = format!("received long ago, {}", counted(files, "file", "files"));
+            grid.row([format!("raw/*/{night}"), why, bytes.to_string()]);
         }
         text.push_str(&grid.text());
     }
