@@ -714,6 +714,16 @@ fn no_night_is_taken_where_a_byte_of_the_trail_is_another() {
         assert!(!is_whole(order.iter().map(|&at| lines[at]).collect::<String>().as_bytes()), "{order:?}");
     }
     assert!(is_whole(lines[0].as_bytes()), "cut off at its end, it has all its links");
+    // Lines of another trail have their numbers and their own hashes, and name another line before them.
+    let (_other, other) = new_lake();
+    for inputs in ["a", "b", "c"] {
+        publish(&other, night(day(20), inputs), two_tables()).unwrap();
+    }
+    let foreign = fs::read_to_string(other.root().join("meta/audit.jsonl")).unwrap();
+    let foreign: Vec<&str> = foreign.split_inclusive('\n').collect();
+    for spliced in [[lines[0], foreign[1], foreign[2]], [lines[0], lines[1], foreign[2]], [foreign[0], lines[1], lines[2]]] {
+        assert!(!is_whole(spliced.concat().as_bytes()), "{spliced:?}");
+    }
 }
 
 #[test]
