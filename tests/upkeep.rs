@@ -164,6 +164,25 @@ fn what_no_night_needs_is_told_and_then_removed() {
     done(&place, &format!("verify {JOB} --date 2026-11-17 --quiet"));
 }
 
+/// A run that dies between its manifest and its line of the trail: the nights after it are known to be stale all the same.
+#[test]
+fn what_the_trail_does_not_tell_of_is_looked_for() {
+    let place = Place::with_sample_nights();
+    done(&place, &format!("backfill {JOB} --from 2026-11-17 --to 2026-11-18 --quiet"));
+    let told = String::from_utf8(place.read("lake/meta/audit.jsonl")).unwrap();
+    let file = "sample-data/merchant/orders_20261117.csv";
+    let delivered = String::from_utf8(place.read(file)).unwrap();
+    place.write(file, delivered.replacen(",web,", ",app,", 1));
+    let stale = || Lake::open(&place.path("lake")).unwrap().stale().unwrap();
+    assert!(stale().is_empty());
+    done(&place, &format!("run {JOB} --date 2026-11-17 --quiet"));
+    assert_eq!(stale(), [november(18)].into());
+    for trail in [told.as_str(), ""] {
+        place.write("lake/meta/audit.jsonl", trail);
+        assert_eq!(stale(), [november(18)].into(), "{trail}");
+    }
+}
+
 #[test]
 fn what_was_received_ends_when_a_person_says_so() {
     let place = Place::with_sample_nights();
@@ -224,6 +243,16 @@ fn what_was_received_ends_when_a_person_says_so() {
         done(&place, &format!("{asked} {JOB} {more}"));
         let _ = std::fs::remove_file(place.path("written"));
     }
+    // Restated now, it leaves a night behind that stands on what it was: they are closed anew, in order.
+    let file = "sample-data/merchant/orders_20261117.csv";
+    let delivered = String::from_utf8(place.read(file)).unwrap();
+    place.write(file, delivered.replacen(",web,", ",app,", 1));
+    done(&place, &format!("run {JOB} --date 2026-11-17 --quiet"));
+    done(&place, &format!("gc {JOB} --received-older-than 3 --now 2026-11-20T02:30:00Z"));
+    let refused = place.run(&format!("run {JOB} --date 2026-11-19 --quiet"));
+    let way = "tieout backfill <job> --from 2026-11-17 --to <last night>";
+    assert!(refused.code == 65 && refused.stderr.contains(way), "{}", refused.whole());
+    done(&place, &format!("backfill {JOB} --from 2026-11-17 --to 2026-11-19 --quiet"));
     // Whoever delivers them anew has them verified again.
     let again = json(&done(&place, &format!("run {JOB} --date 2026-11-17 --json")));
     assert_eq!(again["changed"], false);

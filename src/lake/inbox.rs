@@ -90,7 +90,10 @@ impl Lake {
             let lines = self.audit()?;
             let went = lines.iter().rev().find(|line| line.action == RECEIVED_REMOVED && line.business_date == night);
             return Err(match went {
-                Some(AuditLine { at, .. }) => lost(&format!("was removed from the archive at {at}, for its age")),
+                Some(AuditLine { at, .. }) => lost(&format!("was removed from the archive at {at}, for its age")).next(format!(
+                    "where a night after it is closed, close those since then anew, in order: tieout backfill <job> --from \
+                     {night} --to <last night>; to verify it, or see what it differed in, restore the file from a backup"
+                )),
                 None => lost("is not in the archive"),
             });
         }
